@@ -1,1 +1,30 @@
-//! placeholder
+//! The pure rules of Muara: a channel's [`Draft`] in, one canonical [`Complaint`] out.
+//!
+//! Nothing here waits, reads a clock, draws a random number or opens a file. What varies comes in by
+//! [`Receipt`]; so the same draft and receipt always give the same complaint, a crash may repeat the
+//! work, and `muara normalize` runs exactly what the gateway runs.
+//!
+//! One rule family, one room: text, time, place, identity, region and category each have a module of
+//! their own, and [`normalize::Normalizer::normalize`] is the one door through them.
+
+pub mod category;
+pub mod complaint;
+pub mod draft;
+pub mod event;
+pub mod identity;
+pub mod ids;
+pub mod key;
+pub mod normalize;
+pub mod phone;
+pub mod place;
+pub mod region;
+pub mod schema;
+pub mod text;
+pub mod time;
+
+pub use complaint::Complaint;
+pub use draft::Draft;
+pub use event::Event;
+pub use ids::{ChannelId, ComplaintId, ExternalId, Reference};
+pub use key::IdempotencyKey;
+pub use normalize::{NormalizeError, Normalizer, Receipt};

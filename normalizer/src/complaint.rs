@@ -1,0 +1,288 @@
+//! The canonical complaint, schema version 1: the one shape in which every channel's reports reach the core CRM.
+//!
+//! Within v1 members may be added; none is renamed, removed or given another type.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ids::{ChannelId, ComplaintId, ExternalId, Reference},
+    region::RegionCode,
+};
+
+/// One complaint, aspiration or request of a citizen, as one record for all channels.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Complaint {
+    /// Version of this schema: always `"1"`.
+    pub schema: SchemaVersion,
+    /// Canonical id (UUIDv7).
+    pub id: ComplaintId,
+    /// The code the citizen was given (Crockford base32 with a check symbol).
+    pub reference: Reference,
+    /// The official channel it came by.
+    pub channel: Channel,
+    /// What the source calls it.
+    pub external: External,
+    /// What kind of message it is.
+    pub kind: Kind,
+    /// Headline, where the channel has one; cleaned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// The citizen's words, cleaned: NFC, no control or zero-width characters, tidy white space.
+    pub description: String,
+    /// The citizen's words as they were written.
+    pub original: String,
+    /// ISO 639-1 code of the language; `und` where it was not established.
+    pub language: String,
+    /// Suggested categories, best first.
+    pub category: Vec<CategorySuggestion>,
+    /// Where it is, with how that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
+    /// Who reported it.
+    pub reporter: Reporter,
+    /// Files that came with it.
+    pub attachments: Vec<AttachmentRef>,
+    /// When the matter happened, where the source keeps that apart (UTC).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub occurred_at: Option<Timestamp>,
+    /// When the citizen sent it (UTC). The time of receipt where the source's time is missing or not credible; a flag says so.
+    pub sent_at: Timestamp,
+    /// When Muara stored it (UTC).
+    pub received_at: Timestamp,
+    /// Links to other complaints.
+    pub links: Links,
+    /// What a reader should know before trusting the record.
+    pub flags: Vec<Flag>,
+}
+
+/// The version of the complaint schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum SchemaVersion {
+    /// Version 1.
+    #[serde(rename = "1")]
+    V1,
+}
+
+/// The official channel a complaint came by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Channel {
+    /// Configured channel id, e.g. `twitter_dki`.
+    pub id: ChannelId,
+    /// The connector that speaks its protocol, e.g. `x`.
+    pub connector: String,
+    /// The office whose desk took it down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub office: Option<String>,
+}
+
+/// The source's own names for the message.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct External {
+    /// The vendor's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<ExternalId>,
+    /// Where it can be seen at the vendor's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The vendor's conversation id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<String>,
+    /// The category as the channel names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
+}
+
+/// What kind of message a citizen sent (the classes of SP4N-LAPOR!).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Pengaduan: something is wrong.
+    #[default]
+    Complaint,
+    /// Aspirasi: a wish or proposal.
+    Aspiration,
+    /// Permintaan informasi: a question.
+    InformationRequest,
+}
+
+/// One suggested category of the city's list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CategorySuggestion {
+    /// Stable code: the folded name, e.g. `parkir-liar`.
+    pub code: String,
+    /// The city's name of it.
+    pub name: String,
+    /// 0 to 1.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub confidence: f64,
+    /// Who suggests it.
+    pub source: CategorySource,
+}
+
+/// Who suggests a category.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CategorySource {
+    /// The channel's own label.
+    Channel,
+    /// A rule over the text.
+    Rule,
+}
+
+/// Where the matter is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Location {
+    /// Degrees north (WGS 84).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = -90.0, max = 90.0))]
+    pub lat: Option<f64>,
+    /// Degrees east (WGS 84).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = -180.0, max = 180.0))]
+    pub lon: Option<f64>,
+    /// Address or landmark, cleaned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// Rukun tetangga, three digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^[0-9]{3}$"))]
+    pub rt: Option<String>,
+    /// Rukun warga, three digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^[0-9]{3}$"))]
+    pub rw: Option<String>,
+    /// Kelurahan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kelurahan: Option<Area>,
+    /// Kecamatan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kecamatan: Option<Area>,
+    /// Kota or kabupaten administrasi.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kota: Option<Area>,
+    /// What the place was taken from.
+    pub source: LocationSource,
+    /// 0 to 1.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub confidence: f64,
+    /// Always false here: only a person at the kelurahan verifies a place.
+    pub verified: bool,
+}
+
+/// A region of Indonesia's administration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Area {
+    /// Kemendagri code, e.g. `31.75.07.1002`.
+    pub code: RegionCode,
+    /// Its official name.
+    pub name: String,
+}
+
+/// What a place was taken from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LocationSource {
+    /// Coordinates of a device.
+    Gps,
+    /// The citizen's words.
+    Text,
+    /// Stated by the channel: a pin on a map, a choice from a list.
+    Channel,
+    /// The area of the office where it was taken down.
+    Office,
+}
+
+/// Who reported.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Reporter {
+    /// Keyed HMAC of the person's id on this channel: the same person has the same one, nobody can be looked up by it.
+    #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^[0-9a-f]{32}$"))]
+    pub reference: Option<String>,
+    /// Name to show; absent if the reporter asked to stay unnamed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    /// The reporter asked not to be named.
+    pub anonymous: bool,
+    /// The reporter asked that the report is not shown in public.
+    pub private: bool,
+}
+
+/// A file that came with the complaint (Enterprise Integration Patterns: claim check).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AttachmentRef {
+    /// Stable within the complaint: `1`, `2` …
+    pub id: String,
+    /// What it is.
+    pub kind: AttachmentKind,
+    /// MIME type, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    /// Size in bytes, once fetched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// SHA-256 of the content in hex, once fetched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// Where it can be fetched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+/// What an attachment is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AttachmentKind {
+    /// A photo.
+    Image,
+    /// A film.
+    Video,
+    /// Voice or sound.
+    Audio,
+    /// Anything else.
+    File,
+}
+
+/// Links to other complaints.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Links {
+    /// The complaint that this one seems to repeat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duplicate_of: Option<ComplaintId>,
+    /// The complaint that this one continues.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follow_up_of: Option<ComplaintId>,
+    /// How sure, 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<f64>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<String>,
+}
+
+/// What a reader should know before trusting the record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Flag {
+    /// The source gave (0, 0), which means "no position"; no coordinates are passed on.
+    CoordinatesZero,
+    /// Latitude and longitude were exchanged and have been put right.
+    CoordinatesSwapped,
+    /// The position is outside Jakarta; passed on as given.
+    CoordinatesOutside,
+    /// Not a position on Earth, or only half of one; no coordinates are passed on.
+    CoordinatesInvalid,
+    /// The source gave no time; `sent_at` is the time of receipt.
+    TimeMissing,
+    /// The source's time is in the future; `sent_at` is the time of receipt.
+    TimeInFuture,
+    /// The source's time is before 2010, when none of the channels existed; `sent_at` is the time of receipt.
+    TimeTooOld,
+    /// The source's time could not be read; `sent_at` is the time of receipt.
+    TimeUnreadable,
+    /// There are no words, only attachments.
+    NoText,
+}

@@ -1,0 +1,64 @@
+//! The idempotency key: what makes two deliveries the same message (Enterprise Integration Patterns: idempotent receiver).
+
+use jiff::SignedDuration;
+use sha2::{Digest, Sha256};
+
+use crate::{
+    draft::{Attachment, Draft},
+    identity,
+    ids::ChannelId,
+};
+
+/// How long a message without a vendor's id is taken for a redelivery of an equal one.
+pub const CONTENT_WINDOW: SignedDuration = SignedDuration::from_mins(5);
+
+/// What makes two deliveries the same message. UNIQUE in the store.
+///
+/// Readable and in the vendor's order where the vendor numbers its messages: neighbours in time are
+/// neighbours in the store's index, which keeps the index cheap at a million keys.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct IdempotencyKey {
+    /// The key.
+    pub text: String,
+    /// For how long an equal key means a redelivery; without end where the vendor gave an id.
+    pub window: Option<SignedDuration>,
+}
+
+impl IdempotencyKey {
+    /// The key of a draft: channel and vendor's id; without an id, channel and a hash of sender, text and attachments.
+    #[must_use]
+    pub fn of(channel: &ChannelId, draft: &Draft) -> Self {
+        match &draft.external_id {
+            // a longer id (an e-mail's Message-ID may have 998 characters) is hashed
+            Some(id) if id.as_str().len() <= 64 => {
+                Self { text: format!("{channel}/{}", id.as_str()), window: None }
+            }
+            Some(id) => Self { text: hashed(channel, "id", [id.as_str().as_bytes()]), window: None },
+            None => Self { text: content(channel, draft), window: Some(CONTENT_WINDOW) },
+        }
+    }
+}
+
+fn content(channel: &ChannelId, draft: &Draft) -> String {
+    let attachments = draft.attachments.iter().map(|attachment| match attachment {
+        Attachment::Url { url, .. } => url.as_bytes(),
+        Attachment::Handle { handle, .. } => handle.as_bytes(),
+    });
+    let said = [draft.title.as_deref().unwrap_or_default().as_bytes(), draft.text.as_bytes()];
+    if let Some(sender) = identity::sender(&draft.reporter) {
+        return hashed(channel, "said", [sender.as_bytes()].into_iter().chain(said).chain(attachments));
+    }
+    // Two unknown people may write the same word; what tells them apart is when and where.
+    let circumstances = serde_json::to_vec(&(&draft.sent_at, &draft.place)).unwrap_or_default();
+    let parts = [circumstances.as_slice()].into_iter().chain(said).chain(attachments);
+    hashed(channel, "unsigned", parts.collect::<Vec<_>>())
+}
+
+fn hashed<'a>(channel: &ChannelId, sort: &str, parts: impl IntoIterator<Item = &'a [u8]>) -> String {
+    let mut digest = Sha256::new();
+    for part in parts {
+        digest.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        digest.update(part);
+    }
+    format!("{channel}//{sort}:{}", hex::encode(&digest.finalize()[..16]))
+}

@@ -1,0 +1,126 @@
+//! The one door: draft and receipt in, complaint out.
+
+use jiff::Timestamp;
+
+use crate::{
+    category,
+    complaint::{AttachmentKind, AttachmentRef, Channel, Complaint, External, Flag, Links, SchemaVersion},
+    draft::{Attachment, Draft},
+    identity::{self, PrivacyKey},
+    ids::{ChannelId, ComplaintId, Reference},
+    place, text, time,
+};
+
+/// What the gateway wrote down when it stored the draft; together with the draft it decides everything.
+#[derive(Clone, Debug)]
+pub struct Receipt {
+    /// The complaint's id, given at intake.
+    pub id: ComplaintId,
+    /// The code the citizen got.
+    pub reference: Reference,
+    /// The channel.
+    pub channel: ChannelId,
+    /// Its connector.
+    pub connector: String,
+    /// When the draft was stored.
+    pub received_at: Timestamp,
+}
+
+/// Why a draft cannot become a complaint. It is quarantined with its raw bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NormalizeError {
+    /// The source sent neither words nor files. The source's or the field map's fault; replay after a mapping fix.
+    #[error("the message has no text, no title and no attachment: nothing to complain about was said")]
+    Empty,
+}
+
+/// The rules with their settings.
+#[derive(Clone, Debug)]
+pub struct Normalizer {
+    privacy: PrivacyKey,
+}
+
+impl Normalizer {
+    /// Rules that make keyed references with this key.
+    #[must_use]
+    pub fn new(privacy: PrivacyKey) -> Self {
+        Self { privacy }
+    }
+
+    /// Turns a draft into a complaint.
+    ///
+    /// # Errors
+    /// [`NormalizeError`]: there is nothing in it.
+    pub fn normalize(&self, draft: Draft, receipt: &Receipt) -> Result<Complaint, NormalizeError> {
+        let mut flags = Vec::new();
+        let title = draft.title.as_deref().and_then(text::clean_line);
+        let description = text::clean(&draft.text);
+        if description.is_empty() && title.is_none() {
+            if draft.attachments.is_empty() {
+                return Err(NormalizeError::Empty);
+            }
+            flags.push(Flag::NoText);
+        }
+        let sent_at = match &draft.sent_at {
+            None => Err(Flag::TimeMissing),
+            Some(time) => time::credible(time, receipt.received_at),
+        };
+        let sent_at = sent_at.unwrap_or_else(|flag| {
+            flags.push(flag);
+            receipt.received_at
+        });
+        let occurred_at = draft
+            .occurred_at
+            .as_ref()
+            .and_then(|time| time::credible(time, receipt.received_at).map_err(|flag| flags.push(flag)).ok());
+        let location = place::locate(&draft.place, &mut flags);
+        flags.sort_unstable();
+        flags.dedup();
+        Ok(Complaint {
+            schema: SchemaVersion::V1,
+            id: receipt.id,
+            reference: receipt.reference.clone(),
+            reporter: identity::reporter(&receipt.channel, &draft.reporter, &self.privacy),
+            channel: Channel {
+                id: receipt.channel.clone(),
+                connector: receipt.connector.clone(),
+                office: draft.office,
+            },
+            kind: draft.kind.unwrap_or_default(),
+            title,
+            description,
+            original: draft.text,
+            language: "und".to_owned(),
+            category: draft.category.as_deref().and_then(category::from_label).into_iter().collect(),
+            external: External {
+                id: draft.external_id,
+                url: draft.url,
+                thread: draft.thread,
+                category: draft.category.as_deref().and_then(text::clean_line),
+            },
+            location,
+            attachments: draft.attachments.into_iter().zip(1..).map(attachment).collect(),
+            occurred_at,
+            sent_at,
+            received_at: receipt.received_at,
+            links: Links::default(),
+            flags,
+        })
+    }
+}
+
+fn attachment((attachment, number): (Attachment, u32)) -> AttachmentRef {
+    let (url, content_type) = match attachment {
+        Attachment::Url { url, content_type } => (Some(url), content_type),
+        Attachment::Handle { content_type, .. } => (None, content_type),
+    };
+    let kind = match content_type.as_deref().and_then(|t| t.split('/').next()) {
+        Some("image" | "photo") => AttachmentKind::Image,
+        Some("video") => AttachmentKind::Video,
+        Some("audio" | "voice") => AttachmentKind::Audio,
+        _ => AttachmentKind::File,
+    };
+    // vendors also write plain words such as `image` here, which is no MIME type
+    let content_type = content_type.filter(|t| t.contains('/'));
+    AttachmentRef { id: number.to_string(), kind, content_type, bytes: None, sha256: None, url }
+}
