@@ -1,0 +1,18 @@
+//! The list of connectors: one word makes the module, the registry entry and the name.
+
+/// Declares every connector by one word: the name of its file.
+macro_rules! connectors {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
+        /// Every connector with its name, in alphabetical order.
+        pub static CONNECTORS: &[(&str, &crate::connector::Connector)] =
+            &[$((stringify!($name), &crate::$name::CONNECTOR)),*];
+    };
+}
+
+connectors! {}
+
+/// The connector of a name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static crate::connector::Connector> {
+    CONNECTORS.iter().find(|(known, _)| *known == name).map(|(_, connector)| *connector)
+}
