@@ -47,6 +47,12 @@ pub struct Connector {
 /// Opens the vendor's API; nothing where the channel is not configured for it.
 pub type OpenPull = fn(&ChannelSettings) -> Option<Box<dyn Pull>>;
 
+impl std::fmt::Debug for Connector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connector").field("title", &self.title).finish_non_exhaustive()
+    }
+}
+
 impl Connector {
     /// What most webhooks have in common; a connector says only what differs.
     pub const WEBHOOK: Self = Self {

@@ -1,0 +1,50 @@
+//! The configured official channels as the running gateway sees them.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use muara_connectors::{ChannelSettings, Connector, Limits};
+use muara_normalizer::ChannelId;
+
+/// One configured channel with the connector that speaks its protocol.
+#[derive(Debug)]
+pub struct Channel {
+    /// The channel's id: the key of its table.
+    pub id: ChannelId,
+    /// What an operator or officer calls it.
+    pub title: String,
+    /// The connector's name.
+    pub connector_name: &'static str,
+    /// The connector.
+    pub connector: &'static Connector,
+    /// Secret, authentication and the connector's own keys.
+    pub settings: ChannelSettings,
+    /// Whether the vendor delivers again what was not answered 2xx.
+    pub redelivers: bool,
+    /// Limits on the way in.
+    pub limits: Limits,
+    /// Why it takes nothing, if it does not: switched off, or a secret is not there.
+    pub disabled: Option<String>,
+}
+
+/// All configured channels.
+#[derive(Debug, Default)]
+pub struct Channels(BTreeMap<String, Arc<Channel>>);
+
+impl Channels {
+    /// The channel of an id.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<&Arc<Channel>> {
+        self.0.get(id)
+    }
+
+    /// Every channel, by id.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Channel>> {
+        self.0.values()
+    }
+}
+
+impl FromIterator<Channel> for Channels {
+    fn from_iter<I: IntoIterator<Item = Channel>>(channels: I) -> Self {
+        Self(channels.into_iter().map(|channel| (channel.id.to_string(), Arc::new(channel))).collect())
+    }
+}
