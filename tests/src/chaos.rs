@@ -162,11 +162,7 @@ async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, control: &Control
         if read == 0 || state.wait_for(|state| !state.frozen).await.is_err() {
             return;
         }
-        let (pass, last) = if upstream {
-            control.spend(read)
-        } else {
-            (read, false)
-        };
+        let (pass, last) = if upstream { control.spend(read) } else { (read, false) };
         let written = to.write_all(&buffer[..pass]).await;
         if last {
             control.cut();

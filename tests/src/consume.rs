@@ -31,14 +31,9 @@ pub struct Received {
 /// If the queue cannot be consumed.
 pub async fn drain(url: &str, queue: &str, count: usize, within: Duration) -> Vec<Received> {
     let deadline = Instant::now() + within;
-    let connection = Connection::connect(url, ConnectionProperties::default())
-        .await
-        .unwrap();
+    let connection = Connection::connect(url, ConnectionProperties::default()).await.unwrap();
     let channel = connection.create_channel().await.unwrap();
-    channel
-        .basic_qos(500, BasicQosOptions::default())
-        .await
-        .unwrap();
+    channel.basic_qos(500, BasicQosOptions::default()).await.unwrap();
     let mut consumer = channel
         .basic_consume(
             queue.into(),
@@ -54,17 +49,9 @@ pub async fn drain(url: &str, queue: &str, count: usize, within: Duration) -> Ve
             break;
         };
         let delivery = delivery.unwrap();
-        delivery
-            .acker
-            .ack(BasicAckOptions::default())
-            .await
-            .unwrap();
-        let message_id = delivery
-            .properties
-            .message_id()
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default();
+        delivery.acker.ack(BasicAckOptions::default()).await.unwrap();
+        let message_id =
+            delivery.properties.message_id().as_ref().map(ToString::to_string).unwrap_or_default();
         received.push(Received {
             message_id,
             routing_key: delivery.routing_key.to_string(),

@@ -65,23 +65,12 @@ impl RabbitNode {
             .map(PathBuf::from)
             .find(|folder| folder.join("rabbitmq-server").exists())
             .expect("RabbitMQ is not installed (Debian: apt install rabbitmq-server)");
-        let folder = tempfile::Builder::new()
-            .prefix("muara-rabbit-")
-            .tempdir()
-            .unwrap();
+        let folder = tempfile::Builder::new().prefix("muara-rabbit-").tempdir().unwrap();
         // All three are held until all are chosen, so that they differ.
         let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-        let [port, dist_port, epmd_port] =
-            listeners.map(|listener| listener.local_addr().unwrap().port());
+        let [port, dist_port, epmd_port] = listeners.map(|listener| listener.local_addr().unwrap().port());
         write_configuration(folder.path(), port);
-        let node = Self {
-            folder,
-            scripts,
-            port,
-            dist_port,
-            epmd_port,
-            guard: Mutex::new(None),
-        };
+        let node = Self { folder, scripts, port, dist_port, epmd_port, guard: Mutex::new(None) };
         node.start().await;
         node
     }
@@ -105,8 +94,7 @@ impl RabbitNode {
     pub async fn vhost(&self, name: &str) -> Vhost<'_> {
         let name = format!("{name}-{}", VHOSTS.fetch_add(1, Ordering::Relaxed));
         self.rabbitmqctl(&["add_vhost", &name]).await;
-        self.rabbitmqctl(&["set_permissions", "-p", &name, "guest", ".*", ".*", ".*"])
-            .await;
+        self.rabbitmqctl(&["set_permissions", "-p", &name, "guest", ".*", ".*", ".*"]).await;
         Vhost { node: self, name }
     }
 
@@ -164,10 +152,7 @@ impl RabbitNode {
         let mut command = Command::new(self.scripts.join("rabbitmqctl"));
         self.configure(&mut command);
         command.arg("--quiet").args(arguments).stdin(Stdio::null());
-        let output = tokio::process::Command::from(command)
-            .output()
-            .await
-            .unwrap();
+        let output = tokio::process::Command::from(command).output().await.unwrap();
         assert!(
             output.status.success(),
             "rabbitmqctl {arguments:?}: {}{}",
@@ -183,10 +168,7 @@ impl RabbitNode {
             .env("HOME", home)
             .env("ERL_EPMD_PORT", self.epmd_port.to_string())
             .env("ERL_EPMD_ADDRESS", "127.0.0.1")
-            .env(
-                "RABBITMQ_NODENAME",
-                format!("muara-{}@localhost", self.port),
-            )
+            .env("RABBITMQ_NODENAME", format!("muara-{}@localhost", self.port))
             .env("RABBITMQ_NODE_PORT", self.port.to_string())
             .env("RABBITMQ_DIST_PORT", self.dist_port.to_string())
             .env("RABBITMQ_MNESIA_BASE", home.join("data"))
@@ -195,14 +177,8 @@ impl RabbitNode {
             .env("RABBITMQ_PID_FILE", home.join("pid"))
             .env("RABBITMQ_CONFIG_FILE", home.join("rabbitmq.conf"))
             .env("RABBITMQ_CONF_ENV_FILE", home.join("no-env.conf"))
-            .env(
-                "RABBITMQ_ADVANCED_CONFIG_FILE",
-                home.join("no-advanced.config"),
-            )
-            .env(
-                "RABBITMQ_ENABLED_PLUGINS_FILE",
-                home.join("enabled_plugins"),
-            )
+            .env("RABBITMQ_ADVANCED_CONFIG_FILE", home.join("no-advanced.config"))
+            .env("RABBITMQ_ENABLED_PLUGINS_FILE", home.join("enabled_plugins"))
             // Two schedulers, and small tables instead of room for a million processes.
             .env(
                 "RABBITMQ_SERVER_ERL_ARGS",
@@ -214,11 +190,7 @@ impl RabbitNode {
 
 impl Drop for RabbitNode {
     fn drop(&mut self) {
-        let guard = self
-            .guard
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .take();
+        let guard = self.guard.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         if let Some(guard) = guard {
             end(guard, false);
         }
@@ -250,9 +222,7 @@ impl Vhost<'_> {
 
     /// Names of its queues.
     pub async fn queues(&self) -> Vec<String> {
-        let listing = self
-            .rabbitmqctl(&["list_queues", "--no-table-headers", "name"])
-            .await;
+        let listing = self.rabbitmqctl(&["list_queues", "--no-table-headers", "name"]).await;
         listing.lines().map(ToOwned::to_owned).collect()
     }
 }
@@ -280,11 +250,7 @@ fn write_configuration(folder: &Path, port: u16) {
 }
 
 async fn accepts(url: &str) -> Result<(), io::Error> {
-    let connection = Connection::connect(url, ConnectionProperties::default())
-        .await
-        .map_err(io::Error::other)?;
-    connection
-        .close(200, "OK".into())
-        .await
-        .map_err(io::Error::other)
+    let connection =
+        Connection::connect(url, ConnectionProperties::default()).await.map_err(io::Error::other)?;
+    connection.close(200, "OK".into()).await.map_err(io::Error::other)
 }

@@ -1,0 +1,6 @@
+//! HTTP: the public listener with webhooks and desks, the internal one with health and metrics.
+
+pub mod ingress;
+pub mod internal;
+pub mod problem;
+pub mod server;
