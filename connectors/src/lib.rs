@@ -18,6 +18,7 @@
 
 pub mod answer;
 pub mod connector;
+pub mod desk;
 pub mod registry;
 pub mod reject;
 pub mod request;

@@ -9,7 +9,9 @@ macro_rules! connectors {
     };
 }
 
-connectors! {}
+connectors! {
+    desk,
+}
 
 /// The connector of a name.
 #[must_use]
