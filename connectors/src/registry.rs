@@ -16,7 +16,7 @@ macro_rules! connectors {
     };
 }
 
-connectors! { qlue, webhook }
+connectors! { desk, qlue, webhook }
 
 /// The connector of a name.
 #[must_use]

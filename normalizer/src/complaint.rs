@@ -285,4 +285,6 @@ pub enum Flag {
     TimeUnreadable,
     /// There are no words, only attachments.
     NoText,
+    /// The officer who took it down sees danger in waiting.
+    Urgent,
 }

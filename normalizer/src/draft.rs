@@ -35,6 +35,8 @@ pub struct Draft {
     pub sent_at: Option<SourceTime>,
     /// The desk at which it was taken down.
     pub office: Option<String>,
+    /// Whoever took it down sees danger in waiting.
+    pub urgent: bool,
     /// How to answer, opaque to everyone but the connector.
     pub return_address: Option<ReturnAddress>,
 }

@@ -73,6 +73,9 @@ impl Normalizer {
             .occurred_at
             .as_ref()
             .and_then(|time| time::credible(time, receipt.received_at).map_err(|flag| flags.push(flag)).ok());
+        if draft.urgent {
+            flags.push(Flag::Urgent);
+        }
         let location = place::locate(&draft.place, &mut flags);
         flags.sort_unstable();
         flags.dedup();
