@@ -16,7 +16,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Reconnect, Settings, TopologyError, TopologyMode,
+    Reconnect, Settings, TopologyMode,
     publisher::{self, Broken, Outcome, Outgoing, UnknownReason},
     session::{Session, bounded, ensure_topology, open},
     state::{BrokerError, BrokerState, Stopped},
@@ -261,10 +261,8 @@ impl Supervisor {
                 })
                 .await;
                 answer.send(depth.as_ref().ok().copied()).ok();
-                return match depth {
-                    Ok(_) | Err(BrokerError::Topology(TopologyError::Faults(_))) => Ok(()),
-                    Err(error) => Err(error),
-                };
+                // lapin reports a missing queue as a connection event, too: made anew, the connection sets it right.
+                return depth.map(drop);
             }
             Request::Publish { batch, answer } => (batch, answer),
         };
