@@ -216,7 +216,11 @@ impl RabbitNode {
                 "RABBITMQ_SERVER_ERL_ARGS",
                 "+P 65536 +t 1048576 +S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none",
             )
-            .env("ERL_FLAGS", "-kernel inet_dist_use_interface {127,0,0,1}");
+            // The guard starts and ends epmd; nothing else may, or it would outlive us.
+            .env(
+                "ERL_FLAGS",
+                "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}",
+            );
     }
 }
 
