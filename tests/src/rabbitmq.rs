@@ -189,6 +189,8 @@ impl RabbitNode {
         let home = self.folder.path();
         command
             .env("HOME", home)
+            // A killed machine leaves no dump in whatever folder the tests run in.
+            .env("ERL_CRASH_DUMP_SECONDS", "0")
             .env("ERL_EPMD_PORT", self.epmd_port.to_string())
             .env("ERL_EPMD_ADDRESS", "127.0.0.1")
             .env(

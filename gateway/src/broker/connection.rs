@@ -62,7 +62,8 @@ fn unknown(count: usize, reason: UnknownReason) -> Vec<Outcome> {
 
 impl Broker {
     /// Starts the supervisor on the current tokio runtime. It connects, and reconnects for ever, until `cancel`; then it
-    /// lets a batch in flight settle (at most the confirm timeout) and closes.
+    /// lets a batch in flight settle (at most the confirm timeout; a topology pass at most the connect timeout) and
+    /// closes within 3 s more. [`Broker::stopped`] tells when.
     #[must_use]
     pub fn start(settings: Settings, cancel: CancellationToken) -> Self {
         let (requests, queue) = mpsc::channel(QUEUED_REQUESTS);
