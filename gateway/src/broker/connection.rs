@@ -16,7 +16,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Reconnect, Settings, TopologyError, TopologyMode,
+    Reconnect, Settings, TopologyMode,
     publisher::{self, Broken, Outcome, Outgoing, UnknownReason},
     session::{Session, bounded, ensure_topology, open},
     state::{BrokerError, BrokerState, Stopped},
@@ -57,7 +57,8 @@ fn unknown(count: usize, reason: UnknownReason) -> Vec<Outcome> {
 
 impl Broker {
     /// Starts the supervisor on the current tokio runtime. It connects, and reconnects for ever, until `cancel`; then it
-    /// lets a batch in flight settle (at most the confirm timeout) and closes.
+    /// lets a batch in flight settle (at most the confirm timeout; a topology pass at most the connect timeout) and
+    /// closes within 3 s more. [`Broker::stopped`] tells when.
     #[must_use]
     pub fn start(settings: Settings, cancel: CancellationToken) -> Self {
         let (requests, queue) = mpsc::channel(QUEUED_REQUESTS);
@@ -229,10 +230,8 @@ impl Supervisor {
                 })
                 .await;
                 answer.send(depth.as_ref().ok().copied()).ok();
-                return match depth {
-                    Ok(_) | Err(BrokerError::Topology(TopologyError::Faults(_))) => Ok(()),
-                    Err(error) => Err(error),
-                };
+                // lapin reports a missing queue as a connection event, too: made anew, the connection sets it right.
+                return depth.map(drop);
             }
             Request::Publish { batch, answer } => (batch, answer),
         };

@@ -1,6 +1,6 @@
 //! Making a connection that is ready to publish on.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc};
 
 use futures_util::Stream;
 use lapin::{
