@@ -169,7 +169,13 @@ impl Gateway {
             refine: tokio::spawn(refine),
             relay,
             upkeep: tokio::spawn(upkeep),
-            internal: tokio::spawn(server::serve(internal, probes, slow, Duration::from_secs(1), stop.internal.clone())),
+            internal: tokio::spawn(server::serve(
+                internal,
+                probes,
+                slow,
+                Duration::from_secs(1),
+                stop.internal.clone(),
+            )),
         };
         tracing::info!(public = %addresses.0, internal = %addresses.1, "Muara takes messages in on http://{}.", addresses.0);
         let mut gateway = Self {
@@ -225,7 +231,11 @@ impl Gateway {
         finish(self.workers.public).await;
         if tokio::time::timeout(self.drain, drained(&self.store, self.broker.as_ref())).await.is_err() {
             let levels = self.store.levels();
-            tracing::warn!(inbox = levels.inbox, outbox = levels.outbox, "Not all events were confirmed in time; they are kept and go on at the next start.");
+            tracing::warn!(
+                inbox = levels.inbox,
+                outbox = levels.outbox,
+                "Not all events were confirmed in time; they are kept and go on at the next start."
+            );
         }
         self.stop.refine.cancel();
         self.stop.relay.cancel();
@@ -248,7 +258,8 @@ impl Gateway {
 /// Waits until what was accepted is refined and, while the broker takes events, confirmed.
 async fn drained(store: &Store, broker: Option<&Broker>) {
     let mut levels = store.watch_levels();
-    let takes = || broker.is_some_and(|broker| matches!(*broker.state().borrow(), BrokerState::Connected { .. }));
+    let takes =
+        || broker.is_some_and(|broker| matches!(*broker.state().borrow(), BrokerState::Connected { .. }));
     // a closed channel means that the store is gone, and there is nothing to wait for
     drop(levels.wait_for(|levels| levels.inbox == 0).await);
     if takes() {

@@ -12,6 +12,8 @@ pub fn start(log: &Log) {
         Ok(filter) => (filter, None),
         Err(error) => (EnvFilter::new("info"), Some(error)),
     };
+    // the AMQP library writes returned messages out whole; the publisher says what matters of them
+    let filter = "lapin=off".parse().map_or(filter.clone(), |directive| filter.add_directive(directive));
     let human = match log.format {
         LogFormat::Auto => stderr().is_terminal(),
         LogFormat::Human => true,

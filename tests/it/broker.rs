@@ -22,10 +22,7 @@ const KEY: &str = "complaint.received.v1.qlue";
 fn settings(url: &str) -> Settings {
     Settings {
         confirm_timeout: Duration::from_secs(10),
-        reconnect: Reconnect {
-            first: Duration::from_millis(50),
-            cap: Duration::from_millis(200),
-        },
+        reconnect: Reconnect { first: Duration::from_millis(50), cap: Duration::from_millis(200) },
         ..Settings::new(url.into())
     }
 }
@@ -46,19 +43,13 @@ async fn connected(settings: Settings) -> (Broker, DropGuard) {
 async fn ready(broker: &Broker) {
     let waiting = timeout(PATIENCE, broker.ready());
     let state = broker.state();
-    waiting
-        .await
-        .unwrap_or_else(|_| panic!("not ready: {}", *state.borrow()))
-        .unwrap();
+    waiting.await.unwrap_or_else(|_| panic!("not ready: {}", *state.borrow())).unwrap();
 }
 
 /// Waits for a state and returns what it says to the operator.
 async fn state(broker: &Broker, wanted: fn(&BrokerState) -> bool) -> String {
     let mut state = broker.state();
-    let state = timeout(PATIENCE, state.wait_for(wanted))
-        .await
-        .expect("the state never came")
-        .unwrap();
+    let state = timeout(PATIENCE, state.wait_for(wanted)).await.expect("the state never came").unwrap();
     state.to_string()
 }
 
@@ -67,16 +58,11 @@ fn failed(state: &BrokerState) -> bool {
 }
 
 fn batch(count: usize, key: &str) -> Vec<Outgoing> {
-    (0..count)
-        .map(|number| Outgoing::new(Uuid::now_v7(), key, format!("{{\"number\":{number}}}")))
-        .collect()
+    (0..count).map(|number| Outgoing::new(Uuid::now_v7(), key, format!("{{\"number\":{number}}}"))).collect()
 }
 
 fn ids(batch: &[Outgoing]) -> BTreeSet<String> {
-    batch
-        .iter()
-        .map(|message| message.event_id.to_string())
-        .collect()
+    batch.iter().map(|message| message.event_id.to_string()).collect()
 }
 
 fn count(outcomes: &[Outcome], wanted: fn(&Outcome) -> bool) -> usize {

@@ -38,12 +38,7 @@ pub async fn drain(url: &str, queue: &str, count: usize, within: Duration) -> Ve
 ///
 /// # Panics
 /// If the queue cannot be consumed.
-pub async fn drain_ids(
-    url: &str,
-    queue: &str,
-    ids: &BTreeSet<String>,
-    within: Duration,
-) -> BTreeSet<String> {
+pub async fn drain_ids(url: &str, queue: &str, ids: &BTreeSet<String>, within: Duration) -> BTreeSet<String> {
     let mut left = ids.clone();
     let received = drain_until(url, queue, within, |received| {
         if let Some(last) = received.last() {
@@ -52,10 +47,7 @@ pub async fn drain_ids(
         left.is_empty()
     })
     .await;
-    received
-        .into_iter()
-        .map(|message| message.message_id)
-        .collect()
+    received.into_iter().map(|message| message.message_id).collect()
 }
 
 async fn drain_until(

@@ -142,8 +142,7 @@ impl RabbitNode {
     /// three seconds: of a node killed sooner after a queue was declared, that queue comes back empty and without a
     /// leader. Needed before [`RabbitNode::kill9`] in tests about anything older than that.
     pub async fn flush_queue_directory(&self) {
-        self.rabbitmqctl(&["eval", "[ok = dets:sync(Table) || Table <- dets:all()]."])
-            .await;
+        self.rabbitmqctl(&["eval", "[ok = dets:sync(Table) || Table <- dets:all()]."]).await;
     }
 
     /// Shuts the node down in order, its data written.
@@ -195,10 +194,7 @@ impl RabbitNode {
                 "+P 65536 +t 1048576 +S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none",
             )
             // The guard starts and ends epmd; nothing else may, or it would outlive us.
-            .env(
-                "ERL_FLAGS",
-                "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}",
-            );
+            .env("ERL_FLAGS", "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}");
     }
 }
 

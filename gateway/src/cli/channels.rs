@@ -71,7 +71,8 @@ impl Row {
 }
 
 fn table(rows: &[Row]) -> String {
-    let head = ["channel", "connector", "direction", "auth", "redelivers", "state", "reason"].map(str::to_owned);
+    let head =
+        ["channel", "connector", "direction", "auth", "redelivers", "state", "reason"].map(str::to_owned);
     let rows: Vec<_> = std::iter::once(head).chain(rows.iter().map(Row::cells)).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<_> = (0..7).map(width).collect();

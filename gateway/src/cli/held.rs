@@ -47,7 +47,8 @@ impl HeldCommand {
             }),
             Self::Release { file, id, channel, all: _ } => with_store(&file, async |store, _| {
                 let chosen = store.held(None, u32::MAX).await?.into_iter().filter(|held| {
-                    id.is_none_or(|id| held.id.0 == id) && channel.as_ref().is_none_or(|channel| held.channel == *channel)
+                    id.is_none_or(|id| held.id.0 == id)
+                        && channel.as_ref().is_none_or(|channel| held.channel == *channel)
                 });
                 let released = store.release(chosen.map(|held| held.serial).collect()).await?;
                 match id {

@@ -40,7 +40,8 @@ pub(super) fn jsonl() -> Result<(), CliError> {
         if line.trim().is_empty() {
             continue;
         }
-        let line: Line = serde_json::from_str(&line).map_err(|source| CliError::Line { line: number, source })?;
+        let line: Line =
+            serde_json::from_str(&line).map_err(|source| CliError::Line { line: number, source })?;
         let draft = Draft {
             text: line.text,
             sent_at: Some(SourceTime::Instant(line.received_at)),
@@ -61,7 +62,8 @@ pub(super) fn jsonl() -> Result<(), CliError> {
             Ok(complaint) => (Some(complaint), None),
             Err(error) => (None, Some(error.to_string())),
         };
-        serde_json::to_writer(&mut out, &Made { id: line.id, complaint, error }).map_err(std::io::Error::from)?;
+        serde_json::to_writer(&mut out, &Made { id: line.id, complaint, error })
+            .map_err(std::io::Error::from)?;
         writeln!(out)?;
     }
     Ok(out.flush()?)

@@ -89,7 +89,10 @@ impl Outbox {
                     let line = if json {
                         serde_json::json!(event).to_string()
                     } else {
-                        format!("{}  {}  {} attempts  {}  {}", event.id, event.at, event.attempts, event.routing_key, event.reason)
+                        format!(
+                            "{}  {}  {} attempts  {}  {}",
+                            event.id, event.at, event.attempts, event.routing_key, event.reason
+                        )
                     };
                     print(&format!("{line}\n"))?;
                 }

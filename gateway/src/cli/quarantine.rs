@@ -81,11 +81,15 @@ impl Quarantine {
                     Some(id) => vec![find(store, id).await?],
                     None => store.quarantined(channel, u32::MAX).await?,
                 };
-                let intake = Intake::new(store.clone(), Arc::new(Health::default()), &config.store, &config.intake);
+                let intake =
+                    Intake::new(store.clone(), Arc::new(Health::default()), &config.store, &config.intake);
                 let (mut left, mut stay) = (0, 0);
                 for row in rows {
                     let Some(channel) = config.channels.get(&row.channel) else {
-                        print(&format!("{} stays: channel {} is not configured any more\n", row.id, row.channel))?;
+                        print(&format!(
+                            "{} stays: channel {} is not configured any more\n",
+                            row.id, row.channel
+                        ))?;
                         stay += 1;
                         continue;
                     };
@@ -93,7 +97,10 @@ impl Quarantine {
                     let messages = replayed.receipts.len();
                     if replayed.quarantined.is_some() {
                         stay += 1;
-                        print(&format!("{} stays, {messages} messages of it were taken: see `muara quarantine show`\n", row.id))?;
+                        print(&format!(
+                            "{} stays, {messages} messages of it were taken: see `muara quarantine show`\n",
+                            row.id
+                        ))?;
                     } else {
                         left += 1;
                         print(&format!("{} goes its way\n", row.id))?;

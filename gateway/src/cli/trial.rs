@@ -32,11 +32,27 @@ impl Trial {
     pub(super) fn run(self) -> Result<(), CliError> {
         let config = config::load(&self.file.config)?;
         let channel = config.channels.get(&self.channel).ok_or(CliError::NoChannel(self.channel))?;
-        let bytes = std::fs::read(&self.request).map_err(|source| CliError::File { file: self.request, source })?;
+        let bytes =
+            std::fs::read(&self.request).map_err(|source| CliError::File { file: self.request, source })?;
         let request = request_file::parse(&bytes)?;
-        print(&format!("request     {} {}, {} bytes\n", request.method, request.path_and_query, request.size()))?;
-        let path_secret = request.path_and_query.split(['?', '#']).next().and_then(|path| path.rsplit('/').next()).map(str::to_owned);
-        let verified = match verify::verify(&request, &channel.settings, path_secret.as_deref(), Timestamp::now()) {
+        print(&format!(
+            "request     {} {}, {} bytes\n",
+            request.method,
+            request.path_and_query,
+            request.size()
+        ))?;
+        let path_secret = request
+            .path_and_query
+            .split(['?', '#'])
+            .next()
+            .and_then(|path| path.rsplit('/').next())
+            .map(str::to_owned);
+        let verified = match verify::verify(
+            &request,
+            &channel.settings,
+            path_secret.as_deref(),
+            Timestamp::now(),
+        ) {
             Ok(verified) => {
                 print(&format!("verify      passed ({})\n", channel.settings.auth.name()))?;
                 verified
@@ -46,7 +62,9 @@ impl Trial {
                 Verified::on_trial(&request, &channel.settings)
             }
             Err(forged) => {
-                print(&format!("verify      NOT passed: {forged}. Answer: 401. Go on all the same with --unverified.\n"))?;
+                print(&format!(
+                    "verify      NOT passed: {forged}. Answer: 401. Go on all the same with --unverified.\n"
+                ))?;
                 return Err(CliError::Refused(401));
             }
         };
@@ -62,7 +80,9 @@ impl Trial {
             match item {
                 Item::Draft(draft) => print(&normalized(channel, *draft, number))?,
                 Item::Ignored(reason) => print(&format!("item {number}      ignored: {reason}\n"))?,
-                Item::Rejected { reason, .. } => print(&format!("item {number}      quarantined: {reason}\n"))?,
+                Item::Rejected { reason, .. } => {
+                    print(&format!("item {number}      quarantined: {reason}\n"))?
+                }
             }
         }
         Ok(())

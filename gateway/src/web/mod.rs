@@ -1,5 +1,6 @@
 //! HTTP: the public listener with webhooks and desks, the internal one with health and metrics.
 
+pub mod desk;
 pub mod ingress;
 pub mod internal;
 pub mod problem;

@@ -10,35 +10,20 @@ use tokio_util::sync::CancellationToken;
 use super::{KEY, PATIENCE, batch, confirmed, connected, failed, ready, settings, start, state};
 
 fn trying_again(state: &BrokerState) -> bool {
-    matches!(
-        state,
-        BrokerState::Connecting {
-            last_error: Some(_),
-            ..
-        }
-    )
+    matches!(state, BrokerState::Connecting { last_error: Some(_), .. })
 }
 
 #[tokio::test]
 async fn a_broker_that_is_down_is_tried_until_it_is_up() {
     let fake = FakeBroker::start(Vec::new()).await;
-    let upstream = fake
-        .url()
-        .split(['@', '/'])
-        .nth(3)
-        .unwrap()
-        .parse()
-        .unwrap();
+    let upstream = fake.url().split(['@', '/']).nth(3).unwrap().parse().unwrap();
     let proxy = ChaosProxy::start(upstream).await;
     proxy.refuse().await;
     let url = format!("amqp://guest:hunter2@{}/%2f", proxy.addr());
     let (broker, _guard) = start(settings(&url));
     let words = state(&broker, trying_again).await;
     assert!(words.contains(&proxy.addr().to_string()), "{words}");
-    assert!(
-        words.contains("refused") && !words.contains("hunter2"),
-        "{words}"
-    );
+    assert!(words.contains("refused") && !words.contains("hunter2"), "{words}");
     let not_connected = Outcome::Unknown(UnknownReason::NotConnected);
     assert_eq!(broker.publish(batch(1, KEY)).await, [not_connected]);
     assert_eq!(broker.unrouted_depth().await, None);
@@ -52,24 +37,14 @@ async fn a_broker_that_is_down_is_tried_until_it_is_up() {
 async fn a_wrong_password_and_a_missing_virtual_host_are_said_in_words() {
     let node = RabbitNode::shared().await;
     for (url, wanted) in [
-        (
-            format!("amqp://guest:hunter2@{}/%2f", node.address()),
-            "user name and password",
-        ),
-        (
-            format!("amqp://guest:guest@{}/nowhere", node.address()),
-            "virtual host",
-        ),
+        (format!("amqp://guest:hunter2@{}/%2f", node.address()), "user name and password"),
+        (format!("amqp://guest:guest@{}/nowhere", node.address()), "virtual host"),
         ("amqp:hunter2".to_owned(), "broker.url is not a URL"),
     ] {
         let (broker, _guard) = start(settings(&url));
         let words = state(&broker, failed).await;
         assert!(words.contains(wanted), "{words}");
-        let shown = format!(
-            "{words} {:?} {:?}",
-            settings(&url),
-            *broker.state().borrow()
-        );
+        let shown = format!("{words} {:?} {:?}", settings(&url), *broker.state().borrow());
         assert!(!shown.contains("hunter2"), "{shown}");
     }
 }
@@ -106,10 +81,7 @@ async fn a_frozen_broker_costs_one_timeout_and_is_reconnected() {
     let begin = Instant::now();
     let outcomes = broker.publish(batch(10, KEY)).await;
     let timed_out = Outcome::Unknown(UnknownReason::Timeout);
-    assert!(
-        outcomes.iter().all(|outcome| *outcome == timed_out),
-        "{outcomes:?}"
-    );
+    assert!(outcomes.iter().all(|outcome| *outcome == timed_out), "{outcomes:?}");
     assert!(begin.elapsed() < Duration::from_secs(5));
     proxy.thaw();
     timeout(PATIENCE, async {
@@ -144,10 +116,7 @@ async fn cancellation_closes_within_a_bound_even_when_the_broker_is_frozen() {
         assert!(broker.ready().await.is_err());
         let stopped = Outcome::Unknown(UnknownReason::Stopped);
         assert_eq!(broker.publish(batch(1, KEY)).await, [stopped]);
-        assert_eq!(
-            broker.state().borrow().to_string(),
-            "the broker connection is closed"
-        );
+        assert_eq!(broker.state().borrow().to_string(), "the broker connection is closed");
     }
 }
 
@@ -158,9 +127,6 @@ async fn a_message_amqp_cannot_carry_harms_no_other() {
     let mut events = batch(3, KEY);
     events[1].routing_key = "k".repeat(256);
     let invalid = Outcome::Invalid(InvalidMessage::RoutingKeyTooLong(256));
-    assert_eq!(
-        broker.publish(events).await,
-        [Outcome::Confirmed, invalid, Outcome::Confirmed]
-    );
+    assert_eq!(broker.publish(events).await, [Outcome::Confirmed, invalid, Outcome::Confirmed]);
     assert_eq!(broker.publish(Vec::new()).await, []);
 }

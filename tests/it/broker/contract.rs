@@ -77,9 +77,8 @@ async fn a_python_consumer_finds_every_message_valid_and_notices_one_that_is_not
 
     let vhost = RabbitNode::shared().await.vhost("python").await;
     let (broker, _guard) = connected(settings(&vhost.url())).await;
-    let events = (0..50)
-        .map(|number| event(json!({"description": format!("Jalan rusak {number}")})))
-        .collect();
+    let events =
+        (0..50).map(|number| event(json!({"description": format!("Jalan rusak {number}")}))).collect();
     assert!(broker.publish(events).await.iter().all(confirmed));
     let output = consume(&vhost.url(), schemas, 50).await;
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -94,8 +93,5 @@ async fn a_python_consumer_finds_every_message_valid_and_notices_one_that_is_not
     let output = consume(&vhost.url(), schemas, 1).await;
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{stderr}");
-    assert!(
-        stderr.contains(&id) && stderr.contains("$.data.description"),
-        "{stderr}"
-    );
+    assert!(stderr.contains(&id) && stderr.contains("$.data.description"), "{stderr}");
 }

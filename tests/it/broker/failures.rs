@@ -24,19 +24,14 @@ use tokio::time::timeout;
 use super::{KEY, PATIENCE, batch, confirmed, connected, count, ids, ready, settings, state};
 
 async fn admin(url: &str) -> (Connection, Channel) {
-    let connection = Connection::connect(url, ConnectionProperties::default())
-        .await
-        .unwrap();
+    let connection = Connection::connect(url, ConnectionProperties::default()).await.unwrap();
     let channel = connection.create_channel().await.unwrap();
     (connection, channel)
 }
 
 async fn received(url: &str, queue: &str, count: usize) -> BTreeSet<String> {
     let received = drain(url, queue, count, PATIENCE).await;
-    received
-        .into_iter()
-        .map(|message| message.message_id)
-        .collect()
+    received.into_iter().map(|message| message.message_id).collect()
 }
 
 /// Publishes what is not confirmed until all of it is, as the relay does.
@@ -47,11 +42,7 @@ async fn insist(broker: &muara::broker::Broker, mut left: Vec<Outgoing>) {
         let outcomes = broker.publish(left.clone()).await;
         left = unconfirmed(left, &outcomes);
         let first = outcomes.iter().find(|outcome| !confirmed(outcome));
-        assert!(
-            begin.elapsed() < PATIENCE || left.is_empty(),
-            "{} left, the first {first:?}",
-            left.len()
-        );
+        assert!(begin.elapsed() < PATIENCE || left.is_empty(), "{} left, the first {first:?}", left.len());
     }
 }
 
@@ -88,10 +79,7 @@ async fn a_batch_of_a_thousand_is_confirmed_and_arrives_as_promised() {
         .with_app_id("muara".into())
         .with_timestamp(first.properties.timestamp().unwrap());
     let mut headers = FieldTable::default();
-    headers.insert(
-        "traceparent".into(),
-        AMQPValue::LongString(traceparent.into()),
-    );
+    headers.insert("traceparent".into(), AMQPValue::LongString(traceparent.into()));
     assert_eq!(first.properties, expected.with_headers(headers));
 }
 
@@ -109,10 +97,7 @@ async fn an_event_no_binding_wants_waits_in_the_unrouted_queue_and_shows() {
     })
     .await
     .expect("the depth of the unrouted queue never became 1");
-    assert_eq!(
-        received(&vhost.url(), "muara.unrouted", 1).await,
-        ids(&events)
-    );
+    assert_eq!(received(&vhost.url(), "muara.unrouted", 1).await, ids(&events));
 }
 
 #[tokio::test]
@@ -120,10 +105,7 @@ async fn without_the_alternate_exchange_unroutable_is_returned_and_then_mended()
     let vhost = RabbitNode::shared().await.vhost("returned").await;
     let (broker, _guard) = connected(settings(&vhost.url())).await;
     let (connection, channel) = admin(&vhost.url()).await;
-    channel
-        .exchange_delete("muara.unrouted".into(), ExchangeDeleteOptions::default())
-        .await
-        .unwrap();
+    channel.exchange_delete("muara.unrouted".into(), ExchangeDeleteOptions::default()).await.unwrap();
     vhost.rabbitmqctl(&["delete_queue", "muara.unrouted"]).await;
 
     let mut events = batch(300, KEY);
@@ -138,10 +120,7 @@ async fn without_the_alternate_exchange_unroutable_is_returned_and_then_mended()
     // A return makes the broker side declare its topology anew: the next attempt is caught.
     insist(&broker, unconfirmed(events.clone(), &outcomes)).await;
     assert_eq!(received(&vhost.url(), "muara.unrouted", 30).await.len(), 30);
-    assert_eq!(
-        received(&vhost.url(), "crm.complaints", 270).await.len(),
-        270
-    );
+    assert_eq!(received(&vhost.url(), "crm.complaints", 270).await.len(), 270);
     connection.close(200, "OK".into()).await.unwrap();
 }
 
@@ -149,36 +128,21 @@ async fn without_the_alternate_exchange_unroutable_is_returned_and_then_mended()
 async fn a_full_queue_that_rejects_is_a_nack() {
     let vhost = RabbitNode::shared().await.vhost("nack").await;
     let (connection, channel) = admin(&vhost.url()).await;
-    let durable = ExchangeDeclareOptions {
-        durable: true,
-        ..ExchangeDeclareOptions::default()
-    };
+    let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
     for name in ["muara.events", "muara.unrouted", "crm.complaints.dead"] {
         let kind = lapin::ExchangeKind::Topic;
-        channel
-            .exchange_declare(name.into(), kind, durable, FieldTable::default())
-            .await
-            .unwrap();
+        channel.exchange_declare(name.into(), kind, durable, FieldTable::default()).await.unwrap();
     }
     let mut full = FieldTable::default();
     full.insert("x-max-length".into(), AMQPValue::LongInt(1));
-    full.insert(
-        "x-overflow".into(),
-        AMQPValue::LongString("reject-publish".into()),
-    );
+    full.insert("x-overflow".into(), AMQPValue::LongString("reject-publish".into()));
     for (name, arguments) in [
         ("crm.complaints", full),
         ("muara.unrouted", FieldTable::default()),
         ("crm.complaints.dead", FieldTable::default()),
     ] {
-        let options = QueueDeclareOptions {
-            durable: true,
-            ..QueueDeclareOptions::default()
-        };
-        channel
-            .queue_declare(name.into(), options, arguments)
-            .await
-            .unwrap();
+        let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+        channel.queue_declare(name.into(), options, arguments).await.unwrap();
     }
     channel
         .queue_bind(
@@ -195,15 +159,9 @@ async fn a_full_queue_that_rejects_is_a_nack() {
     let (broker, _guard) = connected(settings).await;
     let events = batch(1, KEY);
     assert_eq!(broker.publish(events.clone()).await, [Outcome::Confirmed]);
-    assert_eq!(
-        broker.publish(batch(2, KEY)).await,
-        [Outcome::Nacked, Outcome::Nacked]
-    );
+    assert_eq!(broker.publish(batch(2, KEY)).await, [Outcome::Nacked, Outcome::Nacked]);
     // Room again: the connection was never at fault.
-    assert_eq!(
-        received(&vhost.url(), "crm.complaints", 1).await,
-        ids(&events)
-    );
+    assert_eq!(received(&vhost.url(), "crm.complaints", 1).await, ids(&events));
     assert_eq!(broker.publish(batch(1, KEY)).await, [Outcome::Confirmed]);
     connection.close(200, "OK".into()).await.unwrap();
 }
@@ -225,18 +183,9 @@ async fn a_node_killed_in_the_middle_of_a_batch_loses_nothing() {
     node.kill9();
     let outcomes = timeout(PATIENCE, publishing).await.unwrap().unwrap();
     let lost = |outcome: &Outcome| *outcome == Outcome::Unknown(UnknownReason::ConnectionLost);
-    assert!(
-        count(&outcomes, lost) > 0,
-        "the batch was over before the kill"
-    );
-    assert!(
-        count(&outcomes, confirmed) > 0,
-        "nothing was confirmed before the kill"
-    );
-    assert_eq!(
-        broker.publish(batch(1, KEY)).await,
-        [Outcome::Unknown(UnknownReason::NotConnected)]
-    );
+    assert!(count(&outcomes, lost) > 0, "the batch was over before the kill");
+    assert!(count(&outcomes, confirmed) > 0, "nothing was confirmed before the kill");
+    assert_eq!(broker.publish(batch(1, KEY)).await, [Outcome::Unknown(UnknownReason::NotConnected)]);
 
     node.start().await;
     insist(&broker, unconfirmed(events.clone(), &outcomes)).await;
@@ -256,10 +205,7 @@ async fn a_connection_cut_in_the_middle_of_a_confirm_leaves_unknown_and_recovers
     let events = batch(500, KEY);
     let outcomes = broker.publish(events.clone()).await;
     let lost = Outcome::Unknown(UnknownReason::ConnectionLost);
-    assert!(
-        outcomes.iter().all(|outcome| *outcome == lost),
-        "{outcomes:?}"
-    );
+    assert!(outcomes.iter().all(|outcome| *outcome == lost), "{outcomes:?}");
     insist(&broker, events.clone()).await;
     let wanted = ids(&events);
     assert!(drain_ids(&vhost.url(), "crm.complaints", &wanted, PATIENCE).await == wanted);
@@ -271,29 +217,21 @@ async fn a_memory_alarm_shows_as_blocked_and_publishing_goes_on_after_it() {
     let mut settings = settings(&node.url());
     settings.confirm_timeout = Duration::from_secs(2);
     let (broker, _guard) = connected(settings).await;
-    node.rabbitmqctl(&["set_vm_memory_high_watermark", "0.000001"])
-        .await;
+    node.rabbitmqctl(&["set_vm_memory_high_watermark", "0.000001"]).await;
     let blocked = Outcome::Unknown(UnknownReason::Blocked);
     let begin = Instant::now();
     let outcomes = broker.publish(batch(1, KEY)).await;
     assert_eq!(outcomes, std::slice::from_ref(&blocked));
     assert!(begin.elapsed() < Duration::from_secs(5));
-    let words = state(&broker, |state| {
-        matches!(state, BrokerState::Blocked { .. })
-    })
-    .await;
+    let words = state(&broker, |state| matches!(state, BrokerState::Blocked { .. })).await;
     assert!(words.contains("low on memory"), "{words}");
     // Known to be blocked: no waiting.
     let begin = Instant::now();
-    assert_eq!(
-        broker.publish(batch(2, KEY)).await,
-        [blocked.clone(), blocked]
-    );
+    assert_eq!(broker.publish(batch(2, KEY)).await, [blocked.clone(), blocked]);
     assert!(begin.elapsed() < Duration::from_secs(1));
     assert_eq!(broker.unrouted_depth().await, None);
 
-    node.rabbitmqctl(&["set_vm_memory_high_watermark", "absolute", "512MB"])
-        .await;
+    node.rabbitmqctl(&["set_vm_memory_high_watermark", "absolute", "512MB"]).await;
     insist(&broker, batch(100, KEY)).await;
 }
 
@@ -305,23 +243,15 @@ async fn a_deleted_queue_sends_events_to_the_unrouted_one_until_it_is_declared_a
     let (broker, _guard) = connected(settings).await;
     let url = vhost.url();
     let (connection, channel) = admin(&url).await;
-    channel
-        .queue_delete("crm.complaints".into(), QueueDeleteOptions::default())
-        .await
-        .unwrap();
+    channel.queue_delete("crm.complaints".into(), QueueDeleteOptions::default()).await.unwrap();
     connection.close(200, "OK".into()).await.unwrap();
     let stray = batch(3, KEY);
     let outcomes = broker.publish(stray.clone()).await;
     assert!(outcomes.iter().all(confirmed), "{outcomes:?}");
-    assert_eq!(
-        drain_ids(&url, "muara.unrouted", &ids(&stray), PATIENCE).await,
-        ids(&stray)
-    );
-    timeout(PATIENCE, async {
-        while !vhost.queues().await.contains(&"crm.complaints".to_owned()) {}
-    })
-    .await
-    .expect("the queue never came back");
+    assert_eq!(drain_ids(&url, "muara.unrouted", &ids(&stray), PATIENCE).await, ids(&stray));
+    timeout(PATIENCE, async { while !vhost.queues().await.contains(&"crm.complaints".to_owned()) {} })
+        .await
+        .expect("the queue never came back");
     let later = batch(1, KEY);
     insist(&broker, later.clone()).await;
     assert_eq!(received(&url, "crm.complaints", 1).await, ids(&later));

@@ -15,17 +15,11 @@ use muara_tests::fake_broker::{
 use super::{KEY, batch, confirmed, connected, ready, settings};
 
 fn returned() -> Outcome {
-    Outcome::Returned {
-        code: 312,
-        text: "NO_ROUTE".to_owned(),
-    }
+    Outcome::Returned { code: 312, text: "NO_ROUTE".to_owned() }
 }
 
 fn script(publishes: usize, steps: &[Step]) -> Script {
-    Script {
-        publishes,
-        steps: steps.to_vec(),
-    }
+    Script { publishes, steps: steps.to_vec() }
 }
 
 #[tokio::test]
@@ -39,35 +33,18 @@ async fn exactly_the_returned_messages_are_settled_as_returned() {
         (&[Return(1), Ack(2), Ack(3), Ack(4), Ack(5), Ack(1)], &[1]),
         (&[Return(3), Return(2), AckUpTo(1), AckUpTo(5)], &[2, 3]),
         (&[Return(4), Return(2), Ack(2), Ack(4), AckUpTo(5)], &[2, 4]),
-        (
-            &[
-                Return(1),
-                Return(2),
-                Return(3),
-                Return(4),
-                Return(5),
-                AckUpTo(5),
-            ],
-            &[1, 2, 3, 4, 5],
-        ),
+        (&[Return(1), Return(2), Return(3), Return(4), Return(5), AckUpTo(5)], &[1, 2, 3, 4, 5]),
     ];
     for (steps, expected) in orders {
         let fake = FakeBroker::start(vec![script(5, steps)]).await;
         let (broker, _guard) = connected(settings(&fake.url())).await;
         let outcomes = broker.publish(batch(5, KEY)).await;
         for (index, outcome) in outcomes.iter().enumerate() {
-            let wanted = if expected.contains(&(index + 1)) {
-                returned()
-            } else {
-                Outcome::Confirmed
-            };
+            let wanted = if expected.contains(&(index + 1)) { returned() } else { Outcome::Confirmed };
             assert_eq!(*outcome, wanted, "message {} after {steps:?}", index + 1);
         }
         let next = broker.publish(batch(3, KEY)).await;
-        assert!(
-            next.iter().all(confirmed),
-            "next batch after {steps:?}: {next:?}"
-        );
+        assert!(next.iter().all(confirmed), "next batch after {steps:?}: {next:?}");
     }
 }
 
@@ -86,22 +63,8 @@ async fn an_ack_is_not_believed_while_its_return_may_still_be_queued() {
     let steps = [Return(1), Return(2), Ack(3), Ack(2), Cut];
     let steps_known = [Ack(3), Return(1), Ack(1), Cut];
     for (steps, expected) in [
-        (
-            &steps[..],
-            [
-                returned(),
-                returned(),
-                Outcome::Unknown(UnknownReason::Ambiguous),
-            ],
-        ),
-        (
-            &steps_known[..],
-            [
-                returned(),
-                Outcome::Unknown(UnknownReason::ConnectionLost),
-                Outcome::Confirmed,
-            ],
-        ),
+        (&steps[..], [returned(), returned(), Outcome::Unknown(UnknownReason::Ambiguous)]),
+        (&steps_known[..], [returned(), Outcome::Unknown(UnknownReason::ConnectionLost), Outcome::Confirmed]),
         (
             &[Return(1), Return(2), Ack(2), Cut],
             [
@@ -143,29 +106,15 @@ async fn missing_confirms_end_the_batch_at_its_timeout_and_never_reach_the_next(
 async fn lapin_alone_calls_the_returned_message_confirmed() {
     let steps = [Return(2), Ack(1), Ack(2)];
     let fake = FakeBroker::start(vec![script(2, &steps)]).await;
-    let connection = Connection::connect(&fake.url(), ConnectionProperties::default())
-        .await
-        .unwrap();
+    let connection = Connection::connect(&fake.url(), ConnectionProperties::default()).await.unwrap();
     let channel = connection.create_channel().await.unwrap();
-    channel
-        .confirm_select(ConfirmSelectOptions::default())
-        .await
-        .unwrap();
+    channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
     let mut confirms = Vec::new();
     for _ in 0..2 {
-        let options = BasicPublishOptions {
-            mandatory: true,
-            ..BasicPublishOptions::default()
-        };
+        let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         let properties = BasicProperties::default();
         let confirm = channel
-            .basic_publish(
-                "muara.events".into(),
-                KEY.into(),
-                options,
-                b"{}",
-                properties,
-            )
+            .basic_publish("muara.events".into(), KEY.into(), options, b"{}", properties)
             .await
             .unwrap();
         confirms.push(confirm);

@@ -15,19 +15,9 @@ async fn what_is_declared_passes_the_check_and_a_second_declaration() {
     let vhost = RabbitNode::shared().await.vhost("declare").await;
     let (_first, _guard) = connected(settings(&vhost.url())).await;
     let listing = vhost
-        .rabbitmqctl(&[
-            "list_queues",
-            "--no-table-headers",
-            "name",
-            "type",
-            "durable",
-            "arguments",
-        ])
+        .rabbitmqctl(&["list_queues", "--no-table-headers", "name", "type", "durable", "arguments"])
         .await;
-    let complaints = listing
-        .lines()
-        .find(|line| line.starts_with("crm.complaints\t"))
-        .unwrap();
+    let complaints = listing.lines().find(|line| line.starts_with("crm.complaints\t")).unwrap();
     for wanted in [
         "quorum",
         "true",
@@ -36,15 +26,10 @@ async fn what_is_declared_passes_the_check_and_a_second_declaration() {
         r#""x-dead-letter-strategy","at-least-once""#,
         r#""x-overflow","reject-publish""#,
     ] {
-        assert!(
-            complaints.contains(wanted),
-            "{wanted} is not in {complaints}"
-        );
+        assert!(complaints.contains(wanted), "{wanted} is not in {complaints}");
     }
     for name in ["muara.unrouted", "crm.complaints.dead"] {
-        let quorum = listing
-            .lines()
-            .any(|line| line.starts_with(&format!("{name}\tquorum\ttrue")));
+        let quorum = listing.lines().any(|line| line.starts_with(&format!("{name}\tquorum\ttrue")));
         assert!(quorum, "{name} in {listing}");
     }
     let (_second, _guard) = connected(settings(&vhost.url())).await;
@@ -58,18 +43,10 @@ async fn what_is_declared_passes_the_check_and_a_second_declaration() {
 #[tokio::test]
 async fn a_queue_that_differs_is_named_with_what_to_do_and_is_never_touched() {
     let vhost = RabbitNode::shared().await.vhost("differs").await;
-    let connection = Connection::connect(&vhost.url(), ConnectionProperties::default())
-        .await
-        .unwrap();
+    let connection = Connection::connect(&vhost.url(), ConnectionProperties::default()).await.unwrap();
     let channel = connection.create_channel().await.unwrap();
-    let options = QueueDeclareOptions {
-        durable: true,
-        ..QueueDeclareOptions::default()
-    };
-    channel
-        .queue_declare("crm.complaints".into(), options, FieldTable::default())
-        .await
-        .unwrap();
+    let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+    channel.queue_declare("crm.complaints".into(), options, FieldTable::default()).await.unwrap();
 
     let (broker, _guard) = start(settings(&vhost.url()));
     let words = state(&broker, failed).await;
@@ -82,10 +59,7 @@ async fn a_queue_that_differs_is_named_with_what_to_do_and_is_never_touched() {
     ] {
         assert!(words.contains(wanted), "{wanted} is not in: {words}");
     }
-    channel
-        .queue_delete("crm.complaints".into(), QueueDeleteOptions::default())
-        .await
-        .unwrap();
+    channel.queue_delete("crm.complaints".into(), QueueDeleteOptions::default()).await.unwrap();
     ready(&broker).await;
     connection.close(200, "OK".into()).await.unwrap();
 }
@@ -98,22 +72,13 @@ async fn check_names_everything_that_is_missing_and_declares_nothing() {
     let (broker, _guard) = start(check);
     let words = state(&broker, failed).await;
     for name in ["muara.unrouted", "crm.complaints", "crm.complaints.dead"] {
-        assert!(
-            words.contains(&format!("queue \"{name}\" does not exist")),
-            "{words}"
-        );
+        assert!(words.contains(&format!("queue \"{name}\" does not exist")), "{words}");
     }
-    assert!(
-        words.contains("exchange \"muara.events\" does not exist"),
-        "{words}"
-    );
+    assert!(words.contains("exchange \"muara.events\" does not exist"), "{words}");
     assert!(words.contains("broker.topology = \"declare\""), "{words}");
     assert_eq!(vhost.queues().await, Vec::<String>::new());
     let exchanges = vhost.rabbitmqctl(&["list_exchanges", "name"]).await;
-    assert!(
-        !exchanges.contains("muara") && !exchanges.contains("crm"),
-        "{exchanges}"
-    );
+    assert!(!exchanges.contains("muara") && !exchanges.contains("crm"), "{exchanges}");
 
     // Its owner declares it; the check passes by itself then.
     let (_owner, _guard) = connected(settings(&vhost.url())).await;
@@ -125,18 +90,10 @@ async fn a_user_without_rights_is_told_which_object_is_out_of_reach() {
     let node = RabbitNode::shared().await;
     let vhost = node.vhost("rights").await;
     node.rabbitmqctl(&["add_user", "reader", "reader"]).await;
-    vhost
-        .rabbitmqctl(&["set_permissions", "reader", "^$", "^$", ".*"])
-        .await;
+    vhost.rabbitmqctl(&["set_permissions", "reader", "^$", "^$", ".*"]).await;
     let url = vhost.url().replace("guest:guest", "reader:reader");
     let (broker, _guard) = start(settings(&url));
     let words = state(&broker, failed).await;
-    assert!(
-        words.contains("refuses access to exchange \"muara.events\""),
-        "{words}"
-    );
-    assert!(
-        words.contains("refuses access to queue \"crm.complaints\""),
-        "{words}"
-    );
+    assert!(words.contains("refuses access to exchange \"muara.events\""), "{words}");
+    assert!(words.contains("refuses access to queue \"crm.complaints\""), "{words}");
 }
