@@ -28,6 +28,9 @@ pub enum Reject {
         /// What is wrong with it.
         detail: String,
     },
+    /// The decoder itself failed: a fault in Muara. Replay after an update.
+    #[error("the decoder failed on it, which is a fault in Muara; keep it and report the fault")]
+    Fault,
 }
 
 impl Reject {

@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use muara_connectors::{ChannelSettings, Connector, Limits};
 use muara_normalizer::ChannelId;
 
+use crate::limits::Limiter;
+
 /// One configured channel with the connector that speaks its protocol.
 #[derive(Debug)]
 pub struct Channel {
@@ -22,6 +24,8 @@ pub struct Channel {
     pub redelivers: bool,
     /// Limits on the way in.
     pub limits: Limits,
+    /// The buckets of those limits.
+    pub limiter: Limiter,
     /// Why it takes nothing, if it does not: switched off, or a secret is not there.
     pub disabled: Option<String>,
 }

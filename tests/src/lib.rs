@@ -1,1 +1,6 @@
-//! placeholder
+//! Support for the integration tests: real peers, and ways to break them on purpose.
+
+pub mod chaos;
+pub mod consume;
+pub mod fake_broker;
+pub mod rabbitmq;

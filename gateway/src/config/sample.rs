@@ -1,0 +1,68 @@
+//! The documented sample configuration, generated from the types that read it.
+
+use schemars::{JsonSchema, SchemaGenerator};
+use serde_json::Value;
+
+use super::{Broker, Desk, Intake, Listen, Log, Store};
+
+const HEAD: &str = "\
+# Every key of Muara's configuration with its default. Generated; do not edit.
+#
+# A text may hold ${env:NAME} and ${file:PATH} (relative to this file); $${ stands for ${ itself.
+# Tables may also stand in conf.d/*.toml beside this file. Keys that nobody reads are refused.
+# `muara check --config FILE` lists everything that is wrong at once.
+";
+
+const TAIL: &str = r#"
+## The secret for keyed references to reporters: at least 32 bytes. Made on the first start, readable
+## only by its owner, if its file is not there. Keep a copy in a safe place.
+[privacy]
+# key = "${file:secrets/privacy.key}"
+
+## One table for each official channel; the name is the channel's id. Keys that all channels share:
+##   connector   the vendor's protocol (`muara channels` lists them)
+##   title       what people call the channel
+##   enabled     false switches it off
+##   secret      what the vendor signs with; a channel whose ${env:…} is not set is off, the others run
+##   redelivers  whether the vendor delivers again what was not answered 2xx: over a limit such a channel
+##               answers 429, any other is answered 2xx and the message held
+##   limits      { channel = { per_minute, burst }, sender = { per_minute, burst }, body_kb }
+[channels.qlue]
+connector = "qlue"
+secret = "${env:QLUE_SECRET}"
+"#;
+
+/// The sample as it stands in `gateway/config.default.toml`.
+#[must_use]
+pub fn sample() -> String {
+    let mut out = HEAD.to_owned();
+    table::<Listen>("listen", &mut out);
+    table::<Store>("store", &mut out);
+    table::<Broker>("broker", &mut out);
+    table::<Intake>("intake", &mut out);
+    table::<Desk>("desk", &mut out);
+    table::<Log>("log", &mut out);
+    out + TAIL
+}
+
+fn table<T: JsonSchema>(name: &str, out: &mut String) {
+    let schema = SchemaGenerator::default().into_root_schema_for::<T>();
+    let comment = |text: Option<&Value>, mark: &str, out: &mut String| {
+        for line in text.and_then(Value::as_str).unwrap_or_default().lines() {
+            *out += &format!("{mark} {line}\n");
+        }
+    };
+    out.push('\n');
+    comment(schema.get("description"), "##", out);
+    // an absent [broker] means something, so the sample must not have one
+    *out += &format!("{}[{name}]\n", if name == "broker" { "# " } else { "" });
+    let properties = schema.get("properties").and_then(Value::as_object);
+    for (key, property) in properties.into_iter().flatten() {
+        comment(property.get("description"), "##", out);
+        let default = match (name, key.as_str()) {
+            ("broker", "url") => "\"${env:MUARA_BROKER_URL}\"".to_owned(),
+            _ => property.get("default").unwrap_or(&Value::Null).to_string(),
+        };
+        *out += &format!("# {key} = {default}\n");
+    }
+}

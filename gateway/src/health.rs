@@ -1,0 +1,253 @@
+//! How each channel is, in one word with the reason and what to do. Kept in memory: probes never write.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use jiff::{SignedDuration, Timestamp};
+use muara_connectors::PullError;
+use muara_normalizer::ChannelId;
+use serde::Serialize;
+
+use crate::{
+    channel::{Channel, Channels},
+    metrics,
+    store::StoreError,
+};
+
+/// How a channel is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Nothing has come since the start.
+    Starting,
+    /// Messages come and are stored.
+    Healthy,
+    /// Messages come, but some are refused or not understood.
+    Degraded,
+    /// Nothing can be taken in.
+    Failing,
+    /// Switched off, or a secret is not there.
+    Disabled,
+}
+
+impl State {
+    /// Every state, as metrics name them.
+    pub const ALL: &[&str] = &["starting", "healthy", "degraded", "failing", "disabled"];
+
+    /// The state as metrics name it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Healthy => "healthy",
+            Self::Degraded => "degraded",
+            Self::Failing => "failing",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+/// One channel's health.
+#[derive(Clone, Debug, Serialize)]
+pub struct ChannelHealth {
+    /// The channel.
+    pub id: ChannelId,
+    /// Its connector.
+    pub connector: &'static str,
+    /// How it is.
+    pub state: State,
+    /// Since when.
+    pub since: Timestamp,
+    /// When the last message was stored.
+    pub last_message_at: Option<Timestamp>,
+    /// The last error in words.
+    pub last_error: Option<String>,
+    /// When.
+    pub last_error_at: Option<Timestamp>,
+    /// What to do about it.
+    pub advice: Option<&'static str>,
+    /// Messages taken since the start, redeliveries among them.
+    pub messages: u64,
+    /// Bodies and items put into quarantine since the start.
+    pub quarantined: u64,
+    /// Requests refused as forged since the start.
+    pub forged: u64,
+}
+
+/// A trouble is over when it did not come again for so long.
+const TROUBLE_LASTS: SignedDuration = SignedDuration::from_mins(15);
+
+/// The health of all channels.
+#[derive(Debug, Default)]
+pub struct Health {
+    channels: Mutex<BTreeMap<ChannelId, ChannelHealth>>,
+}
+
+impl Health {
+    fn all(&self) -> MutexGuard<'_, BTreeMap<ChannelId, ChannelHealth>> {
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes up the configured channels; those that are gone are forgotten, those that stay keep their history.
+    pub fn configure(&self, channels: &Channels) {
+        let mut all = self.all();
+        all.retain(|id, _| channels.get(id.as_str()).is_some());
+        for channel in channels.iter() {
+            let fresh = all.entry(channel.id.clone()).or_insert_with(|| blank(channel));
+            fresh.connector = channel.connector_name;
+            match (&channel.disabled, fresh.state) {
+                (Some(reason), _) => {
+                    fresh.turn(
+                        State::Disabled,
+                        Some(reason.clone()),
+                        Some("set what is missing and reload (SIGHUP)"),
+                    );
+                }
+                (None, State::Disabled) => fresh.turn(State::Starting, None, None),
+                (None, _) => {}
+            }
+        }
+    }
+
+    /// Messages were stored, and items of them perhaps not understood.
+    pub fn took(&self, id: &ChannelId, messages: usize, quarantined: usize) {
+        self.change(id, |channel| {
+            channel.messages += count(messages);
+            channel.quarantined += count(quarantined);
+            if messages > 0 {
+                channel.last_message_at = Some(Timestamp::now());
+            }
+            if quarantined > 0 {
+                let words = "messages could not be understood and are in quarantine".to_owned();
+                channel.turn(
+                    State::Degraded,
+                    Some(words),
+                    Some("see `muara quarantine list`; fix the field map or update Muara, then replay"),
+                );
+            } else if channel.state != State::Degraded || channel.calm() {
+                channel.turn(State::Healthy, None, None);
+            }
+        });
+    }
+
+    /// A request was refused as forged.
+    pub fn forged(&self, id: &ChannelId, why: &str) {
+        self.change(id, |channel| {
+            channel.forged += 1;
+            // strangers knock at every public door: that is a trouble only while nothing genuine comes
+            if channel.messages == 0 {
+                let words = format!("requests are refused: {why}");
+                channel.turn(
+                    State::Degraded,
+                    Some(words),
+                    Some("compare the channel's secret with the vendor's settings"),
+                );
+            }
+        });
+    }
+
+    /// The store did not take what the channel brought.
+    pub fn store_failed(&self, id: &ChannelId, error: &StoreError) {
+        self.change(id, |channel| {
+            channel.turn(
+                State::Failing,
+                Some(error.to_string()),
+                Some("see to the store: messages are refused with 503 until it writes again"),
+            );
+        });
+    }
+
+    /// A page was pulled.
+    pub fn pulled(&self, id: &ChannelId) {
+        self.change(id, |channel| {
+            if channel.state != State::Degraded || channel.calm() {
+                channel.turn(State::Healthy, None, None);
+            }
+        });
+    }
+
+    /// A page could not be pulled, so often in a row.
+    pub fn pull_failed(&self, id: &ChannelId, error: &PullError, in_a_row: u32) {
+        let (state, advice) = match error {
+            PullError::Refused { .. } => (State::Failing, "renew the channel's credentials at the vendor"),
+            PullError::Throttled { .. } => {
+                (State::Degraded, "nothing: the pull goes on when the vendor allows")
+            }
+            PullError::Unreachable(_) | PullError::Status { .. } if in_a_row < 3 => {
+                (State::Degraded, "nothing yet: it is tried again")
+            }
+            PullError::Unreachable(_) | PullError::Status { .. } => {
+                (State::Failing, "look whether the vendor is up and reachable from here; it is tried again")
+            }
+            PullError::Page(_) | PullError::TooLarge { .. } => {
+                (State::Failing, "the vendor's answer has changed: update Muara or its settings")
+            }
+        };
+        self.change(id, |channel| channel.turn(state, Some(error.to_string()), Some(advice)));
+    }
+
+    /// All channels, by id.
+    #[must_use]
+    pub fn report(&self) -> Vec<ChannelHealth> {
+        self.all().values().cloned().collect()
+    }
+
+    fn change(&self, id: &ChannelId, change: impl FnOnce(&mut ChannelHealth)) {
+        if let Some(channel) = self.all().get_mut(id) {
+            change(channel);
+        }
+    }
+}
+
+fn count(n: usize) -> u64 {
+    u64::try_from(n).unwrap_or(u64::MAX)
+}
+
+fn blank(channel: &Channel) -> ChannelHealth {
+    metrics::channel_state(channel.id.as_str(), State::Starting.as_str(), State::ALL);
+    ChannelHealth {
+        id: channel.id.clone(),
+        connector: channel.connector_name,
+        state: State::Starting,
+        since: Timestamp::now(),
+        last_message_at: None,
+        last_error: None,
+        last_error_at: None,
+        advice: None,
+        messages: 0,
+        quarantined: 0,
+        forged: 0,
+    }
+}
+
+impl ChannelHealth {
+    fn turn(&mut self, state: State, error: Option<String>, advice: Option<&'static str>) {
+        if let Some(error) = error {
+            self.last_error = Some(error);
+            self.last_error_at = Some(Timestamp::now());
+        }
+        self.advice = advice;
+        if self.state == state {
+            return;
+        }
+        self.state = state;
+        self.since = Timestamp::now();
+        metrics::channel_state(self.id.as_str(), state.as_str(), State::ALL);
+        match state {
+            State::Failing | State::Degraded => tracing::warn!(
+                channel = %self.id, state = state.as_str(), error = self.last_error,
+                "Channel {} is {}.", self.id, state.as_str()
+            ),
+            _ => {
+                tracing::info!(channel = %self.id, state = state.as_str(), "Channel {} is {}.", self.id, state.as_str())
+            }
+        }
+    }
+
+    /// Whether the last trouble is long ago.
+    fn calm(&self) -> bool {
+        self.last_error_at.is_none_or(|at| Timestamp::now().duration_since(at) > TROUBLE_LASTS)
+    }
+}

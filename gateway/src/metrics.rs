@@ -1,0 +1,163 @@
+//! Every metric, named once. Labels are channels and closed sets, never senders.
+
+use std::{sync::LazyLock, time::Duration};
+
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+
+/// A metric's name, unit and meaning.
+struct Metric {
+    name: &'static str,
+    help: &'static str,
+}
+
+macro_rules! metrics_table {
+    ($($constant:ident $kind:ident $name:literal $help:literal;)*) => {
+        $(const $constant: Metric = Metric { name: $name, help: $help };)*
+
+        fn describe() {
+            $(metrics_table!(@describe $kind $constant);)*
+        }
+
+        /// Name, kind and meaning of every metric, for the documentation.
+        pub const METRICS: &[(&str, &str, &str)] = &[$(($name, stringify!($kind), $help)),*];
+    };
+    (@describe counter $constant:ident) => { describe_counter!($constant.name, $constant.help) };
+    (@describe gauge $constant:ident) => { describe_gauge!($constant.name, $constant.help) };
+    (@describe histogram $constant:ident) => { describe_histogram!($constant.name, $constant.help) };
+}
+
+metrics_table! {
+    REQUESTS counter "muara_requests_total" "Requests on /in/{channel}, by channel and result: accepted, duplicate, held, ignored, forged, undecodable, limited, full, store_failing, disabled, too_large, wrong_type.";
+    MESSAGES counter "muara_messages_total" "Messages by channel and result: accepted, duplicate, held, quarantined, ignored.";
+    ANSWER histogram "muara_answer_seconds" "Seconds from the whole request to the vendor's answer.";
+    COMMIT histogram "muara_store_commit_seconds" "Seconds of one group commit with its fsync.";
+    BATCH histogram "muara_store_commit_jobs" "Pieces of work that shared one commit.";
+    CHECKPOINT histogram "muara_store_checkpoint_seconds" "Seconds the writer spent on the end of a checkpoint.";
+    STORE_FAILURES counter "muara_store_failures_total" "Commits that failed; nothing of them was stored.";
+    WAITING gauge "muara_waiting" "What waits in the store, by place: inbox, held, outbox, dead, quarantined.";
+    WAITING_BYTES gauge "muara_waiting_bytes" "Bytes of all drafts and events that wait.";
+    DISK_FREE gauge "muara_disk_free_bytes" "Free bytes on the store's disk.";
+    REFINED counter "muara_refined_total" "Drafts refined, by result: event, quarantined.";
+    PUBLISHED counter "muara_published_total" "Publishes by result: confirmed, returned, nacked, unknown, dead.";
+    BROKER_UP gauge "muara_broker_up" "1 while the broker takes events, 0 while it does not.";
+    OLDEST gauge "muara_outbox_oldest_seconds" "Age of the oldest event that waits for the broker.";
+    PULLS counter "muara_pulls_total" "Pages asked of vendors, by channel and result: page, unreachable, throttled, refused, status, unreadable.";
+    CHANNEL_STATE gauge "muara_channel_state" "1 for the state a channel is in, by channel and state.";
+    LIMITER_KEYS gauge "muara_limiter_keys" "Senders the limiter remembers.";
+}
+
+/// Installs the recorder for this process and returns the handle that renders `/metrics`.
+///
+/// # Errors
+/// Another recorder is installed, or a bucket list is empty: a fault of the program.
+pub fn install() -> Result<PrometheusHandle, BuildError> {
+    const SECONDS: &[f64] =
+        &[0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+    const JOBS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
+    static HANDLE: LazyLock<std::sync::Mutex<Option<PrometheusHandle>>> = LazyLock::new(Default::default);
+    let mut installed = HANDLE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if let Some(handle) = installed.as_ref() {
+        return Ok(handle.clone());
+    }
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS)?
+        .set_buckets_for_metric(Matcher::Full(BATCH.name.to_owned()), JOBS)?
+        .install_recorder()?;
+    describe();
+    Ok(installed.insert(handle).clone())
+}
+
+/// One request was answered.
+pub fn request(channel: &str, result: &'static str, took: Duration) {
+    counter!(REQUESTS.name, "channel" => channel.to_owned(), "result" => result).increment(1);
+    histogram!(ANSWER.name).record(took.as_secs_f64());
+}
+
+/// Messages of one request or page.
+pub fn messages(channel: &str, result: &'static str, count: usize) {
+    if count > 0 {
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        counter!(MESSAGES.name, "channel" => channel.to_owned(), "result" => result).increment(count);
+    }
+}
+
+/// One group commit.
+pub fn store_commit(took: Duration) {
+    histogram!(COMMIT.name).record(took.as_secs_f64());
+}
+
+/// How much work shared a commit.
+pub fn store_batch(jobs: usize) {
+    histogram!(BATCH.name).record(f64::from(u32::try_from(jobs).unwrap_or(u32::MAX)));
+}
+
+/// The end of a checkpoint.
+pub fn store_checkpoint(took: Duration) {
+    histogram!(CHECKPOINT.name).record(took.as_secs_f64());
+}
+
+/// A commit failed.
+pub fn store_failure() {
+    counter!(STORE_FAILURES.name).increment(1);
+}
+
+/// What waits.
+pub fn levels(levels: crate::store::Levels, disk_free: Option<u64>, oldest: Duration) {
+    let places = [
+        ("inbox", levels.inbox),
+        ("held", levels.held),
+        ("outbox", levels.outbox),
+        ("dead", levels.dead),
+        ("quarantined", levels.quarantined),
+    ];
+    for (place, count) in places {
+        gauge!(WAITING.name, "place" => place).set(to_f64(count));
+    }
+    gauge!(WAITING_BYTES.name).set(to_f64(levels.bytes));
+    gauge!(OLDEST.name).set(oldest.as_secs_f64());
+    if let Some(free) = disk_free {
+        gauge!(DISK_FREE.name).set(to_f64(free));
+    }
+}
+
+/// Drafts refined.
+pub fn refined(result: &'static str, count: usize) {
+    counter!(REFINED.name, "result" => result).increment(u64::try_from(count).unwrap_or(u64::MAX));
+}
+
+/// Publishes.
+pub fn published(result: &'static str, count: usize) {
+    if count > 0 {
+        counter!(PUBLISHED.name, "result" => result).increment(u64::try_from(count).unwrap_or(u64::MAX));
+    }
+}
+
+/// Whether the broker takes events.
+pub fn broker_up(up: bool) {
+    gauge!(BROKER_UP.name).set(if up { 1.0 } else { 0.0 });
+}
+
+/// One page was asked of a vendor.
+pub fn pull(channel: &str, result: &'static str) {
+    counter!(PULLS.name, "channel" => channel.to_owned(), "result" => result).increment(1);
+}
+
+/// The state a channel is in, out of all states.
+pub fn channel_state(channel: &str, state: &'static str, all: &[&'static str]) {
+    for &one in all {
+        let value = if one == state { 1.0 } else { 0.0 };
+        gauge!(CHANNEL_STATE.name, "channel" => channel.to_owned(), "state" => one).set(value);
+    }
+}
+
+/// Senders the limiter remembers.
+pub fn limiter_keys(count: usize) {
+    gauge!(LIMITER_KEYS.name).set(to_f64(u64::try_from(count).unwrap_or(u64::MAX)));
+}
+
+/// Exact up to 2^53, which no count here reaches.
+#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
+fn to_f64(count: u64) -> f64 {
+    count as f64
+}

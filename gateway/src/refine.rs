@@ -1,0 +1,111 @@
+//! From drafts to events: normalizes what waits in the inbox and opens the outbox rows, in one transaction with
+//! closing the inbox rows. A row that a rule fails or panics on is quarantined alone.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use muara_normalizer::{ChannelId, Draft, Event, Normalizer, Receipt};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    channel::Channels,
+    metrics,
+    store::{
+        Store, StoreError,
+        inbox::{Refined, Waiting},
+        outbox::NewEvent,
+    },
+};
+
+/// Rows refined in one transaction.
+const BATCH: u32 = 512;
+/// Rows also come without a wake-up: a command of another process released them, or a start found them.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Refines what waits until it is cancelled.
+pub async fn run(
+    store: Store,
+    normalizer: Arc<Normalizer>,
+    channels: Arc<ArcSwap<Channels>>,
+    cancel: CancellationToken,
+) {
+    while !cancel.is_cancelled() {
+        match round(&store, &normalizer, &channels).await {
+            Ok(0) => {}
+            Ok(_) => continue,
+            Err(error) => tracing::error!(%error, "Drafts could not be refined; it is tried again."),
+        }
+        tokio::select! {
+            () = cancel.cancelled() => break,
+            () = store.received().notified() => {}
+            () = tokio::time::sleep(LOOK_AGAIN) => {}
+        }
+    }
+}
+
+/// Refines the next rows; returns how many.
+///
+/// # Errors
+/// The store cannot be read or written; nothing was changed.
+pub async fn round(
+    store: &Store,
+    normalizer: &Arc<Normalizer>,
+    channels: &ArcSwap<Channels>,
+) -> Result<usize, StoreError> {
+    let rows = store.waiting(BATCH).await?;
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    let channels = channels.load_full();
+    let refined: Vec<_> = rows
+        .into_iter()
+        .map(|row| {
+            let made = refine(&row, store, normalizer, &channels);
+            (row, made)
+        })
+        .collect();
+    let events = refined.iter().filter(|(_, made)| matches!(made, Refined::Event(_))).count();
+    let all = refined.len();
+    store.refine(refined).await?;
+    metrics::refined("event", events);
+    metrics::refined("quarantined", all - events);
+    Ok(all)
+}
+
+fn refine(row: &Waiting, store: &Store, normalizer: &Normalizer, channels: &Channels) -> Refined {
+    let made = catch_unwind(AssertUnwindSafe(|| event(row, store, normalizer, channels)));
+    let made = made.unwrap_or_else(|_| {
+        Err("a rule failed on it, which is a fault in Muara; keep it and report the fault".to_owned())
+    });
+    match made {
+        Ok(event) => Refined::Event(event),
+        Err(reason) => {
+            tracing::warn!(id = %row.id, channel = row.channel, "Message {} could not become a complaint and is kept: see `muara quarantine show {}`.", row.id, row.id);
+            Refined::Rejected(reason)
+        }
+    }
+}
+
+fn event(
+    row: &Waiting,
+    store: &Store,
+    normalizer: &Normalizer,
+    channels: &Channels,
+) -> Result<NewEvent, String> {
+    let draft: Draft = serde_json::from_slice(&row.draft)
+        .map_err(|error| format!("the stored draft cannot be read: {error}"))?;
+    let channel: ChannelId =
+        row.channel.parse().map_err(|error| format!("channel `{}`: {error}", row.channel))?;
+    // a channel that was removed from the configuration while its message waited still had a name
+    let connector = channels.get(&row.channel).map_or("unknown", |channel| channel.connector_name).to_owned();
+    let reference = store.reference(row.serial);
+    let receipt = Receipt { id: row.id, reference, channel, connector, received_at: row.received_at };
+    let complaint = normalizer.normalize(draft, &receipt).map_err(|error| error.to_string())?;
+    let event = Event::received(complaint);
+    let body = serde_json::to_vec(&event).map_err(|error| format!("the event cannot be written: {error}"))?;
+    Ok(NewEvent { id: event.id, routing_key: event.routing_key(), body })
+}

@@ -1,0 +1,322 @@
+//! Accepted drafts: idempotency key and draft in one transaction; only after it a vendor hears 2xx.
+
+use jiff::Timestamp;
+use muara_connectors::Cursor;
+use muara_normalizer::{ChannelId, ComplaintId, IdempotencyKey};
+use rusqlite::OptionalExtension;
+use uuid::Uuid;
+
+use super::{
+    Db, Store, StoreError,
+    outbox::NewEvent,
+    quarantine::{self, NewQuarantine},
+    writer::size,
+};
+
+/// One draft on its way in.
+#[derive(Clone, Debug)]
+pub struct NewMessage {
+    /// What makes a redelivery.
+    pub key: IdempotencyKey,
+    /// The complaint's id, if the message is new.
+    pub id: ComplaintId,
+    /// The draft as JSON.
+    pub draft: Vec<u8>,
+    /// Set if the message is over a limit: it is stored, but not refined yet.
+    pub hold: Option<Hold>,
+}
+
+/// Why and until when a message is held.
+#[derive(Clone, Debug)]
+pub struct Hold {
+    /// The sender's bucket, so that releasing asks the same limiter.
+    pub sender: Option<u64>,
+    /// When the limiter may let it pass.
+    pub release_at: Timestamp,
+    /// In words.
+    pub reason: &'static str,
+}
+
+/// Everything that one request or page brings, stored whole or not at all.
+#[derive(Clone, Debug)]
+pub struct Intake {
+    /// The channel.
+    pub channel: ChannelId,
+    /// When.
+    pub received_at: Timestamp,
+    /// The drafts.
+    pub messages: Vec<NewMessage>,
+    /// Bytes that could not be understood.
+    pub quarantine: Vec<NewQuarantine>,
+    /// Where the pull stands after this page.
+    pub cursor: Option<Cursor>,
+    /// The quarantined row that this is a replay of: closed in the same transaction.
+    pub replayed: Option<Uuid>,
+}
+
+/// What a message was answered, the first time and every time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// Number of the receipt; the reference stands for it.
+    pub serial: i64,
+    /// The complaint's id.
+    pub id: ComplaintId,
+    /// When the first delivery was stored.
+    pub received_at: Timestamp,
+    /// Whether this was the first delivery.
+    pub fresh: bool,
+    /// Whether the first delivery was held.
+    pub held: bool,
+}
+
+/// What became of an intake.
+#[derive(Clone, Debug, Default)]
+pub struct Taken {
+    /// One for each message.
+    pub receipts: Vec<Receipt>,
+    /// The quarantine rows, one for each; those of a redelivery are those of the first delivery.
+    pub quarantined: Vec<Uuid>,
+}
+
+/// A draft that waits to be refined.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// Number of the receipt.
+    pub serial: i64,
+    /// The complaint's id.
+    pub id: ComplaintId,
+    /// The channel.
+    pub channel: String,
+    /// When it was stored.
+    pub received_at: Timestamp,
+    /// The draft as JSON.
+    pub draft: Vec<u8>,
+}
+
+/// What refining made of a draft.
+#[derive(Clone, Debug)]
+pub enum Refined {
+    /// An event for the outbox.
+    Event(NewEvent),
+    /// It could not become a complaint: the words say why.
+    Rejected(String),
+}
+
+impl Store {
+    /// Stores everything that a request or page brings. Durable when this returns.
+    ///
+    /// # Errors
+    /// Nothing of it was stored.
+    pub async fn take(&self, intake: Intake) -> Result<Taken, StoreError> {
+        let fresh = !intake.messages.is_empty();
+        let taken = self.write(move |db| take(db, &intake)).await?;
+        if fresh {
+            self.shared.received.notify_one();
+        }
+        Ok(taken)
+    }
+
+    /// The receipts of messages that were stored before; `None` for each that was not.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn known(
+        &self,
+        keys: Vec<IdempotencyKey>,
+        now: Timestamp,
+    ) -> Result<Vec<Option<Receipt>>, StoreError> {
+        self.read(move |connection| {
+            let mut query = connection.prepare_cached(RECEIPT)?;
+            keys.iter().map(|key| find(&mut query, key, now.as_millisecond())).collect()
+        })
+        .await
+    }
+
+    /// The next drafts that wait, oldest first.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn waiting(&self, most: u32) -> Result<Vec<Waiting>, StoreError> {
+        self.read(move |connection| {
+            let sql = "SELECT serial, id, channel, at, draft FROM inbox ORDER BY serial LIMIT ?1";
+            connection.prepare_cached(sql)?.query_map([most], waiting)?.collect()
+        })
+        .await
+    }
+
+    /// Closes inbox rows and opens what was made of them, in one transaction.
+    ///
+    /// # Errors
+    /// Nothing was changed.
+    pub async fn refine(&self, refined: Vec<(Waiting, Refined)>) -> Result<(), StoreError> {
+        self.write(move |db| {
+            for (row, made) in &refined {
+                // a row that is gone was refined before: this run lost a race with itself, not a message
+                if db.execute("DELETE FROM inbox WHERE serial = ?1", [row.serial])? == 0 {
+                    continue;
+                }
+                db.count(|change| {
+                    change.inbox -= 1;
+                    change.bytes -= size(&row.draft);
+                });
+                match made {
+                    Refined::Event(event) => super::outbox::put(db, row.serial, event)?,
+                    Refined::Rejected(reason) => quarantine::put_draft(db, row, reason)?,
+                }
+            }
+            Ok(())
+        })
+        .await?;
+        self.shared.refined.notify_one();
+        Ok(())
+    }
+
+    /// Where a channel's pull stands.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn cursor(&self, channel: ChannelId) -> Result<Cursor, StoreError> {
+        self.read(move |connection| {
+            let sql = "SELECT cursor FROM cursor WHERE channel = ?1";
+            let cursor = connection.query_row(sql, [channel.as_str()], |row| row.get(0)).optional()?;
+            Ok(Cursor(cursor.unwrap_or_default()))
+        })
+        .await
+    }
+
+    /// Forgets idempotency keys older than `before`: looks at the next `most` keys after `after` and returns
+    /// where to go on, or nothing at the end of the keys. Bounded, so that it never stops the intake.
+    ///
+    /// # Errors
+    /// Nothing was forgotten.
+    pub async fn forget_keys(
+        &self,
+        after: String,
+        most: u32,
+        before: Timestamp,
+    ) -> Result<Option<String>, StoreError> {
+        let before = before.as_millisecond();
+        let (old, last) = self
+            .read(move |connection| {
+                let sql = "SELECT key, at FROM receipt WHERE key > ?1 ORDER BY key LIMIT ?2";
+                let mut query = connection.prepare_cached(sql)?;
+                let rows = query
+                    .query_map((after, most), |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
+                let rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+                let last = rows.last().map(|(key, _)| key.clone());
+                let old: Vec<String> =
+                    rows.into_iter().filter(|(_, at)| *at < before).map(|(key, _)| key).collect();
+                Ok((old, last))
+            })
+            .await?;
+        if !old.is_empty() {
+            self.write(move |db| {
+                old.iter().try_for_each(|key| {
+                    db.execute("DELETE FROM receipt WHERE key = ?1 AND at < ?2", (key, before)).map(drop)
+                })
+            })
+            .await?;
+        }
+        Ok(last)
+    }
+}
+
+const RECEIPT: &str = "SELECT serial, id, at, held FROM receipt WHERE key = ?1";
+
+fn find(
+    query: &mut rusqlite::CachedStatement<'_>,
+    key: &IdempotencyKey,
+    now: i64,
+) -> rusqlite::Result<Option<Receipt>> {
+    let found = query.query_row([&key.text], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, Uuid>(1)?, row.get::<_, i64>(2)?, row.get(3)?))
+    });
+    let Some((serial, id, at, held)) = found.optional()? else { return Ok(None) };
+    let past =
+        key.window.is_some_and(|window| now - at > i64::try_from(window.as_millis()).unwrap_or(i64::MAX));
+    let receipt = Receipt { serial, id: ComplaintId(id), received_at: instant(at), fresh: false, held };
+    Ok(if past { None } else { Some(receipt) })
+}
+
+fn take(db: &Db<'_>, intake: &Intake) -> rusqlite::Result<Taken> {
+    let mut taken = Taken::default();
+    let at = intake.received_at.as_millisecond();
+    for message in &intake.messages {
+        taken.receipts.push(match find(&mut db.prepare(RECEIPT)?, &message.key, at)? {
+            Some(receipt) => receipt,
+            None => accept(db, intake, message, at)?,
+        });
+    }
+    for row in &intake.quarantine {
+        taken.quarantined.push(quarantine::put(db, &intake.channel, at, row)?);
+    }
+    if let Some(cursor) = &intake.cursor {
+        db.execute(
+            "INSERT INTO cursor VALUES (?1, ?2, ?3) ON CONFLICT (channel) DO UPDATE SET cursor = ?2, at = ?3",
+            (intake.channel.as_str(), &cursor.0, at),
+        )?;
+    }
+    if let Some(id) = intake.replayed {
+        // an item that is still not understood keeps the row open
+        if !taken.quarantined.contains(&id) {
+            quarantine::remove(db, id)?;
+        }
+    }
+    Ok(taken)
+}
+
+fn accept(db: &Db<'_>, intake: &Intake, message: &NewMessage, at: i64) -> rusqlite::Result<Receipt> {
+    let serial = db.next_serial();
+    let id = message.id.0;
+    // an equal key is here only if its window has passed
+    db.execute(
+        "INSERT INTO receipt VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (key) DO UPDATE SET serial = ?2, id = ?3, at = ?4, held = ?5",
+        (&message.key.text, serial, id, at, message.hold.is_some()),
+    )?;
+    let channel = intake.channel.as_str();
+    match &message.hold {
+        None => {
+            db.execute(
+                "INSERT INTO inbox VALUES (?1, ?2, ?3, ?4, ?5)",
+                (serial, id, channel, at, &message.draft),
+            )?;
+            db.count(|change| change.inbox += 1);
+        }
+        Some(hold) => {
+            let release_at = hold.release_at.as_millisecond();
+            db.execute(
+                "INSERT INTO held VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                (
+                    serial,
+                    id,
+                    channel,
+                    at,
+                    &message.draft,
+                    hold.sender.map(u64::cast_signed),
+                    release_at,
+                    hold.reason,
+                ),
+            )?;
+            db.count(|change| change.held += 1);
+        }
+    }
+    db.count(|change| change.bytes += size(&message.draft));
+    let received_at = instant(at);
+    Ok(Receipt { serial, id: message.id, received_at, fresh: true, held: message.hold.is_some() })
+}
+
+pub(super) fn waiting(row: &rusqlite::Row<'_>) -> rusqlite::Result<Waiting> {
+    Ok(Waiting {
+        serial: row.get(0)?,
+        id: ComplaintId(row.get(1)?),
+        channel: row.get(2)?,
+        received_at: instant(row.get(3)?),
+        draft: row.get(4)?,
+    })
+}
+
+/// A time of the store; what no clock ever wrote reads as 1970.
+pub(super) fn instant(ms: i64) -> Timestamp {
+    Timestamp::from_millisecond(ms).unwrap_or_default()
+}

@@ -1,0 +1,191 @@
+//! Events that wait for the broker's confirm, and those it would not take.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::{Db, Store, StoreError, inbox::instant, now_ms, writer::size};
+
+/// An event that was made of a draft.
+#[derive(Clone, Debug)]
+pub struct NewEvent {
+    /// The event's id.
+    pub id: Uuid,
+    /// `<type>.<channel>`.
+    pub routing_key: String,
+    /// The envelope as JSON.
+    pub body: Vec<u8>,
+}
+
+/// An event that waits.
+#[derive(Clone, Debug)]
+pub struct Queued {
+    /// Its place in the outbox.
+    pub seq: i64,
+    /// The event's id.
+    pub id: Uuid,
+    /// Number of the receipt it belongs to.
+    pub serial: i64,
+    /// `<type>.<channel>`.
+    pub routing_key: String,
+    /// The envelope as JSON.
+    pub body: Vec<u8>,
+    /// How often the broker refused it.
+    pub attempts: u32,
+}
+
+/// An event that the broker would not take.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Dead {
+    /// Its place in the outbox.
+    pub seq: i64,
+    /// The event's id.
+    pub id: Uuid,
+    /// `<type>.<channel>`.
+    pub routing_key: String,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// The broker's last words.
+    pub reason: String,
+    /// When it was given up.
+    pub at: Timestamp,
+}
+
+/// What the broker said to one event.
+#[derive(Clone, Debug)]
+pub enum Settlement {
+    /// Confirmed, and not returned: done.
+    Confirmed,
+    /// Refused: tried again at a later time.
+    Retry {
+        /// When.
+        due_at: Timestamp,
+    },
+    /// Refused for the last time.
+    Dead {
+        /// The broker's words.
+        reason: String,
+    },
+}
+
+impl Store {
+    /// The next events that are due after a place in the outbox, in order.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn due(&self, after: i64, most: u32) -> Result<Vec<Queued>, StoreError> {
+        let now = now_ms();
+        self.read(move |connection| {
+            let sql = "SELECT seq, id, serial, routing_key, body, attempts FROM outbox
+                       WHERE seq > ?1 AND due_at <= ?2 ORDER BY seq LIMIT ?3";
+            connection.prepare_cached(sql)?.query_map((after, now, most), queued)?.collect()
+        })
+        .await
+    }
+
+    /// Writes down what the broker said. Until this returns without an error the events stay as they were.
+    ///
+    /// # Errors
+    /// Nothing was changed; ask again, the answer is the same.
+    pub async fn settle(&self, settled: Vec<(Queued, Settlement)>) -> Result<(), StoreError> {
+        self.write(move |db| settled.iter().try_for_each(|(event, said)| settle(db, event, said))).await
+    }
+
+    /// Events that the broker would not take, oldest first.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn dead(&self, most: u32) -> Result<Vec<Dead>, StoreError> {
+        self.read(move |connection| {
+            let sql = "SELECT seq, id, routing_key, attempts, reason, at FROM dead ORDER BY seq LIMIT ?1";
+            connection.prepare_cached(sql)?.query_map([most], dead)?.collect()
+        })
+        .await
+    }
+
+    /// Puts dead events back into the outbox: the named one, or all. Returns how many.
+    ///
+    /// # Errors
+    /// Nothing was changed.
+    pub async fn retry(&self, only: Option<Uuid>) -> Result<usize, StoreError> {
+        let moved = self
+            .write(move |db| {
+                let which = "(?1 IS NULL OR id = ?1)";
+                let bytes: i64 = db
+                    .prepare(&format!("SELECT coalesce(sum(length(body)), 0) FROM dead WHERE {which}"))?
+                    .query_row([only], |row| row.get(0))?;
+                let moved = db.execute(
+                    &format!(
+                        "INSERT INTO outbox SELECT seq, id, serial, routing_key, body, 0, 0 FROM dead WHERE {which}"
+                    ),
+                    [only],
+                )?;
+                db.execute(&format!("DELETE FROM dead WHERE {which}"), [only])?;
+                let count = i64::try_from(moved).unwrap_or(i64::MAX);
+                db.count(|change| {
+                    change.dead -= count;
+                    change.outbox += count;
+                    change.bytes += bytes;
+                });
+                Ok(moved)
+            })
+            .await?;
+        self.shared.refined.notify_one();
+        Ok(moved)
+    }
+}
+
+pub(super) fn put(db: &Db<'_>, serial: i64, event: &NewEvent) -> rusqlite::Result<()> {
+    db.execute(
+        "INSERT INTO outbox (seq, id, serial, routing_key, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+        (db.next_event(), event.id, serial, &event.routing_key, &event.body),
+    )?;
+    db.count(|change| {
+        change.outbox += 1;
+        change.bytes += size(&event.body);
+    });
+    Ok(())
+}
+
+fn settle(db: &Db<'_>, event: &Queued, said: &Settlement) -> rusqlite::Result<()> {
+    if let Settlement::Retry { due_at } = said {
+        let sql = "UPDATE outbox SET attempts = ?2, due_at = ?3 WHERE seq = ?1";
+        return db.execute(sql, (event.seq, event.attempts + 1, due_at.as_millisecond())).map(drop);
+    }
+    if let Settlement::Dead { reason } = said {
+        db.execute(
+            "INSERT INTO dead SELECT seq, id, serial, routing_key, body, ?2, ?3, ?4 FROM outbox WHERE seq = ?1",
+            (event.seq, event.attempts + 1, reason, now_ms()),
+        )?;
+    }
+    // an event that is gone was settled before
+    if db.execute("DELETE FROM outbox WHERE seq = ?1", [event.seq])? == 1 {
+        db.count(|change| {
+            change.outbox -= 1;
+            change.bytes -= size(&event.body);
+            change.dead += i64::from(matches!(said, Settlement::Dead { .. }));
+        });
+    }
+    Ok(())
+}
+
+fn queued(row: &rusqlite::Row<'_>) -> rusqlite::Result<Queued> {
+    Ok(Queued {
+        seq: row.get(0)?,
+        id: row.get(1)?,
+        serial: row.get(2)?,
+        routing_key: row.get(3)?,
+        body: row.get(4)?,
+        attempts: row.get(5)?,
+    })
+}
+
+fn dead(row: &rusqlite::Row<'_>) -> rusqlite::Result<Dead> {
+    Ok(Dead {
+        seq: row.get(0)?,
+        id: row.get(1)?,
+        routing_key: row.get(2)?,
+        attempts: row.get(3)?,
+        reason: row.get(4)?,
+        at: instant(row.get(5)?),
+    })
+}

@@ -1,0 +1,79 @@
+//! Draining a queue the way the core CRM would.
+
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use lapin::{
+    BasicProperties, Connection, ConnectionProperties,
+    options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions},
+    types::FieldTable,
+};
+use tokio::time::{Instant, timeout_at};
+
+/// One consumed message.
+#[derive(Clone, Debug)]
+pub struct Received {
+    /// AMQP `message_id`, empty if absent.
+    pub message_id: String,
+    /// Key it was routed by.
+    pub routing_key: String,
+    /// All properties, headers among them.
+    pub properties: BasicProperties,
+    /// Payload.
+    pub body: Vec<u8>,
+}
+
+/// Consumes and acknowledges until `count` messages have come or `within` has passed; returns what came.
+///
+/// # Panics
+/// If the queue cannot be consumed.
+pub async fn drain(url: &str, queue: &str, count: usize, within: Duration) -> Vec<Received> {
+    let deadline = Instant::now() + within;
+    let connection = Connection::connect(url, ConnectionProperties::default())
+        .await
+        .unwrap();
+    let channel = connection.create_channel().await.unwrap();
+    channel
+        .basic_qos(500, BasicQosOptions::default())
+        .await
+        .unwrap();
+    let mut consumer = channel
+        .basic_consume(
+            queue.into(),
+            "muara-tests".into(),
+            BasicConsumeOptions::default(),
+            FieldTable::default(),
+        )
+        .await
+        .unwrap();
+    let mut received = Vec::new();
+    while received.len() < count {
+        let Ok(Some(delivery)) = timeout_at(deadline, consumer.next()).await else {
+            break;
+        };
+        let delivery = delivery.unwrap();
+        delivery
+            .acker
+            .ack(BasicAckOptions::default())
+            .await
+            .unwrap();
+        let message_id = delivery
+            .properties
+            .message_id()
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        received.push(Received {
+            message_id,
+            routing_key: delivery.routing_key.to_string(),
+            properties: delivery.properties,
+            body: delivery.data,
+        });
+    }
+    // The broker answers only after it has taken every acknowledgement before.
+    channel.close(200, "OK".into()).await.unwrap();
+    connection.close(200, "OK".into()).await.unwrap();
+    received
+}
