@@ -1,0 +1,3 @@
+//! Pages and APIs for people.
+
+pub mod desk;
