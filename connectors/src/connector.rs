@@ -69,12 +69,6 @@ impl Connector {
         decode: |_| Err(Reject::Shape { expected: "nothing: this connector takes no requests" }),
         pull: None,
     };
-
-    /// `in`, `pull` or `in+pull`, for tables.
-    #[must_use]
-    pub fn direction(&self) -> &'static str {
-        if self.pull.is_some() { "in, pull" } else { "in" }
-    }
 }
 
 /// What a request holds.

@@ -17,12 +17,13 @@
 //! any JSON or form body by a declarative field map.
 
 pub mod answer;
+mod client;
 pub mod connector;
-pub mod desk;
 pub mod registry;
 pub mod reject;
 pub mod request;
 pub mod settings;
+mod value;
 pub mod verify;
 
 pub use answer::{Answer, Reply};

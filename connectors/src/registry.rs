@@ -2,16 +2,21 @@
 
 /// Declares every connector by one word: the name of its file.
 macro_rules! connectors {
-    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
+    ($($name:ident),* $(,)?) => {
+        #[path = "."]
+        mod files {
+            $(pub mod $name;)*
+        }
+
+        $(pub use files::$name;)*
+
         /// Every connector with its name, in alphabetical order.
         pub static CONNECTORS: &[(&str, &crate::connector::Connector)] =
-            &[$((stringify!($name), &crate::$name::CONNECTOR)),*];
+            &[$((stringify!($name), &files::$name::CONNECTOR)),*];
     };
 }
 
-connectors! {
-    desk,
-}
+connectors! { desk, qlue, webhook }
 
 /// The connector of a name.
 #[must_use]

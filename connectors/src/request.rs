@@ -24,6 +24,12 @@ impl Request {
         Self { method, path_and_query, headers, body }
     }
 
+    /// The same request with its body, once that is read.
+    #[must_use]
+    pub fn with_body(self, body: Bytes) -> Self {
+        Self { body, ..self }
+    }
+
     /// A request known only by its body and content type: a quarantined one, or an item that was pulled.
     #[must_use]
     pub fn from_body(content_type: Option<&str>, body: Bytes) -> Self {

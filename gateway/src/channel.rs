@@ -30,6 +30,20 @@ pub struct Channel {
     pub disabled: Option<String>,
 }
 
+impl Channel {
+    /// Whether it asks its vendor for messages, as configured.
+    #[must_use]
+    pub fn pulls(&self) -> bool {
+        self.disabled.is_none() && self.connector.pull.is_some_and(|open| open(&self.settings).is_some())
+    }
+
+    /// `in`, or `in, pull` where it also asks its vendor.
+    #[must_use]
+    pub fn direction(&self) -> &'static str {
+        if self.pulls() { "in, pull" } else { "in" }
+    }
+}
+
 /// All configured channels.
 #[derive(Debug, Default)]
 pub struct Channels(BTreeMap<String, Arc<Channel>>);

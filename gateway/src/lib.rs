@@ -1,12 +1,19 @@
 //! Muara: the channel integration gateway of a city's citizen-complaint system. See `ARCHITECTURE.md`.
 
+pub mod app;
 pub mod broker;
 pub mod channel;
+pub mod cli;
 pub mod config;
 pub mod health;
 pub mod intake;
 pub mod limits;
 pub mod metrics;
+pub mod poller;
 pub mod refine;
+pub mod relay;
+pub mod request_file;
 pub mod store;
+pub mod telemetry;
+pub mod upkeep;
 pub mod web;

@@ -3,7 +3,7 @@
 use jiff::{Timestamp, civil};
 use serde::{Deserialize, Serialize};
 
-use crate::{complaint::Kind, ids::ExternalId, region::RegionCode};
+use crate::{complaint::Kind, ids::ExternalId, region::RegionCode, text};
 
 /// One message as its connector decoded it. A claim, not a fact: only the normalizer turns it into a complaint.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -39,6 +39,15 @@ pub struct Draft {
     pub urgent: bool,
     /// How to answer, opaque to everyone but the connector.
     pub return_address: Option<ReturnAddress>,
+}
+
+impl Draft {
+    /// Whether there are neither words that can be seen nor files: nothing was said.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let words = |text: &str| text::clean_line(text).is_some();
+        !words(&self.text) && !self.title.as_deref().is_some_and(words) && self.attachments.is_empty()
+    }
 }
 
 /// The place as the source gives it.

@@ -27,6 +27,12 @@ impl PrivacyKey {
         if bytes.len() < 32 { Err(WeakPrivacyKey) } else { Ok(Self(bytes)) }
     }
 
+    /// A key that everybody knows, for trials whose results are never kept.
+    #[must_use]
+    pub fn throw_away() -> Self {
+        Self(vec![0; 32])
+    }
+
     /// A keyed hash for one purpose (`label`), over parts that cannot run into each other.
     #[must_use]
     pub fn keyed(&self, label: &str, parts: &[&str]) -> [u8; 32] {

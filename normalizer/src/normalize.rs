@@ -52,13 +52,13 @@ impl Normalizer {
     /// # Errors
     /// [`NormalizeError`]: there is nothing in it.
     pub fn normalize(&self, draft: Draft, receipt: &Receipt) -> Result<Complaint, NormalizeError> {
+        if draft.is_empty() {
+            return Err(NormalizeError::Empty);
+        }
         let mut flags = Vec::new();
         let title = draft.title.as_deref().and_then(text::clean_line);
         let description = text::clean(&draft.text);
         if description.is_empty() && title.is_none() {
-            if draft.attachments.is_empty() {
-                return Err(NormalizeError::Empty);
-            }
             flags.push(Flag::NoText);
         }
         let sent_at = match &draft.sent_at {

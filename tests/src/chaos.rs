@@ -29,6 +29,8 @@ struct Control {
     state: watch::Sender<State>,
     /// Bytes the upstream may still send before everything is cut.
     budget: Mutex<Option<usize>>,
+    /// Bytes forwarded from the upstream so far.
+    forwarded: watch::Sender<usize>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -47,6 +49,7 @@ impl ChaosProxy {
                 upstream,
                 state: watch::Sender::new(State::default()),
                 budget: Mutex::new(None),
+                forwarded: watch::Sender::new(0),
             }),
             acceptor: Mutex::new(None),
         };
@@ -94,6 +97,13 @@ impl ChaosProxy {
     /// Lets the upstream send `bytes` more in total, then cuts every connection.
     pub fn cut_after_bytes_from_upstream(&self, bytes: usize) {
         *self.control.budget.lock().unwrap() = Some(bytes);
+    }
+
+    /// Waits until the upstream has sent `bytes` more.
+    pub async fn upstream_sends(&self, bytes: usize) {
+        let mut forwarded = self.control.forwarded.subscribe();
+        let goal = *forwarded.borrow() + bytes;
+        forwarded.wait_for(|sum| *sum >= goal).await.unwrap();
     }
 
     fn accept_from(&self, listener: TcpListener) {
@@ -162,12 +172,11 @@ async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, control: &Control
         if read == 0 || state.wait_for(|state| !state.frozen).await.is_err() {
             return;
         }
-        let (pass, last) = if upstream {
-            control.spend(read)
-        } else {
-            (read, false)
-        };
+        let (pass, last) = if upstream { control.spend(read) } else { (read, false) };
         let written = to.write_all(&buffer[..pass]).await;
+        if upstream {
+            control.forwarded.send_modify(|sum| *sum += pass);
+        }
         if last {
             control.cut();
         }

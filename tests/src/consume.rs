@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use futures_util::StreamExt;
 use lapin::{
@@ -30,15 +30,36 @@ pub struct Received {
 /// # Panics
 /// If the queue cannot be consumed.
 pub async fn drain(url: &str, queue: &str, count: usize, within: Duration) -> Vec<Received> {
+    drain_until(url, queue, within, |received| received.len() >= count).await
+}
+
+/// Consumes and acknowledges until every one of `ids` has come at least once or `within` has passed; returns the
+/// distinct ids that came.
+///
+/// # Panics
+/// If the queue cannot be consumed.
+pub async fn drain_ids(url: &str, queue: &str, ids: &BTreeSet<String>, within: Duration) -> BTreeSet<String> {
+    let mut left = ids.clone();
+    let received = drain_until(url, queue, within, |received| {
+        if let Some(last) = received.last() {
+            left.remove(&last.message_id);
+        }
+        left.is_empty()
+    })
+    .await;
+    received.into_iter().map(|message| message.message_id).collect()
+}
+
+async fn drain_until(
+    url: &str,
+    queue: &str,
+    within: Duration,
+    mut enough: impl FnMut(&[Received]) -> bool,
+) -> Vec<Received> {
     let deadline = Instant::now() + within;
-    let connection = Connection::connect(url, ConnectionProperties::default())
-        .await
-        .unwrap();
+    let connection = Connection::connect(url, ConnectionProperties::default()).await.unwrap();
     let channel = connection.create_channel().await.unwrap();
-    channel
-        .basic_qos(500, BasicQosOptions::default())
-        .await
-        .unwrap();
+    channel.basic_qos(500, BasicQosOptions::default()).await.unwrap();
     let mut consumer = channel
         .basic_consume(
             queue.into(),
@@ -49,22 +70,14 @@ pub async fn drain(url: &str, queue: &str, count: usize, within: Duration) -> Ve
         .await
         .unwrap();
     let mut received = Vec::new();
-    while received.len() < count {
+    while !enough(&received) {
         let Ok(Some(delivery)) = timeout_at(deadline, consumer.next()).await else {
             break;
         };
         let delivery = delivery.unwrap();
-        delivery
-            .acker
-            .ack(BasicAckOptions::default())
-            .await
-            .unwrap();
-        let message_id = delivery
-            .properties
-            .message_id()
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default();
+        delivery.acker.ack(BasicAckOptions::default()).await.unwrap();
+        let message_id =
+            delivery.properties.message_id().as_ref().map(ToString::to_string).unwrap_or_default();
         received.push(Received {
             message_id,
             routing_key: delivery.routing_key.to_string(),

@@ -59,12 +59,7 @@ impl FakeBroker {
         let scripts = Arc::new(Mutex::new(VecDeque::from(scripts)));
         let acceptor = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let peer = Peer {
-                    stream,
-                    scripts: Arc::clone(&scripts),
-                    batch: Vec::new(),
-                    tag: 0,
-                };
+                let peer = Peer { stream, scripts: Arc::clone(&scripts), batch: Vec::new(), tag: 0 };
                 tokio::spawn(peer.serve());
             }
         });
@@ -92,9 +87,7 @@ struct Message {
 
 impl Message {
     fn complete(&self) -> bool {
-        self.header
-            .as_ref()
-            .is_some_and(|header| header.body_size as usize == self.body.len())
+        self.header.as_ref().is_some_and(|header| header.body_size as usize == self.body.len())
     }
 }
 
@@ -137,11 +130,7 @@ impl Peer {
                     mechanisms: "PLAIN".into(),
                     locales: "en_US".into(),
                 };
-                self.send_method(
-                    0,
-                    AMQPClass::Connection(connection::AMQPMethod::Start(start)),
-                )
-                .await
+                self.send_method(0, AMQPClass::Connection(connection::AMQPMethod::Start(start))).await
             }
             AMQPFrame::Method(channel, method) => self.method(channel, method).await,
             AMQPFrame::Header(channel, header) => {
@@ -199,12 +188,7 @@ impl Peer {
             }
             Class::Basic(basic::AMQPMethod::Publish(publish)) => {
                 self.tag += 1;
-                self.batch.push(Message {
-                    tag: self.tag,
-                    publish,
-                    header: None,
-                    body: Vec::new(),
-                });
+                self.batch.push(Message { tag: self.tag, publish, header: None, body: Vec::new() });
                 return Ok(());
             }
             other => panic!("the fake broker does not know {other:?}"),
@@ -238,26 +222,17 @@ impl Peer {
             Step::Return(tag) => return self.send_return(channel, tag).await,
             Step::Ack(delivery_tag) | Step::AckUpTo(delivery_tag) => {
                 let multiple = matches!(step, Step::AckUpTo(_));
-                basic::AMQPMethod::Ack(basic::Ack {
-                    delivery_tag,
-                    multiple,
-                })
+                basic::AMQPMethod::Ack(basic::Ack { delivery_tag, multiple })
             }
-            Step::Nack(delivery_tag) => basic::AMQPMethod::Nack(basic::Nack {
-                delivery_tag,
-                multiple: false,
-                requeue: false,
-            }),
+            Step::Nack(delivery_tag) => {
+                basic::AMQPMethod::Nack(basic::Nack { delivery_tag, multiple: false, requeue: false })
+            }
         };
         self.send_method(channel, AMQPClass::Basic(method)).await
     }
 
     async fn send_return(&mut self, channel: ChannelId, tag: u64) -> Result<(), Gone> {
-        let message = self
-            .batch
-            .iter()
-            .find(|message| message.tag == tag)
-            .unwrap();
+        let message = self.batch.iter().find(|message| message.tag == tag).unwrap();
         let method = basic::AMQPMethod::Return(basic::Return {
             reply_code: 312,
             reply_text: "NO_ROUTE".into(),
@@ -276,10 +251,7 @@ impl Peer {
     }
 
     async fn send(&mut self, frame: &AMQPFrame) -> Result<(), Gone> {
-        let bytes = gen_frame(frame)(WriteContext::from(Vec::new()))
-            .unwrap()
-            .into_inner()
-            .0;
+        let bytes = gen_frame(frame)(WriteContext::from(Vec::new())).unwrap().into_inner().0;
         self.stream.write_all(&bytes).await.map_err(|_| Gone)
     }
 }

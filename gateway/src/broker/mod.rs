@@ -81,9 +81,6 @@ pub struct Reconnect {
 
 impl Default for Reconnect {
     fn default() -> Self {
-        Self {
-            first: Duration::from_millis(500),
-            cap: Duration::from_secs(30),
-        }
+        Self { first: Duration::from_millis(500), cap: Duration::from_secs(30) }
     }
 }

@@ -50,12 +50,7 @@ impl Outgoing {
     /// An event without trace context.
     #[must_use]
     pub fn new(event_id: Uuid, routing_key: impl Into<String>, body: impl Into<Bytes>) -> Self {
-        Self {
-            event_id,
-            routing_key: routing_key.into(),
-            body: body.into(),
-            traceparent: None,
-        }
+        Self { event_id, routing_key: routing_key.into(), body: body.into(), traceparent: None }
     }
 }
 
@@ -138,8 +133,7 @@ enum Landing {
     Invalid(InvalidMessage),
 }
 
-type Flight<'a> =
-    Pin<Box<MaybeDone<Pin<Box<dyn Future<Output = lapin::Result<Confirmation>> + Send + 'a>>>>>;
+type Flight<'a> = Pin<Box<MaybeDone<Pin<Box<dyn Future<Output = lapin::Result<Confirmation>> + Send + 'a>>>>>;
 
 /// Publishes `batch` and waits until every message is settled or `timeout` has passed.
 pub(super) async fn publish(
@@ -150,10 +144,8 @@ pub(super) async fn publish(
 ) -> Settled {
     let deadline = Instant::now() + timeout;
     let timestamp = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or_default();
-    let mut flights: Vec<Result<Flight<'_>, InvalidMessage>> = batch
-        .iter()
-        .map(|message| launch(channel, exchange, message, timestamp))
-        .collect();
+    let mut flights: Vec<Result<Flight<'_>, InvalidMessage>> =
+        batch.iter().map(|message| launch(channel, exchange, message, timestamp)).collect();
     // The first poll writes the frames into lapin's queue: once through, in order, and the whole batch is on its way.
     poll_fn(|context| {
         for flight in flights.iter_mut().flatten() {
@@ -182,17 +174,11 @@ fn launch<'a>(
 ) -> Result<Flight<'a>, InvalidMessage> {
     let key = ShortString::try_new(message.routing_key.as_str())
         .map_err(|_| InvalidMessage::RoutingKeyTooLong(message.routing_key.len()))?;
-    let options = BasicPublishOptions {
-        mandatory: true,
-        ..BasicPublishOptions::default()
-    };
+    let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
     let properties = properties(message, timestamp);
     let exchange = exchange.clone();
     Ok(Box::pin(maybe_done(Box::pin(async move {
-        channel
-            .basic_publish(exchange, key, options, &message.body, properties)
-            .await?
-            .await
+        channel.basic_publish(exchange, key, options, &message.body, properties).await?.await
     }))))
 }
 
@@ -206,10 +192,7 @@ fn properties(message: &Outgoing, timestamp: u64) -> BasicProperties {
     match &message.traceparent {
         Some(traceparent) => {
             let mut headers = FieldTable::default();
-            headers.insert(
-                "traceparent".into(),
-                AMQPValue::LongString(traceparent.as_str().into()),
-            );
+            headers.insert("traceparent".into(), AMQPValue::LongString(traceparent.as_str().into()));
             properties.with_headers(headers)
         }
         None => properties,
@@ -247,11 +230,7 @@ impl Barrier {
             }
         };
         let carried = message.and_then(|message| self.note_return(message));
-        if acked {
-            Landing::Acked { carried }
-        } else {
-            Landing::Nacked
-        }
+        if acked { Landing::Acked { carried } } else { Landing::Nacked }
     }
 
     fn note_return(&mut self, message: BasicReturnMessage) -> Option<Uuid> {
@@ -288,10 +267,7 @@ impl Barrier {
             .zip(landings)
             .map(|(message, landing)| {
                 if let Some((code, text)) = self.returned.get(&message.event_id) {
-                    return Outcome::Returned {
-                        code: *code,
-                        text: text.clone(),
-                    };
+                    return Outcome::Returned { code: *code, text: text.clone() };
                 }
                 match landing {
                     Landing::Acked { carried } if foreign || (broken && carried.is_some()) => {
@@ -304,9 +280,6 @@ impl Barrier {
                 }
             })
             .collect();
-        Settled {
-            outcomes,
-            broken: self.broken,
-        }
+        Settled { outcomes, broken: self.broken }
     }
 }

@@ -1,6 +1,6 @@
 //! Making a connection that is ready to publish on.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc};
 
 use futures_util::Stream;
 use lapin::{
@@ -32,28 +32,14 @@ pub(super) async fn open(settings: &Settings) -> Result<Session, BrokerError> {
         uri.query.heartbeat = u16::try_from(settings.heartbeat.as_secs()).ok();
     }
     let address = address(&uri);
-    let properties = ConnectionProperties::default()
-        .with_connection_name(settings.connection_name.as_str().into());
+    let properties =
+        ConnectionProperties::default().with_connection_name(settings.connection_name.as_str().into());
     let session = bounded(settings, "AMQP handshake", async {
-        let link = Link::open(uri, properties)
-            .await
-            .map_err(|error| refused(error, address))?;
+        let link = Link::open(uri, properties).await.map_err(|error| refused(error, address))?;
         let events = Box::pin(link.connection.events_listener());
-        let channel = link
-            .connection
-            .create_channel()
-            .await
-            .map_err(BrokerError::Lost)?;
-        channel
-            .confirm_select(ConfirmSelectOptions::default())
-            .await
-            .map_err(BrokerError::Lost)?;
-        Ok(Session {
-            link,
-            channel,
-            events,
-            spent: false,
-        })
+        let channel = link.connection.create_channel().await.map_err(BrokerError::Lost)?;
+        channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(BrokerError::Lost)?;
+        Ok(Session { link, channel, events, spent: false })
     })
     .await?;
     ensure_topology(&session.link, settings).await?;
@@ -77,11 +63,7 @@ pub(super) async fn bounded<T>(
     let after = settings.connect_timeout;
     match timeout(after, work).await {
         Ok(result) => result,
-        Err(_) => Err(BrokerError::NoAnswer {
-            address: address(&parse(&settings.url)?),
-            after,
-            step,
-        }),
+        Err(_) => Err(BrokerError::NoAnswer { address: address(&parse(&settings.url)?), after, step }),
     }
 }
 
@@ -98,9 +80,7 @@ fn parse(url: &SecretString) -> Result<AMQPUri, BrokerError> {
         .split_once("://")
         .and_then(|(_, rest)| rest.split(['/', '?', '#']).next())
         .ok_or(BrokerError::BadUrl)?;
-    let host = authority
-        .rsplit_once('@')
-        .map_or(authority, |(_, host)| host);
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     if let Some((host, _)) = host.strip_prefix('[').and_then(|host| host.split_once(']')) {
         uri.authority.host = host.to_owned();
     }
@@ -110,16 +90,11 @@ fn parse(url: &SecretString) -> Result<AMQPUri, BrokerError> {
 /// Why the handshake failed.
 fn refused(error: lapin::Error, address: String) -> BrokerError {
     match error.kind() {
-        ErrorKind::IOError(source) => BrokerError::Unreachable {
-            address,
-            source: Arc::clone(source),
-        },
+        ErrorKind::IOError(source) => BrokerError::Unreachable { address, source: Arc::clone(source) },
         ErrorKind::ProtocolError(amqp) => {
             let detail = amqp.get_message().to_string();
             match amqp.kind() {
-                AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED) => {
-                    BrokerError::VirtualHost { detail }
-                }
+                AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED) => BrokerError::VirtualHost { detail },
                 _ if amqp.get_id() == 403 => BrokerError::AccessRefused { detail },
                 _ => BrokerError::Lost(error),
             }

@@ -25,10 +25,7 @@ pub(super) struct Link {
 
 impl Link {
     /// Connects and completes the AMQP handshake. Dropping the future ends the attempt.
-    pub(super) async fn open(
-        uri: AMQPUri,
-        properties: ConnectionProperties,
-    ) -> lapin::Result<Self> {
+    pub(super) async fn open(uri: AMQPUri, properties: ConnectionProperties) -> lapin::Result<Self> {
         let authority = (uri.authority.host.clone(), uri.authority.port);
         let addresses: Vec<SocketAddr> = tokio::net::lookup_host(authority).await?.collect();
         let guard = Guard::default();
@@ -46,20 +43,13 @@ impl Link {
                 let config = OwnedTLSConfig::default();
                 Ok(match uri.scheme {
                     AMQPScheme::AMQP => stream,
-                    AMQPScheme::AMQPS => {
-                        stream
-                            .into_tls(&uri.authority.host, config.as_ref())
-                            .await?
-                    }
+                    AMQPScheme::AMQPS => stream.into_tls(&uri.authority.host, config.as_ref()).await?,
                 })
             },
             properties,
         )
         .await?;
-        Ok(Self {
-            connection,
-            _guard: guard,
-        })
+        Ok(Self { connection, _guard: guard })
     }
 }
 

@@ -42,20 +42,11 @@ pub enum BrokerState {
 impl fmt::Display for BrokerState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Connecting {
-                since,
-                last_error: None,
-            } => {
+            Self::Connecting { since, last_error: None } => {
                 write!(f, "connecting to the broker since {since}")
             }
-            Self::Connecting {
-                since,
-                last_error: Some(error),
-            } => {
-                write!(
-                    f,
-                    "not connected to the broker since {since}, trying again: {error}"
-                )
+            Self::Connecting { since, last_error: Some(error) } => {
+                write!(f, "not connected to the broker since {since}, trying again: {error}")
             }
             Self::Connected { since } => write!(f, "connected to the broker since {since}"),
             Self::Blocked { since, reason } => write!(

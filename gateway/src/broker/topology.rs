@@ -107,22 +107,13 @@ impl Topology {
                 },
             ],
             queues: [
-                QueueDefinition {
-                    name: &self.unrouted,
-                    arguments: table([quorum.clone()]),
-                },
-                QueueDefinition {
-                    name: &self.dead,
-                    arguments: table([quorum.clone()]),
-                },
+                QueueDefinition { name: &self.unrouted, arguments: table([quorum.clone()]) },
+                QueueDefinition { name: &self.dead, arguments: table([quorum.clone()]) },
                 QueueDefinition {
                     name: &self.complaints,
                     arguments: table([
                         quorum,
-                        (
-                            "x-delivery-limit",
-                            AMQPValue::LongInt(i32::from(self.delivery_limit)),
-                        ),
+                        ("x-delivery-limit", AMQPValue::LongInt(i32::from(self.delivery_limit))),
                         ("x-dead-letter-exchange", text(&self.dead)),
                         ("x-dead-letter-strategy", text("at-least-once")),
                         ("x-overflow", text("reject-publish")),
@@ -131,11 +122,7 @@ impl Topology {
             ],
             bindings: [(&self.unrouted, ""), (&self.dead, "")]
                 .into_iter()
-                .map(|(name, key)| BindingDefinition {
-                    queue: name,
-                    exchange: name,
-                    key,
-                })
+                .map(|(name, key)| BindingDefinition { queue: name, exchange: name, key })
                 .chain(COMPLAINT_BINDINGS.map(|key| BindingDefinition {
                     queue: &self.complaints,
                     exchange: &self.events,
@@ -252,41 +239,20 @@ pub(super) async fn ensure(
 ) -> Result<(), TopologyError> {
     let definition = names.definition();
     let passive = mode == TopologyMode::Check;
-    let mut pass = Pass {
-        connection,
-        channel: None,
-        faults: Vec::new(),
-    };
+    let mut pass = Pass { connection, channel: None, faults: Vec::new() };
     for exchange in definition.exchanges {
-        let options = ExchangeDeclareOptions {
-            passive,
-            durable: true,
-            ..ExchangeDeclareOptions::default()
-        };
+        let options = ExchangeDeclareOptions { passive, durable: true, ..ExchangeDeclareOptions::default() };
         let result = pass
             .channel()
             .await?
-            .exchange_declare(
-                exchange.name.into(),
-                exchange.kind,
-                options,
-                exchange.arguments,
-            )
+            .exchange_declare(exchange.name.into(), exchange.kind, options, exchange.arguments)
             .await;
         pass.note(Object::Exchange(exchange.name.to_owned()), result)?;
     }
     for queue in definition.queues {
-        let options = QueueDeclareOptions {
-            passive,
-            durable: true,
-            ..QueueDeclareOptions::default()
-        };
-        let result = pass
-            .channel()
-            .await?
-            .queue_declare(queue.name.into(), options, queue.arguments)
-            .await
-            .map(drop);
+        let options = QueueDeclareOptions { passive, durable: true, ..QueueDeclareOptions::default() };
+        let result =
+            pass.channel().await?.queue_declare(queue.name.into(), options, queue.arguments).await.map(drop);
         pass.note(Object::Queue(queue.name.to_owned()), result)?;
     }
     if !passive && pass.faults.is_empty() {
@@ -302,10 +268,8 @@ pub(super) async fn ensure(
                     FieldTable::default(),
                 )
                 .await;
-            let object = Object::Binding {
-                queue: binding.queue.to_owned(),
-                exchange: binding.exchange.to_owned(),
-            };
+            let object =
+                Object::Binding { queue: binding.queue.to_owned(), exchange: binding.exchange.to_owned() };
             pass.note(object, result)?;
         }
     }
@@ -316,27 +280,13 @@ pub(super) async fn ensure(
 ///
 /// # Errors
 /// The queue is missing, or the connection failed.
-pub(super) async fn unrouted_depth(
-    connection: &Connection,
-    names: &Topology,
-) -> Result<u32, TopologyError> {
-    let mut pass = Pass {
-        connection,
-        channel: None,
-        faults: Vec::new(),
-    };
-    let options = QueueDeclareOptions {
-        passive: true,
-        ..QueueDeclareOptions::default()
-    };
+pub(super) async fn unrouted_depth(connection: &Connection, names: &Topology) -> Result<u32, TopologyError> {
+    let mut pass = Pass { connection, channel: None, faults: Vec::new() };
+    let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
     let result = pass
         .channel()
         .await?
-        .queue_declare(
-            names.unrouted.as_str().into(),
-            options,
-            FieldTable::default(),
-        )
+        .queue_declare(names.unrouted.as_str().into(), options, FieldTable::default())
         .await;
     let depth = result.as_ref().map_or(0, lapin::Queue::message_count);
     pass.note(Object::Queue(names.unrouted.clone()), result.map(drop))?;

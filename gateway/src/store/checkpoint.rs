@@ -90,8 +90,7 @@ impl Checkpointer {
 
 /// Copies what no reader needs any more. A failure harms nothing: the next one copies it.
 pub(super) fn run(connection: &Connection, mode: &str) {
-    let sql = format!("wal_checkpoint({mode})");
-    if let Err(error) = connection.pragma_query(None, &sql, |_| Ok(())) {
+    if let Err(error) = connection.pragma(None, "wal_checkpoint", mode, |_| Ok(())) {
         tracing::warn!(%error, mode, "The write-ahead log could not be copied back; the next time it is tried again.");
     }
 }

@@ -1,6 +1,7 @@
 //! Events that wait for the broker's confirm, and those it would not take.
 
 use jiff::Timestamp;
+use rusqlite::OptionalExtension;
 use uuid::Uuid;
 
 use super::{Db, Store, StoreError, inbox::instant, now_ms, writer::size};
@@ -82,6 +83,19 @@ impl Store {
         .await
     }
 
+    /// When the event was made that has waited longest.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn oldest(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.read(|connection| {
+            let sql = "SELECT at FROM outbox ORDER BY seq LIMIT 1";
+            connection.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()
+        })
+        .await
+        .map(|at| at.map(instant))
+    }
+
     /// Writes down what the broker said. Until this returns without an error the events stay as they were.
     ///
     /// # Errors
@@ -115,7 +129,7 @@ impl Store {
                     .query_row([only], |row| row.get(0))?;
                 let moved = db.execute(
                     &format!(
-                        "INSERT INTO outbox SELECT seq, id, serial, routing_key, body, 0, 0 FROM dead WHERE {which}"
+                        "INSERT INTO outbox SELECT seq, id, serial, routing_key, body, at, 0, 0 FROM dead WHERE {which}"
                     ),
                     [only],
                 )?;
@@ -136,8 +150,8 @@ impl Store {
 
 pub(super) fn put(db: &Db<'_>, serial: i64, event: &NewEvent) -> rusqlite::Result<()> {
     db.execute(
-        "INSERT INTO outbox (seq, id, serial, routing_key, body) VALUES (?1, ?2, ?3, ?4, ?5)",
-        (db.next_event(), event.id, serial, &event.routing_key, &event.body),
+        "INSERT INTO outbox (seq, id, serial, routing_key, body, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        (db.next_event(), event.id, serial, &event.routing_key, &event.body, now_ms()),
     )?;
     db.count(|change| {
         change.outbox += 1;

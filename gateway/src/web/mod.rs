@@ -1,3 +1,7 @@
-//! Pages and APIs for people.
+//! HTTP: the public listener with webhooks and desks, the internal one with health and metrics.
 
 pub mod desk;
+pub mod ingress;
+pub mod internal;
+pub mod problem;
+pub mod server;

@@ -18,12 +18,17 @@ const RECEIPT: &str = "muara_desk_receipt";
 /// How long a receipt can be shown again.
 const RECEIPT_HOURS: u32 = 12;
 
+/// A password could not be hashed.
+#[derive(Debug, thiserror::Error)]
+#[error("the password cannot be hashed: {0}")]
+pub struct HashError(password_hash::Error);
+
 /// Hashes a password (argon2id, PHC form) for `password_hash` of an officer's table.
 ///
 /// # Errors
-/// The system gives no random salt.
-pub fn hash_password(password: &SecretString) -> Result<String, password_hash::Error> {
-    Ok(Argon2::default().hash_password(password.expose_secret().as_bytes())?.to_string())
+/// [`HashError`]: the system gives no random salt.
+pub fn hash_password(password: &str) -> Result<String, HashError> {
+    Ok(Argon2::default().hash_password(password.as_bytes()).map_err(HashError)?.to_string())
 }
 
 /// Takes some 20 ms of one core on purpose: not for the async threads.

@@ -1,0 +1,80 @@
+//! Lenient readings of JSON as vendors write it: numbers as text, marks of byte order, halves of characters.
+
+use muara_normalizer::draft::SourceTime;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::reject::Reject;
+
+/// A body without the byte order mark that some vendors put before it.
+pub(crate) fn without_mark(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body)
+}
+
+/// Parses JSON. Half a character (a vendor cut a text between the two escapes of an emoji) is read as U+FFFD;
+/// for it alone a report must not be lost.
+pub(crate) fn parse(text: &[u8]) -> Result<Value, Reject> {
+    serde_json::from_slice(text)
+        .or_else(|error| serde_json::from_slice(&mended(text)).map_err(|_| Reject::json(&error)))
+}
+
+/// Splits JSON without reading what is in it, so that a bad part does not harm its neighbours.
+pub(crate) fn split<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, Reject> {
+    serde_json::from_slice(text).map_err(|error| Reject::json(&error))
+}
+
+fn mended(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.iter().position(|&byte| byte == b'\\') {
+        let (before, escape) = rest.split_at(at);
+        out.extend_from_slice(before);
+        let next = escape.get(6..).and_then(unit);
+        let (read, written) = match (unit(escape), next) {
+            (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => (12, &escape[..12]),
+            (Some(0xD800..=0xDFFF), _) => (6, b"\\ufffd".as_slice()),
+            _ => (escape.len().min(2), &escape[..escape.len().min(2)]),
+        };
+        out.extend_from_slice(written);
+        rest = &escape[read..];
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
+/// The UTF-16 unit of an escape `\uXXXX` at the start of a text.
+fn unit(escape: &[u8]) -> Option<u16> {
+    let digits = escape.strip_prefix(b"\\u")?.get(..4)?;
+    if !digits.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    u16::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()
+}
+
+/// What a value is, in words for a reject.
+pub(crate) fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// A finite number written as text.
+pub(crate) fn number(text: &str) -> Option<f64> {
+    text.trim().parse().ok().filter(|number: &f64| number.is_finite())
+}
+
+/// A time written as a number: seconds or milliseconds since 1970, perhaps with a fraction.
+pub(crate) fn unix_time(number: &serde_json::Number) -> SourceTime {
+    match (number.as_i64(), number.as_f64()) {
+        (Some(whole), _) => SourceTime::unix(whole),
+        // saturates; what is that far off is no time anyway
+        #[allow(clippy::cast_possible_truncation)]
+        (None, Some(fraction)) => SourceTime::unix(fraction as i64),
+        (None, None) => SourceTime::Unreadable(number.to_string()),
+    }
+}

@@ -1,0 +1,314 @@
+//! The whole gateway: started in order, stopped in reverse, and what happens in between.
+//!
+//! Start: store, broker connection, workers, listeners. A broker that is away does not stop the start.
+//! Stop: readiness goes, open requests finish, what was accepted is refined, what the broker confirmed is
+//! settled, the store closes. The time for it is `intake.drain_seconds` for the requests and as much again for
+//! the rest; whatever is left then is on disk and goes on at the next start.
+
+use std::{io, net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use muara_normalizer::Normalizer;
+use secrecy::SecretString;
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    broker::{self, Broker, BrokerState},
+    channel::Channels,
+    config::{Config, ConfigError},
+    health::Health,
+    intake::Intake,
+    metrics, poller, refine, relay,
+    store::{self, Store, StoreError},
+    upkeep,
+    web::{
+        desk,
+        ingress::{self, IngressState},
+        internal::{self, InternalState},
+        server,
+    },
+};
+
+/// Why the gateway does not start. All of them are for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The privacy key cannot be made or read.
+    #[error("{0}")]
+    Config(#[from] ConfigError),
+    /// The store cannot be opened.
+    #[error("store: {0}")]
+    Store(#[from] StoreError),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address} ([listen] {which}): {source}")]
+    Listen {
+        /// Which listener.
+        which: &'static str,
+        /// Its address.
+        address: SocketAddr,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// The metrics recorder cannot be installed.
+    #[error("metrics: {0}")]
+    Metrics(#[from] metrics_exporter_prometheus::BuildError),
+}
+
+/// A running gateway.
+pub struct Gateway {
+    /// The address of the public listener.
+    pub public: SocketAddr,
+    /// The address of the internal listener.
+    pub internal: SocketAddr,
+    /// The store.
+    pub store: Store,
+    /// The broker, if one is configured.
+    pub broker: Option<Broker>,
+    health: Arc<Health>,
+    intake: Intake,
+    channels: Arc<ArcSwap<Channels>>,
+    draining: watch::Sender<bool>,
+    drain: Duration,
+    stop: Stop,
+    workers: Workers,
+    pollers: (CancellationToken, JoinSet<()>),
+}
+
+/// What is told to stop, in the order in which it is told.
+#[derive(Default)]
+struct Stop {
+    public: CancellationToken,
+    refine: CancellationToken,
+    relay: CancellationToken,
+    broker: CancellationToken,
+    internal: CancellationToken,
+}
+
+struct Workers {
+    public: tokio::task::JoinHandle<()>,
+    refine: tokio::task::JoinHandle<()>,
+    relay: Option<tokio::task::JoinHandle<()>>,
+    upkeep: tokio::task::JoinHandle<()>,
+    internal: tokio::task::JoinHandle<()>,
+}
+
+impl Gateway {
+    /// Starts everything. Listeners are bound when this returns.
+    ///
+    /// # Errors
+    /// What the operator must mend first; nothing is left running.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let handle = metrics::install()?;
+        let privacy = config.privacy.key()?;
+        let public = listen("public", config.listen.public).await?;
+        let internal = listen("internal", config.listen.internal).await?;
+        let store = Store::open(&store::Settings::from_url(&config.store.url, &config.base)?)?;
+
+        let health = Arc::new(Health::default());
+        health.configure(&config.channels);
+        let channels = Arc::new(ArcSwap::from_pointee(config.channels));
+        let intake = Intake::new(store.clone(), Arc::clone(&health), &config.store, &config.intake);
+        let normalizer = Arc::new(Normalizer::new(privacy.clone()));
+        let stop = Stop::default();
+        let broker = config.broker.as_ref().map(|settings| {
+            let broker = Broker::start(broker_settings(settings), stop.broker.clone());
+            tokio::spawn(watch_broker(broker.clone()));
+            broker
+        });
+        if broker.is_none() {
+            tracing::info!("No [broker] is configured: events wait in the outbox (`muara outbox tail`).");
+        }
+        let relay = broker.clone().zip(config.broker.as_ref()).map(|(broker, settings)| {
+            let settings = relay::Settings {
+                batch: NonZeroU32::new(settings.batch).unwrap_or(NonZeroU32::MIN),
+                pace: NonZeroU32::new(settings.messages_per_second),
+                attempts: settings.attempts.max(1),
+            };
+            tokio::spawn(relay::run(store.clone(), broker, settings, stop.relay.clone()))
+        });
+        let refine = refine::run(store.clone(), normalizer, Arc::clone(&channels), stop.refine.clone());
+        let upkeep = upkeep::run(
+            store.clone(),
+            intake.clone(),
+            Arc::clone(&channels),
+            config.store.keep_keys_days,
+            stop.refine.clone(),
+        );
+
+        let drain = Duration::from_secs(config.intake.drain_seconds.into());
+        let slow = Duration::from_secs(config.intake.body_timeout_seconds.into());
+        let (draining, watch_draining) = watch::channel(false);
+        let routes = ingress::router(IngressState {
+            channels: Arc::clone(&channels),
+            intake: intake.clone(),
+            health: Arc::clone(&health),
+            body_timeout: slow,
+        })
+        .merge(desk::router(desk::DeskState {
+            channels: Arc::clone(&channels),
+            intake: intake.clone(),
+            session_key: privacy.keyed("desk session", &[]),
+            session_hours: config.desk.session_hours,
+            secure_cookies: config.desk.secure_cookies,
+        }));
+        let probes = internal::router(InternalState {
+            store: store.clone(),
+            intake: intake.clone(),
+            health: Arc::clone(&health),
+            broker: broker.clone(),
+            metrics: handle.clone(),
+            draining: watch_draining,
+            started_at: Timestamp::now(),
+        });
+        tokio::spawn(run_upkeep(handle, stop.internal.clone()));
+        let addresses = (address(&public, config.listen.public), address(&internal, config.listen.internal));
+        let workers = Workers {
+            public: tokio::spawn(server::serve(public, routes, slow, drain, stop.public.clone())),
+            refine: tokio::spawn(refine),
+            relay,
+            upkeep: tokio::spawn(upkeep),
+            internal: tokio::spawn(server::serve(
+                internal,
+                probes,
+                slow,
+                Duration::from_secs(1),
+                stop.internal.clone(),
+            )),
+        };
+        tracing::info!(public = %addresses.0, internal = %addresses.1, "Muara takes messages in on http://{}.", addresses.0);
+        let mut gateway = Self {
+            public: addresses.0,
+            internal: addresses.1,
+            store,
+            broker,
+            health,
+            intake,
+            channels,
+            draining,
+            drain,
+            stop,
+            workers,
+            pollers: (CancellationToken::new(), JoinSet::new()),
+        };
+        gateway.start_pollers();
+        Ok(gateway)
+    }
+
+    fn start_pollers(&mut self) {
+        let (cancel, mut tasks) = (CancellationToken::new(), JoinSet::new());
+        for channel in self.channels.load().iter() {
+            let channel = Arc::clone(channel);
+            let (store, intake, health) = (self.store.clone(), self.intake.clone(), Arc::clone(&self.health));
+            tasks.spawn(poller::run(channel, store, intake, health, cancel.clone()));
+        }
+        self.pollers = (cancel, tasks);
+    }
+
+    async fn stop_pollers(&mut self) {
+        self.pollers.0.cancel();
+        // a pull that is cut off has not moved its cursor
+        while self.pollers.1.join_next().await.is_some() {}
+    }
+
+    /// Takes up the channels of a new configuration. Listeners, store, broker and privacy key stay as they are
+    /// until a restart.
+    pub async fn reload(&mut self, config: Config) {
+        self.stop_pollers().await;
+        self.health.configure(&config.channels);
+        self.channels.store(Arc::new(config.channels));
+        self.start_pollers();
+        tracing::info!("The channels are reloaded. Changes of other tables need a restart.");
+    }
+
+    /// Stops in reverse: no message that was answered is lost, and it ends within about twice the drain time.
+    pub async fn shutdown(mut self) {
+        tracing::info!("Shutting down: open requests finish, what was accepted goes its way.");
+        self.draining.send_replace(true);
+        self.stop.public.cancel();
+        self.stop_pollers().await;
+        finish(self.workers.public).await;
+        if tokio::time::timeout(self.drain, drained(&self.store, self.broker.as_ref())).await.is_err() {
+            let levels = self.store.levels();
+            tracing::warn!(
+                inbox = levels.inbox,
+                outbox = levels.outbox,
+                "Not all events were confirmed in time; they are kept and go on at the next start."
+            );
+        }
+        self.stop.refine.cancel();
+        self.stop.relay.cancel();
+        finish(self.workers.refine).await;
+        finish(self.workers.upkeep).await;
+        if let Some(relay) = self.workers.relay {
+            finish(relay).await;
+        }
+        self.stop.broker.cancel();
+        if let Some(broker) = &self.broker {
+            broker.stopped().await;
+        }
+        self.store.close().await;
+        self.stop.internal.cancel();
+        finish(self.workers.internal).await;
+        tracing::info!("Muara has stopped.");
+    }
+}
+
+/// Waits until what was accepted is refined and, while the broker takes events, confirmed.
+async fn drained(store: &Store, broker: Option<&Broker>) {
+    let mut levels = store.watch_levels();
+    let takes =
+        || broker.is_some_and(|broker| matches!(*broker.state().borrow(), BrokerState::Connected { .. }));
+    // a closed channel means that the store is gone, and there is nothing to wait for
+    drop(levels.wait_for(|levels| levels.inbox == 0).await);
+    if takes() {
+        drop(levels.wait_for(|levels| levels.outbox == 0 || !takes()).await);
+    }
+}
+
+async fn finish(task: tokio::task::JoinHandle<()>) {
+    if let Err(error) = task.await {
+        tracing::error!(%error, "A part of the gateway failed.");
+    }
+}
+
+async fn listen(which: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|source| StartError::Listen { which, address, source })
+}
+
+/// The address with the port that the system chose, where the configuration says 0.
+fn address(listener: &TcpListener, configured: SocketAddr) -> SocketAddr {
+    listener.local_addr().unwrap_or(configured)
+}
+
+fn broker_settings(config: &crate::config::Broker) -> broker::Settings {
+    let mut settings = broker::Settings::new(SecretString::from(config.url.expose()));
+    settings.mode = match config.topology {
+        crate::config::Topology::Declare => broker::TopologyMode::Declare,
+        crate::config::Topology::Check => broker::TopologyMode::Check,
+    };
+    settings.confirm_timeout = Duration::from_secs(config.confirm_timeout_seconds.into());
+    settings
+}
+
+async fn watch_broker(broker: Broker) {
+    let mut state = broker.state();
+    loop {
+        metrics::broker_up(matches!(*state.borrow_and_update(), BrokerState::Connected { .. }));
+        if state.changed().await.is_err() {
+            break;
+        }
+    }
+}
+
+/// Histograms grow until they are drained, scraped or not.
+async fn run_upkeep(handle: metrics_exporter_prometheus::PrometheusHandle, stop: CancellationToken) {
+    let mut tick = tokio::time::interval(Duration::from_secs(5));
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            _ = tick.tick() => handle.run_upkeep(),
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! `muara check` and `muara channels`.
+
+use serde_json::json;
+
+use super::{CliError, print};
+use crate::{channel::Channel, config::Config};
+
+pub(super) fn check(config: &Config) -> Result<(), CliError> {
+    let total = config.channels.iter().count();
+    let off: Vec<_> = config.channels.iter().filter(|channel| channel.disabled.is_some()).collect();
+    let mut text = format!("The configuration is valid: {total} channels, {} of them off.\n", off.len());
+    for channel in off {
+        text += &format!("  {} is off: {}\n", channel.id, channel.disabled.as_deref().unwrap_or_default());
+    }
+    if config.broker.is_none() {
+        text += "There is no [broker]: events wait in the outbox.\n";
+    }
+    print(&text)
+}
+
+pub(super) fn list(config: &Config, as_json: bool) -> Result<(), CliError> {
+    let rows: Vec<Row> = config.channels.iter().map(|channel| Row::of(channel)).collect();
+    if as_json {
+        let rows: Vec<_> = rows.iter().map(Row::json).collect();
+        return print(&format!("{:#}\n", json!(rows)));
+    }
+    print(&table(&rows))
+}
+
+struct Row {
+    id: String,
+    connector: &'static str,
+    direction: &'static str,
+    auth: &'static str,
+    redelivers: bool,
+    state: &'static str,
+    reason: Option<String>,
+}
+
+impl Row {
+    fn of(channel: &Channel) -> Self {
+        Self {
+            id: channel.id.to_string(),
+            connector: channel.connector_name,
+            direction: channel.direction(),
+            auth: channel.settings.auth.name(),
+            redelivers: channel.redelivers,
+            state: if channel.disabled.is_some() { "disabled" } else { "enabled" },
+            reason: channel.disabled.clone(),
+        }
+    }
+
+    fn json(&self) -> serde_json::Value {
+        json!({
+            "id": self.id, "connector": self.connector, "direction": self.direction, "auth": self.auth,
+            "redelivers": self.redelivers, "state": self.state, "reason": self.reason,
+        })
+    }
+
+    fn cells(&self) -> [String; 7] {
+        [
+            self.id.clone(),
+            self.connector.to_owned(),
+            self.direction.to_owned(),
+            self.auth.to_owned(),
+            if self.redelivers { "yes" } else { "no" }.to_owned(),
+            self.state.to_owned(),
+            self.reason.clone().unwrap_or_default(),
+        ]
+    }
+}
+
+fn table(rows: &[Row]) -> String {
+    let head =
+        ["channel", "connector", "direction", "auth", "redelivers", "state", "reason"].map(str::to_owned);
+    let rows: Vec<_> = std::iter::once(head).chain(rows.iter().map(Row::cells)).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<_> = (0..7).map(width).collect();
+    rows.iter()
+        .map(|row| {
+            let cells = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}"));
+            format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
+        })
+        .collect()
+}

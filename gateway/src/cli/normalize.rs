@@ -1,0 +1,70 @@
+//! `muara normalize --jsonl`: the gateway's rules over lines of standard input.
+
+use std::io::{BufRead, Write, stdin, stdout};
+
+use jiff::Timestamp;
+use muara_normalizer::{
+    ChannelId, ComplaintId, Draft, Receipt,
+    draft::{DraftPlace, SourceTime},
+    ids::ReferenceKey,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{CliError, trial::normalizer};
+
+/// One line in. Other members are not read.
+#[derive(Deserialize)]
+struct Line {
+    id: serde_json::Value,
+    channel: ChannelId,
+    received_at: Timestamp,
+    text: String,
+    lat: Option<f64>,
+    lng: Option<f64>,
+}
+
+/// One line out, in the order of the lines in.
+#[derive(Serialize)]
+struct Made {
+    id: serde_json::Value,
+    /// Absent where nothing was said; then `error` says so.
+    complaint: Option<muara_normalizer::Complaint>,
+    error: Option<String>,
+}
+
+pub(super) fn jsonl() -> Result<(), CliError> {
+    let (rules, references) = (normalizer(), ReferenceKey::new([0; 16]));
+    let mut out = std::io::BufWriter::new(stdout().lock());
+    for (line, number) in stdin().lock().lines().zip(1..) {
+        let line = line?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let line: Line =
+            serde_json::from_str(&line).map_err(|source| CliError::Line { line: number, source })?;
+        let draft = Draft {
+            text: line.text,
+            sent_at: Some(SourceTime::Instant(line.received_at)),
+            place: DraftPlace { lat: line.lat, lon: line.lng, ..DraftPlace::default() },
+            ..Draft::default()
+        };
+        let serial = u64::try_from(number).unwrap_or(u64::MAX);
+        let mut random = [0; 10];
+        random[2..].copy_from_slice(&serial.to_be_bytes());
+        let receipt = Receipt {
+            id: ComplaintId::from_parts(line.received_at, &random),
+            reference: references.reference(serial),
+            connector: line.channel.to_string(),
+            channel: line.channel,
+            received_at: line.received_at,
+        };
+        let (complaint, error) = match rules.normalize(draft, &receipt) {
+            Ok(complaint) => (Some(complaint), None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        serde_json::to_writer(&mut out, &Made { id: line.id, complaint, error })
+            .map_err(std::io::Error::from)?;
+        writeln!(out)?;
+    }
+    Ok(out.flush()?)
+}

@@ -1,0 +1,80 @@
+//! What must happen by the clock: held messages let through, gauges set, old keys and idle senders forgotten.
+
+use std::{sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use jiff::{SignedDuration, Timestamp};
+use tokio_util::sync::CancellationToken;
+
+use crate::{channel::Channels, intake::Intake, metrics, store::Store, store::StoreError};
+
+const TICK: Duration = Duration::from_secs(1);
+/// Held messages looked at in one tick.
+const RELEASES: u32 = 500;
+/// Idempotency keys looked at in one tick: a million takes twenty minutes and is never felt.
+const KEYS: u32 = 1000;
+
+/// Runs until it is cancelled.
+pub async fn run(
+    store: Store,
+    intake: Intake,
+    channels: Arc<ArcSwap<Channels>>,
+    keep_keys_days: u32,
+    cancel: CancellationToken,
+) {
+    let mut tick = tokio::time::interval(TICK);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut swept = String::new();
+    for second in 0_u64.. {
+        tokio::select! {
+            () = cancel.cancelled() => break,
+            _ = tick.tick() => {}
+        }
+        let now = Timestamp::now();
+        let oldest = store.oldest().await.ok().flatten();
+        let waiting = oldest
+            .map_or(Duration::ZERO, |at| Duration::try_from(now.duration_since(at)).unwrap_or_default());
+        metrics::levels(store.levels(), intake.look_at_disk(), waiting);
+        if let Err(error) = release_due(&store, &channels.load(), now).await {
+            tracing::error!(%error, "Held messages could not be released; it is tried again.");
+        }
+        let before = now
+            .saturating_sub(SignedDuration::from_hours(24 * i64::from(keep_keys_days)))
+            .unwrap_or(Timestamp::MIN);
+        match store.forget_keys(swept.clone(), KEYS, before).await {
+            Ok(last) => swept = last.unwrap_or_default(),
+            Err(error) => {
+                tracing::error!(%error, "Old idempotency keys could not be removed; it is tried again.")
+            }
+        }
+        if second % 60 == 59 {
+            let channels = channels.load();
+            channels.iter().for_each(|channel| channel.limiter.forget_idle());
+            metrics::limiter_keys(channels.iter().map(|channel| channel.limiter.len()).sum());
+        }
+    }
+}
+
+/// Lets those held messages through whose limit allows them now; puts the others off.
+///
+/// # Errors
+/// The store cannot be read or written.
+pub async fn release_due(store: &Store, channels: &Channels, now: Timestamp) -> Result<usize, StoreError> {
+    let due = store.held(Some(now), RELEASES).await?;
+    let (mut released, mut put_off) = (Vec::new(), Vec::new());
+    for held in due {
+        // a channel that is gone has no limit any more
+        let over = channels.get(&held.channel).and_then(|channel| channel.limiter.check(held.sender).err());
+        match over {
+            None => released.push(held.serial),
+            Some(over) => {
+                let wait = SignedDuration::try_from(over.wait).unwrap_or(SignedDuration::from_mins(1));
+                put_off.push((held.serial, now.saturating_add(wait).unwrap_or(now)));
+            }
+        }
+    }
+    if !put_off.is_empty() {
+        store.put_off(put_off).await?;
+    }
+    if released.is_empty() { Ok(0) } else { store.release(released).await }
+}
