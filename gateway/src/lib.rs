@@ -1,3 +1,3 @@
-//! Muara: the channel integration gateway of a city's citizen-complaint system. See `ARCHITECTURE.md`.
+//! placeholder
 
-pub mod channel;
+pub mod request_file;

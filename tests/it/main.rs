@@ -1,1 +1,6 @@
+//! The integration tests: one binary, one module for each promise.
 
+mod fixtures;
+mod normalizer;
+mod qlue_feed;
+mod webhook_map;
