@@ -100,7 +100,7 @@ pub fn read<T: DeserializeOwned>(mut table: toml::Table) -> Result<T, Vec<Settin
         // the rest may be wrong, too: read on without this key, which then is missing
         let removed = remove(&mut table, path.iter());
         let missing = error.message().starts_with("missing field");
-        if !(missing && !wrong.is_empty()) {
+        if !missing || wrong.is_empty() {
             wrong.push(SettingsError::value(key, error.message().trim()));
         }
         if missing || !removed {

@@ -2,5 +2,6 @@
 
 mod fixtures;
 mod normalizer;
+mod normalizer_any;
 mod qlue_feed;
 mod webhook_map;
