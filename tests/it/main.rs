@@ -2,5 +2,7 @@
 
 mod broker;
 mod fixtures;
+mod normalizer;
+mod normalizer_any;
 mod qlue_feed;
 mod webhook_map;
