@@ -1,3 +1,9 @@
-//! Integration tests, one binary.
+//! The integration tests: one binary, one module for each promise.
 
 mod broker;
+mod desk;
+mod desk_browser;
+mod fixtures;
+mod normalizer;
+mod qlue_feed;
+mod webhook_map;
