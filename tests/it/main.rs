@@ -1,6 +1,8 @@
 //! The integration tests: one binary, one module for each promise.
 
 mod broker;
+mod desk;
+mod desk_browser;
 mod fixtures;
 mod normalizer;
 mod normalizer_any;
