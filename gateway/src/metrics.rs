@@ -41,6 +41,7 @@ metrics_table! {
     REFINED counter "muara_refined_total" "Drafts refined, by channel and result: event, quarantined.";
     PUBLISHED counter "muara_published_total" "Publishes by channel and result: confirmed, returned, nacked, unknown, invalid.";
     BROKER_UP gauge "muara_broker_up" "1 while the broker takes events, 0 while it does not.";
+    UNROUTED gauge "muara_unrouted" "Events in the broker's queue for what no other queue wanted: more than none is an alarm.";
     OLDEST gauge "muara_outbox_oldest_seconds" "Age of the oldest event that waits for the broker.";
     PULLS counter "muara_pulls_total" "Pages asked of vendors, by channel and result: page, unreachable, throttled, refused, status, unreadable.";
     CHANNEL_STATE gauge "muara_channel_state" "1 for the state a channel is in, by channel and state.";
@@ -152,6 +153,11 @@ impl<'a> Tally<'a> {
 /// Whether the broker takes events.
 pub fn broker_up(up: bool) {
     gauge!(BROKER_UP.name).set(if up { 1.0 } else { 0.0 });
+}
+
+/// Events that no queue wanted.
+pub fn unrouted(count: u32) {
+    gauge!(UNROUTED.name).set(f64::from(count));
 }
 
 /// One page was asked of a vendor.

@@ -1,4 +1,7 @@
-//! Integration tests, one binary.
+//! The integration tests: one binary, one module for each promise.
 
 mod broker;
+mod fixtures;
 mod kill;
+mod qlue_feed;
+mod webhook_map;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::{
-    http::{HeaderValue, StatusCode, header},
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use muara_connectors::{
@@ -14,7 +14,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::words;
-use crate::intake::Refusal;
+use crate::{intake::Refusal, web::problem::Problem};
 
 /// Why a request gets no receipt. Nothing of it was stored, but for [`Fault::Quarantined`].
 #[derive(Debug)]
@@ -108,36 +108,34 @@ impl Fault {
         }
     }
 
-    pub(super) fn retry_after(&self) -> Option<HeaderValue> {
+    fn wait(&self) -> Option<Duration> {
         match self {
-            Self::LockedOut { wait } | Self::Limited { wait } | Self::Busy { wait } => {
-                Some(words::whole_seconds(*wait).into())
-            }
+            Self::LockedOut { wait } | Self::Limited { wait } | Self::Busy { wait } => Some(*wait),
             _ => None,
         }
     }
 
     /// Problem details for a program.
     pub(super) fn problem(&self) -> Response {
-        let status = self.status();
         let (title, detail) = words::fault(self);
-        let mut body = json!({ "title": title, "status": status.as_u16(), "detail": detail });
+        let mut problem = Problem::new(self.status(), detail).with("title", title.into());
         if let Self::Fields(fields) = self {
-            body["errors"] = fields
-                .iter()
-                .map(|error| json!({ "field": error.field, "detail": words::field(error) }))
-                .collect();
+            let errors =
+                fields.iter().map(|error| json!({ "field": error.field, "detail": words::field(error) }));
+            problem = problem.with("errors", errors.collect());
         }
         if let Self::Quarantined { id: Some(id) } = self {
-            body["quarantine"] = json!(id);
+            problem = problem.quarantine(*id);
         }
-        let content_type = [(header::CONTENT_TYPE, "application/problem+json")];
-        self.with_retry_after((status, content_type, body.to_string()).into_response())
+        match self.wait() {
+            Some(wait) => problem.retry_after(wait).into_response(),
+            None => problem.into_response(),
+        }
     }
 
     pub(super) fn with_retry_after(&self, mut response: Response) -> Response {
-        if let Some(wait) = self.retry_after() {
-            response.headers_mut().insert(header::RETRY_AFTER, wait);
+        if let Some(wait) = self.wait() {
+            response.headers_mut().insert(header::RETRY_AFTER, words::whole_seconds(wait).into());
         }
         response
     }
