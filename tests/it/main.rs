@@ -6,5 +6,6 @@ mod desk_browser;
 mod fixtures;
 mod normalizer;
 mod normalizer_any;
+mod kill;
 mod qlue_feed;
 mod webhook_map;

@@ -3,4 +3,7 @@
 pub mod chaos;
 pub mod consume;
 pub mod fake_broker;
+pub mod gateway;
 pub mod rabbitmq;
+pub mod reports;
+pub mod vendors;
