@@ -221,7 +221,9 @@ impl From<BadEntry> for Reject {
     fn from(error: BadEntry) -> Self {
         match error {
             BadEntry::Syntax(reject) => reject,
-            BadEntry::Fields(fields) => fields.first().map_or_else(|| Self::missing("description"), Self::from),
+            BadEntry::Fields(fields) => {
+                fields.first().map_or_else(|| Self::missing("description"), Self::from)
+            }
         }
     }
 }
@@ -317,9 +319,8 @@ impl Entry {
     fn occurred_at(&self, now: Option<Timestamp>, check: &mut Check) -> Option<SourceTime> {
         let read = SourceTime::parse(given(&self.occurred_at)?);
         // clocks of desks run ahead by a little
-        let horizon = now
-            .and_then(|now| now.checked_add(SignedDuration::from_mins(5)).ok())
-            .unwrap_or(Timestamp::MAX);
+        let horizon =
+            now.and_then(|now| now.checked_add(SignedDuration::from_mins(5)).ok()).unwrap_or(Timestamp::MAX);
         match time::credible(&read, horizon) {
             Ok(_) => Some(read),
             Err(muara_normalizer::complaint::Flag::TimeInFuture) => {

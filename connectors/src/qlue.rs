@@ -228,8 +228,10 @@ impl<'a> Fields<'a> {
 
     fn id(&self, path: &str) -> Result<ExternalId, Reject> {
         let id = match self.get(path)? {
+            // a fraction, or a whole number too long to be read exactly
             Some(Value::Number(number)) if number.is_f64() => {
-                return Err(wrong(path, "a whole number or text", &Value::Number(number.clone())));
+                let detail = "expected a whole number below 2^64 or text".to_owned();
+                return Err(Reject::Field { field: path.to_owned(), detail });
             }
             Some(value) => text(path, value)?,
             None => return Err(Reject::missing(path)),

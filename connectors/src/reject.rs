@@ -20,8 +20,8 @@ pub enum Reject {
         /// What was looked for.
         expected: &'static str,
     },
-    /// A required field is missing or empty.
-    #[error("required field `{field}`: {detail}")]
+    /// A required field is missing or empty, or a field is of the wrong type.
+    #[error("field `{field}`: {detail}")]
     Field {
         /// The field, as the vendor or the field map names it.
         field: String,
@@ -45,6 +45,6 @@ impl Reject {
     /// A required field that is missing or empty.
     #[must_use]
     pub fn missing(field: impl Into<String>) -> Self {
-        Self::Field { field: field.into(), detail: "missing or empty".to_owned() }
+        Self::Field { field: field.into(), detail: "required, but missing or empty".to_owned() }
     }
 }

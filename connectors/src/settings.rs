@@ -77,30 +77,49 @@ impl SettingsError {
     }
 }
 
-/// Reads a table into a type and lists every unknown key beside the first wrong value.
+/// Reads a table into a type and lists everything that is wrong: every unknown key and every wrong value.
 ///
 /// # Errors
 /// All that is wrong, in words.
-pub fn read<T: DeserializeOwned>(table: toml::Table) -> Result<T, Vec<SettingsError>> {
-    let mut errors = Vec::new();
-    let mut track = serde_path_to_error::Track::new();
-    let value = {
-        let tracked = serde_path_to_error::Deserializer::new(toml::Value::Table(table), &mut track);
-        serde_ignored::deserialize(tracked, |key| {
-            errors.push(SettingsError::UnknownKey { key: key.to_string() });
-        })
-    };
-    match value {
-        Ok(value) if errors.is_empty() => Ok(value),
-        Ok(_) => Err(errors),
-        Err(error) => {
-            let error: toml::de::Error = error;
-            let path = track.path().to_string();
-            let key = if path == "." { String::new() } else { path };
-            errors.push(SettingsError::value(key, error.message().trim()));
-            Err(errors)
+pub fn read<T: DeserializeOwned>(mut table: toml::Table) -> Result<T, Vec<SettingsError>> {
+    let mut wrong = Vec::new();
+    loop {
+        let mut unknown = Vec::new();
+        let mut track = serde_path_to_error::Track::new();
+        let tracked = serde_path_to_error::Deserializer::new(toml::Value::Table(table.clone()), &mut track);
+        let value: Result<T, toml::de::Error> = serde_ignored::deserialize(tracked, |key| {
+            unknown.push(SettingsError::UnknownKey { key: key.to_string() });
+        });
+        let error = match value {
+            Ok(value) if unknown.is_empty() && wrong.is_empty() => return Ok(value),
+            Ok(_) => return Err(wrong.into_iter().chain(unknown).collect()),
+            Err(error) => error,
+        };
+        let path = track.path();
+        let key = if path.iter().next().is_none() { String::new() } else { path.to_string() };
+        // the rest may be wrong, too: read on without this key, which then is missing
+        let removed = remove(&mut table, path.iter());
+        let missing = error.message().starts_with("missing field");
+        if !missing || wrong.is_empty() {
+            wrong.push(SettingsError::value(key, error.message().trim()));
+        }
+        if missing || !removed {
+            return Err(wrong.into_iter().chain(unknown).collect());
         }
     }
+}
+
+/// Removes the key of a path, or the list that the path goes into.
+fn remove<'a>(
+    table: &mut toml::Table,
+    mut path: impl Iterator<Item = &'a serde_path_to_error::Segment>,
+) -> bool {
+    let Some(serde_path_to_error::Segment::Map { key }) = path.next() else { return false };
+    let inside = match table.get_mut(key) {
+        Some(toml::Value::Table(inner)) => remove(inner, path),
+        _ => false,
+    };
+    inside || table.remove(key).is_some()
 }
 
 /// A connector without keys of its own.

@@ -30,13 +30,13 @@ CREATE INDEX held_release ON held (release_at);
 
 -- Events that wait for the broker's confirm, in order.
 CREATE TABLE outbox (
-  seq INTEGER PRIMARY KEY, id BLOB NOT NULL, serial INTEGER NOT NULL, routing_key TEXT NOT NULL, body BLOB NOT NULL,
+  seq INTEGER PRIMARY KEY, id BLOB NOT NULL, complaint BLOB NOT NULL, routing_key TEXT NOT NULL, body BLOB NOT NULL,
   at INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, due_at INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 -- Events that the broker would not take after every attempt; an operator retries them.
 CREATE TABLE dead (
-  seq INTEGER PRIMARY KEY, id BLOB NOT NULL, serial INTEGER NOT NULL, routing_key TEXT NOT NULL, body BLOB NOT NULL,
+  seq INTEGER PRIMARY KEY, id BLOB NOT NULL, complaint BLOB NOT NULL, routing_key TEXT NOT NULL, body BLOB NOT NULL,
   attempts INTEGER NOT NULL, reason TEXT NOT NULL, at INTEGER NOT NULL
 ) STRICT;
 

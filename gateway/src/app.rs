@@ -112,9 +112,11 @@ impl Gateway {
         let intake = Intake::new(store.clone(), Arc::clone(&health), &config.store, &config.intake);
         let normalizer = Arc::new(Normalizer::new(privacy.clone()));
         let stop = Stop::default();
+        let (unrouted, watch_unrouted_depth) = watch::channel(0);
         let broker = config.broker.as_ref().map(|settings| {
             let broker = Broker::start(broker_settings(settings), stop.broker.clone());
             tokio::spawn(watch_broker(broker.clone()));
+            tokio::spawn(watch_unrouted(broker.clone(), unrouted, stop.broker.clone()));
             broker
         });
         if broker.is_none() {
@@ -158,6 +160,7 @@ impl Gateway {
             intake: intake.clone(),
             health: Arc::clone(&health),
             broker: broker.clone(),
+            unrouted: watch_unrouted_depth,
             metrics: handle.clone(),
             draining: watch_draining,
             started_at: Timestamp::now(),
@@ -298,6 +301,25 @@ async fn watch_broker(broker: Broker) {
         metrics::broker_up(matches!(*state.borrow_and_update(), BrokerState::Connected { .. }));
         if state.changed().await.is_err() {
             break;
+        }
+    }
+}
+
+/// Nobody reads the unrouted queue: a message in it is a binding that is missing.
+async fn watch_unrouted(broker: Broker, depth: watch::Sender<u32>, stop: CancellationToken) {
+    let mut tick = tokio::time::interval(Duration::from_secs(10));
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            _ = tick.tick() => {}
+        }
+        let Some(now) = broker.unrouted_depth().await else { continue };
+        metrics::unrouted(now);
+        if depth.send_replace(now) == 0 && now > 0 {
+            tracing::error!(
+                messages = now,
+                "Events reach the broker but no queue: see that crm.complaints is bound to the exchange, then move them out of muara.unrouted."
+            );
         }
     }
 }

@@ -38,9 +38,10 @@ metrics_table! {
     WAITING gauge "muara_waiting" "What waits in the store, by place: inbox, held, outbox, dead, quarantined.";
     WAITING_BYTES gauge "muara_waiting_bytes" "Bytes of all drafts and events that wait.";
     DISK_FREE gauge "muara_disk_free_bytes" "Free bytes on the store's disk.";
-    REFINED counter "muara_refined_total" "Drafts refined, by result: event, quarantined.";
-    PUBLISHED counter "muara_published_total" "Publishes by result: confirmed, returned, nacked, unknown, dead.";
+    REFINED counter "muara_refined_total" "Drafts refined, by channel and result: event, quarantined.";
+    PUBLISHED counter "muara_published_total" "Publishes by channel and result: confirmed, returned, nacked, unknown, invalid.";
     BROKER_UP gauge "muara_broker_up" "1 while the broker takes events, 0 while it does not.";
+    UNROUTED gauge "muara_unrouted" "Events in the broker's queue for what no other queue wanted: more than none is an alarm.";
     OLDEST gauge "muara_outbox_oldest_seconds" "Age of the oldest event that waits for the broker.";
     PULLS counter "muara_pulls_total" "Pages asked of vendors, by channel and result: page, unreachable, throttled, refused, status, unreadable.";
     CHANNEL_STATE gauge "muara_channel_state" "1 for the state a channel is in, by channel and state.";
@@ -121,21 +122,42 @@ pub fn levels(levels: crate::store::Levels, disk_free: Option<u64>, oldest: Dura
     }
 }
 
-/// Drafts refined.
-pub fn refined(result: &'static str, count: usize) {
-    counter!(REFINED.name, "result" => result).increment(u64::try_from(count).unwrap_or(u64::MAX));
+/// Drafts of one channel refined.
+pub fn refined(channel: &str, result: &'static str, count: u64) {
+    counter!(REFINED.name, "channel" => channel.to_owned(), "result" => result).increment(count);
 }
 
-/// Publishes.
-pub fn published(result: &'static str, count: usize) {
-    if count > 0 {
-        counter!(PUBLISHED.name, "result" => result).increment(u64::try_from(count).unwrap_or(u64::MAX));
+/// Publishes of one channel's events.
+pub fn published(channel: &str, result: &'static str, count: u64) {
+    counter!(PUBLISHED.name, "channel" => channel.to_owned(), "result" => result).increment(count);
+}
+
+/// Counts by channel and result, so that a batch costs a few look-ups and not one for each row.
+#[derive(Debug, Default)]
+pub struct Tally<'a>(std::collections::BTreeMap<(&'a str, &'static str), u64>);
+
+impl<'a> Tally<'a> {
+    /// Counts one.
+    pub fn count(&mut self, channel: &'a str, result: &'static str) {
+        *self.0.entry((channel, result)).or_default() += 1;
+    }
+
+    /// Passes the counts on.
+    pub fn report(self, to: fn(&str, &'static str, u64)) {
+        for ((channel, result), count) in self.0 {
+            to(channel, result, count);
+        }
     }
 }
 
 /// Whether the broker takes events.
 pub fn broker_up(up: bool) {
     gauge!(BROKER_UP.name).set(if up { 1.0 } else { 0.0 });
+}
+
+/// Events that no queue wanted.
+pub fn unrouted(count: u32) {
+    gauge!(UNROUTED.name).set(f64::from(count));
 }
 
 /// One page was asked of a vendor.

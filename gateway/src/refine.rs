@@ -68,12 +68,19 @@ pub async fn round(
             (row, made)
         })
         .collect();
-    let events = refined.iter().filter(|(_, made)| matches!(made, Refined::Event(_))).count();
-    let all = refined.len();
+    let counts: Vec<_> = refined.iter().map(|(row, made)| (row.channel.clone(), result(made))).collect();
     store.refine(refined).await?;
-    metrics::refined("event", events);
-    metrics::refined("quarantined", all - events);
-    Ok(all)
+    let mut tally = metrics::Tally::default();
+    counts.iter().for_each(|(channel, result)| tally.count(channel, result));
+    tally.report(metrics::refined);
+    Ok(counts.len())
+}
+
+fn result(made: &Refined) -> &'static str {
+    match made {
+        Refined::Event(_) => "event",
+        Refined::Rejected(_) => "quarantined",
+    }
 }
 
 fn refine(row: &Waiting, store: &Store, normalizer: &Normalizer, channels: &Channels) -> Refined {

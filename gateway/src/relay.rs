@@ -2,7 +2,6 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use bytes::Bytes;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
@@ -12,7 +11,7 @@ use crate::{
     metrics,
     store::{
         Store, StoreError,
-        outbox::{Queued, Settlement},
+        outbox::{Queued, Settled, Settlement},
     },
 };
 
@@ -34,7 +33,8 @@ pub struct Settings {
 
 /// Passes events on until it is cancelled; what it has sent by then it settles.
 pub async fn run(store: Store, broker: Broker, settings: Settings, cancel: CancellationToken) {
-    let mut relay = Relay { batch: settings.batch.get(), pace: None, store, broker, settings };
+    let mut relay =
+        Relay { batch: settings.batch.get(), pace: None, store, broker, settings, unsettled: Vec::new() };
     if let Some(pace) = settings.pace {
         // a tenth of a second's worth at once, so that the pace is even
         let burst = NonZeroU32::new((pace.get() / 10).max(1)).unwrap_or(NonZeroU32::MIN);
@@ -80,10 +80,13 @@ struct Relay {
     settings: Settings,
     batch: u32,
     pace: Option<DefaultDirectRateLimiter>,
+    /// What the broker said and the store has not yet written down.
+    unsettled: Vec<Settled>,
 }
 
 impl Relay {
     async fn round(&mut self, cancel: &CancellationToken) -> Result<Round, StoreError> {
+        self.settle().await?;
         let rows = self.store.due(0, self.batch).await?;
         let Some(count) = NonZeroU32::new(u32::try_from(rows.len()).unwrap_or(u32::MAX)) else {
             return Ok(Round::Empty);
@@ -94,78 +97,75 @@ impl Relay {
                 enough = pace.until_n_ready(count) => debug_assert!(enough.is_ok(), "a batch is no larger than the burst"),
             }
         }
-        let outgoing = rows
-            .iter()
-            .map(|row| Outgoing::new(row.id, row.routing_key.clone(), Bytes::from(row.body.clone())));
+        let outgoing =
+            rows.iter().map(|row| Outgoing::new(row.id, row.routing_key.clone(), row.body.clone()));
         let outcomes = self.broker.publish(outgoing.collect()).await;
         let mut round = Round::More;
         let mut settled = Vec::with_capacity(rows.len());
-        for (row, outcome) in rows.into_iter().zip(outcomes) {
-            match self.settlement(&row, &outcome) {
+        let mut tally = metrics::Tally::default();
+        for (row, outcome) in rows.iter().zip(&outcomes) {
+            tally.count(row.channel(), result(outcome));
+            match self.settlement(row, outcome) {
                 None => round = Round::Unknown,
                 Some(settlement) => {
                     if !matches!(settlement, Settlement::Confirmed) && matches!(round, Round::More) {
                         round = Round::Refused;
                     }
-                    settled.push((row, settlement));
+                    settled.push(Settled::new(row, settlement));
                 }
             }
         }
-        self.settle(settled).await?;
+        tally.report(metrics::published);
+        self.unsettled = settled;
+        self.settle().await?;
         Ok(round)
     }
 
     /// Until the store has written it down, an event that the broker confirmed would be sent again at every
-    /// round; so settling is tried again before anything else is sent.
-    async fn settle(&self, settled: Vec<(Queued, Settlement)>) -> Result<(), StoreError> {
-        if settled.is_empty() {
-            return Ok(());
+    /// round; so nothing else is sent before that.
+    async fn settle(&mut self) -> Result<(), StoreError> {
+        if !self.unsettled.is_empty() {
+            self.store.settle(self.unsettled.clone()).await?;
+            self.unsettled.clear();
         }
-        for _ in 0..4 {
-            match self.store.settle(settled.clone()).await {
-                Err(error @ (StoreError::DiskFull { .. } | StoreError::Locked)) => {
-                    tracing::warn!(%error, "Confirmed events could not be settled yet.");
-                    tokio::time::sleep(LOOK_AGAIN).await;
-                }
-                other => return other,
-            }
-        }
-        self.store.settle(settled).await
+        Ok(())
     }
 
     fn settlement(&self, row: &Queued, outcome: &Outcome) -> Option<Settlement> {
         let reason = match outcome {
             Outcome::Confirmed => {
-                metrics::published("confirmed", 1);
-                tracing::debug!(event = %row.id, "Event {} is confirmed by the broker.", row.id);
+                tracing::debug!(id = %row.complaint, event = %row.id, "Message {} is confirmed by the broker.", row.complaint);
                 return Some(Settlement::Confirmed);
             }
             Outcome::Unknown(reason) => {
-                metrics::published("unknown", 1);
-                tracing::debug!(event = %row.id, %reason, "Event {} goes again.", row.id);
+                tracing::debug!(id = %row.complaint, event = %row.id, %reason, "Message {} goes again.", row.complaint);
                 return None;
             }
             Outcome::Returned { code, text } => {
-                metrics::published("returned", 1);
                 format!("no queue takes it ({code} {text}): is the exchange bound?")
             }
-            Outcome::Nacked => {
-                metrics::published("nacked", 1);
-                "the broker refused it: is the queue full?".to_owned()
-            }
+            Outcome::Nacked => "the broker refused it: is the queue full?".to_owned(),
             Outcome::Invalid(invalid) => {
-                metrics::published("dead", 1);
                 return Some(Settlement::Dead { reason: invalid.to_string() });
             }
         };
         if row.attempts + 1 >= self.settings.attempts {
-            metrics::published("dead", 1);
-            tracing::error!(event = %row.id, attempts = row.attempts + 1, reason, "Event {} is put aside as dead: see `muara outbox list-dead`.", row.id);
+            tracing::error!(id = %row.complaint, event = %row.id, attempts = row.attempts + 1, reason, "Message {} is put aside as dead: see `muara outbox list-dead`.", row.complaint);
             return Some(Settlement::Dead { reason });
         }
         let due_at = Timestamp::now().saturating_add(pause(row.attempts)).unwrap_or(Timestamp::MAX);
-        tracing::warn!(event = %row.id, attempts = row.attempts + 1, reason, "Event {} was refused; it goes again at {due_at}.", row.id);
+        tracing::warn!(id = %row.complaint, event = %row.id, attempts = row.attempts + 1, reason, "Message {} was refused; it goes again at {due_at}.", row.complaint);
         Some(Settlement::Retry { due_at })
+    }
+}
+
+fn result(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Confirmed => "confirmed",
+        Outcome::Returned { .. } => "returned",
+        Outcome::Nacked => "nacked",
+        Outcome::Unknown(_) => "unknown",
+        Outcome::Invalid(_) => "invalid",
     }
 }
 

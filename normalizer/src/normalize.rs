@@ -117,13 +117,21 @@ fn attachment((attachment, number): (Attachment, u32)) -> AttachmentRef {
         Attachment::Url { url, content_type } => (Some(url), content_type),
         Attachment::Handle { content_type, .. } => (None, content_type),
     };
-    let kind = match content_type.as_deref().and_then(|t| t.split('/').next()) {
-        Some("image" | "photo") => AttachmentKind::Image,
-        Some("video") => AttachmentKind::Video,
-        Some("audio" | "voice") => AttachmentKind::Audio,
+    let stated = content_type.as_deref().and_then(|t| t.split('/').next());
+    let kind = match stated.or_else(|| url.as_deref().and_then(extension)) {
+        Some("image" | "photo" | "jpg" | "jpeg" | "png" | "webp" | "gif" | "heic") => AttachmentKind::Image,
+        Some("video" | "mp4" | "mov" | "3gp" | "webm") => AttachmentKind::Video,
+        Some("audio" | "voice" | "ogg" | "opus" | "mp3" | "m4a") => AttachmentKind::Audio,
         _ => AttachmentKind::File,
     };
     // vendors also write plain words such as `image` here, which is no MIME type
     let content_type = content_type.filter(|t| t.contains('/'));
     AttachmentRef { id: number.to_string(), kind, content_type, bytes: None, sha256: None, url }
+}
+
+/// The ending of an address's path.
+fn extension(url: &str) -> Option<&str> {
+    let path = url.split(['?', '#']).next()?;
+    let (_, name) = path.rsplit_once('/')?;
+    name.rsplit_once('.').map(|(_, extension)| extension)
 }

@@ -97,8 +97,7 @@ pub(super) fn settings(table: toml::Table) -> Result<OwnSettings, Vec<SettingsEr
         let name = required(&at, "name", table.name, &mut errors);
         let office = required(&at, "office", table.office, &mut errors);
         if let Some(office) = office.as_ref().filter(|office| !known.contains(office)) {
-            let detail =
-                format!("there is no office `{office}`; the offices are: {}", listed(&known));
+            let detail = format!("there is no office `{office}`; the offices are: {}", listed(&known));
             errors.push(SettingsError::value(format!("{at}.office"), detail));
         }
         match (&table.password_hash, name, office) {
@@ -141,12 +140,7 @@ fn inner<T: serde::de::DeserializeOwned>(
     }
 }
 
-fn required(
-    at: &str,
-    key: &str,
-    value: Option<String>,
-    errors: &mut Vec<SettingsError>,
-) -> Option<String> {
+fn required(at: &str, key: &str, value: Option<String>, errors: &mut Vec<SettingsError>) -> Option<String> {
     let value = value.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     if value.is_none() {
         errors.push(missing(at, key));
@@ -162,7 +156,8 @@ fn missing(at: &str, key: &str) -> SettingsError {
 fn bad_key(at: &str, key: &str) -> Option<SettingsError> {
     let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-' | b'.');
     let well_formed = (1..=64).contains(&key.len()) && key.bytes().all(good);
-    (!well_formed).then(|| SettingsError::value(at, "a key has 1 to 64 characters of a-z, 0-9, `.`, `_` and `-`"))
+    (!well_formed)
+        .then(|| SettingsError::value(at, "a key has 1 to 64 characters of a-z, 0-9, `.`, `_` and `-`"))
 }
 
 struct BadArea(String);

@@ -3,13 +3,16 @@
 //! The vendor numbers pages from the newest report, so everything moves down a page when a report comes in
 //! and up when one is deleted. One call takes one step and moves the cursor with it:
 //!
-//! * A poll takes page 1. Whenever a page has anything new it goes on to the next, until a whole page is older
-//!   than what the cursor covers: a report that the vendor publishes late, or brings to the top again, or
-//!   deletes, does not end the walk too early.
+//! * The cursor is not one highest id but the ids of the newest reports, as many as some pages hold. A poll takes
+//!   page 1; whenever a page has anything that is not known it goes on to the next. So a report that is
+//!   published late, brought to the top again or deleted does not end the walk too early.
 //! * On the way down each step reads the page before once more, after the new one: what moved up meanwhile
-//!   because of a deletion is on it. If even that page holds only what is older than the walk has come to (after
-//!   a long pause), the walk goes back up until it meets what it knows.
-//! * What could be taken twice is skipped by `known`, and by its idempotency key where `known` is too short.
+//!   because of a deletion is on it. If that page lies below where the walk has come to (after a long pause with
+//!   many deletions), the walk goes back up until it meets what it knows.
+//! * Still missed is what moves from one page to the other while both are read because of a deletion, and back
+//!   because of a new report, on the last step of a walk (two changes within two requests); and, behind a whole
+//!   page of reports published late that are older than all that are known, the ones that came in before it.
+//! * What is met again and not known any more is taken again: its idempotency key makes that harmless.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -118,13 +121,10 @@ type Mark = String;
 /// The cursor: what is stored already.
 #[derive(Default, Serialize, Deserialize)]
 struct Position {
-    /// The highest id.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    high: Option<u64>,
-    /// The marks of the newest reports.
+    /// The marks of the newest reports, newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     known: Vec<Mark>,
-    /// A walk down the pages that has not come to its end; `high` and `known` are from before it.
+    /// A walk down the pages that has not come to its end; `known` is from before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     walk: Option<Walk>,
 }
@@ -134,14 +134,13 @@ struct Position {
 struct Walk {
     /// The page to take next.
     page: u32,
-    /// The highest id met.
-    high: Option<u64>,
-    /// The lowest id met: where the walk has come to.
-    low: Option<u64>,
     /// The first marks met.
     newest: Vec<Mark>,
     /// The marks of the last step.
     edge: Vec<Mark>,
+    /// The highest id of the lowest page: where the walk has come to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    depth: Option<u64>,
 }
 
 impl Position {
@@ -150,49 +149,43 @@ impl Position {
         serde_json::from_str(&cursor.0).unwrap_or_default()
     }
 
-    fn first(&self) -> bool {
-        self.high.is_none() && self.known.is_empty()
+    fn write(&self) -> Cursor {
+        Cursor(serde_json::to_string(self).unwrap_or_default())
     }
 
-    fn is_old(&self, mark: &Mark) -> bool {
-        self.known.contains(mark) || matches!((number(mark), self.high), (Some(id), Some(high)) if id <= high)
+    /// Whether a page holds nothing that the cursor does not cover: every report is known, or older than all known.
+    fn covers(&self, page: &[Entry]) -> bool {
+        let floor = self.known.iter().filter_map(number).min();
+        page.iter().all(|entry| {
+            let below = number(&entry.mark).zip(floor).is_some_and(|(id, floor)| id < floor);
+            below || self.known.contains(&entry.mark)
+        })
     }
 
     /// Closes the walk: from now on all that it met counts as stored.
     fn arrive(&mut self, walk: Walk) {
-        self.high = self.high.max(walk.high);
-        let mut known = walk.newest;
-        for mark in std::mem::take(&mut self.known) {
-            if known.len() < REMEMBERED && !known.contains(&mark) {
-                known.push(mark);
+        let before = std::mem::replace(&mut self.known, walk.newest);
+        for mark in before {
+            if self.known.len() < REMEMBERED && !self.known.contains(&mark) {
+                self.known.push(mark);
             }
         }
-        self.known = known;
     }
 }
 
 impl Walk {
-    fn met(&mut self, mark: Mark) {
-        if let Some(id) = number(&mark) {
-            self.high = self.high.max(Some(id));
-            self.low = Some(self.low.map_or(id, |low| low.min(id)));
-        }
-        if self.newest.len() < REMEMBERED && !self.newest.contains(&mark) {
-            self.newest.push(mark);
+    fn remember(&mut self, page: Vec<Mark>) {
+        for mark in page {
+            if self.newest.len() < REMEMBERED && !self.newest.contains(&mark) {
+                self.newest.push(mark);
+            }
         }
     }
 
-    fn has(&self, mark: &Mark) -> bool {
-        self.edge.contains(mark) || self.newest.contains(mark)
-    }
-
-    /// Whether a page holds only what is older than where the walk has come to.
-    fn is_past(&self, page: &[Entry]) -> bool {
-        let Some(low) = self.low else { return false };
-        !page.is_empty()
-            && page.iter().all(|entry| {
-                number(&entry.mark).is_some_and(|id| id < low) && !self.edge.contains(&entry.mark)
-            })
+    /// Whether a page lies below where the walk has come to, so that something between may have been missed.
+    fn has_skipped_to(&self, page: &[Entry]) -> bool {
+        let reached = |mark: &Mark| number(mark).zip(self.depth).is_some_and(|(id, depth)| id >= depth);
+        !page.is_empty() && !page.iter().any(|entry| self.edge.contains(&entry.mark) || reached(&entry.mark))
     }
 }
 
@@ -229,42 +222,45 @@ impl Feed {
         // read after the page below it: see the module's words on deletions
         let above = if walk.page > 1 { self.page(walk.page - 1).await? } else { Vec::new() };
 
-        let back = walk.page > 2 && walk.is_past(&above);
-        let same = |(a, b): (&Entry, &Entry)| a.mark == b.mark;
-        let clamped = !below.is_empty() && above.len() == below.len() && above.iter().zip(&below).all(same);
-        let end = below.is_empty()
-            || clamped
-            || below.iter().all(|entry| position.is_old(&entry.mark))
-            || (position.first() && walk.page >= self.0.backfill_pages);
+        if walk.page > 2 && walk.has_skipped_to(&above) {
+            walk.page -= 1;
+            position.walk = Some(walk);
+            return Ok(Page { cursor: position.write(), more: true, ..Page::default() });
+        }
+        // Known becomes only what the walk itself passes: what came in while it was under way can be seen by
+        // chance on the page above, with something unseen below it, and must not end the next walk there.
+        let read: Vec<Mark> = below.iter().map(|entry| entry.mark.clone()).collect();
+        // a vendor that knows no pages, or gives the last one again beyond the end; one that has just deleted a
+        // whole page looks the same for a moment, so it is asked again
+        let same =
+            |page: &[Entry]| page.iter().map(|entry| &entry.mark).eq(above.iter().map(|entry| &entry.mark));
+        let clamped = same(&below) && (below.is_empty() || same(&self.page(walk.page).await?));
+        let full = position.known.is_empty() && walk.page >= self.0.backfill_pages;
+        let end = below.is_empty() || clamped || full || position.covers(&below);
 
-        let mut page = Page::default();
-        let mut edge: Vec<Mark> = Vec::new();
-        for entry in above.into_iter().chain(below) {
-            let taken_before =
-                walk.has(&entry.mark) || edge.contains(&entry.mark) || position.known.contains(&entry.mark);
-            edge.push(entry.mark);
-            if taken_before {
-                continue;
-            }
-            match entry.taken {
+        let mut page = Page { more: !end, ..Page::default() };
+        let before = std::mem::take(&mut walk.edge);
+        walk.depth = below.iter().filter_map(|entry| number(&entry.mark)).max().or(walk.depth);
+        for Entry { mark, taken } in above.into_iter().chain(below) {
+            let met =
+                [&position.known, &walk.newest, &before, &walk.edge].iter().any(|list| list.contains(&mark));
+            walk.edge.push(mark);
+            match taken {
+                _ if met => {}
                 Ok(draft) => page.drafts.push(draft),
                 Err(reject) => page.rejects.push(reject),
             }
         }
-        for mark in &edge {
-            walk.met(mark.clone());
-        }
-        walk.edge = edge;
+        walk.remember(read);
         page.drafts.reverse();
         page.rejects.reverse();
-        page.more = back || !end;
-        if page.more {
-            walk.page = if back { walk.page - 1 } else { walk.page.saturating_add(1) };
-            position.walk = Some(walk);
-        } else {
+        if end {
             position.arrive(walk);
+        } else {
+            walk.page = walk.page.saturating_add(1);
+            position.walk = Some(walk);
         }
-        page.cursor = Cursor(serde_json::to_string(&position).unwrap_or_default());
+        page.cursor = position.write();
         Ok(page)
     }
 

@@ -319,7 +319,7 @@ impl FieldEntry {
         }
         if values.is_empty() {
             let field = self.field.name();
-            let detail = format!("nothing at {}", self.paths());
+            let detail = format!("required, but nothing at {}", self.paths());
             return if self.required { Err(Reject::Field { field, detail }) } else { Ok(()) };
         }
         self.field.set(draft, values).map_err(wrong)
@@ -411,7 +411,9 @@ impl Field {
 /// An id. One with a fraction is a whole number too long to be read exactly; two such could seem the same.
 fn id(value: Datum) -> Result<String, String> {
     match value {
-        Datum::Number(number) if number.is_f64() => Err("expected a whole number or text".to_owned()),
+        Datum::Number(number) if number.is_f64() => {
+            Err("expected a whole number below 2^64 or text".to_owned())
+        }
         other => Ok(other.into_text()),
     }
 }

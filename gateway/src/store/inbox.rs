@@ -160,7 +160,7 @@ impl Store {
                     change.bytes -= size(&row.draft);
                 });
                 match made {
-                    Refined::Event(event) => super::outbox::put(db, row.serial, event)?,
+                    Refined::Event(event) => super::outbox::put(db, row.id, event)?,
                     Refined::Rejected(reason) => quarantine::put_draft(db, row, reason)?,
                 }
             }

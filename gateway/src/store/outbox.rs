@@ -1,6 +1,8 @@
 //! Events that wait for the broker's confirm, and those it would not take.
 
+use bytes::Bytes;
 use jiff::Timestamp;
+use muara_normalizer::ComplaintId;
 use rusqlite::OptionalExtension;
 use uuid::Uuid;
 
@@ -24,14 +26,22 @@ pub struct Queued {
     pub seq: i64,
     /// The event's id.
     pub id: Uuid,
-    /// Number of the receipt it belongs to.
-    pub serial: i64,
+    /// The complaint it is about.
+    pub complaint: ComplaintId,
     /// `<type>.<channel>`.
     pub routing_key: String,
     /// The envelope as JSON.
-    pub body: Vec<u8>,
+    pub body: Bytes,
     /// How often the broker refused it.
     pub attempts: u32,
+}
+
+impl Queued {
+    /// The channel it is about: the last word of its routing key.
+    #[must_use]
+    pub fn channel(&self) -> &str {
+        self.routing_key.rsplit('.').next().unwrap_or_default()
+    }
 }
 
 /// An event that the broker would not take.
@@ -41,6 +51,8 @@ pub struct Dead {
     pub seq: i64,
     /// The event's id.
     pub id: Uuid,
+    /// The complaint it is about.
+    pub complaint: ComplaintId,
     /// `<type>.<channel>`.
     pub routing_key: String,
     /// How often it was tried.
@@ -52,6 +64,23 @@ pub struct Dead {
 }
 
 /// What the broker said to one event.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    seq: i64,
+    attempts: u32,
+    bytes: i64,
+    said: Settlement,
+}
+
+impl Settled {
+    /// What the broker said to this event.
+    #[must_use]
+    pub fn new(event: &Queued, said: Settlement) -> Self {
+        Self { seq: event.seq, attempts: event.attempts + 1, bytes: size(&event.body), said }
+    }
+}
+
+/// What is to become of an event.
 #[derive(Clone, Debug)]
 pub enum Settlement {
     /// Confirmed, and not returned: done.
@@ -76,7 +105,7 @@ impl Store {
     pub async fn due(&self, after: i64, most: u32) -> Result<Vec<Queued>, StoreError> {
         let now = now_ms();
         self.read(move |connection| {
-            let sql = "SELECT seq, id, serial, routing_key, body, attempts FROM outbox
+            let sql = "SELECT seq, id, complaint, routing_key, body, attempts FROM outbox
                        WHERE seq > ?1 AND due_at <= ?2 ORDER BY seq LIMIT ?3";
             connection.prepare_cached(sql)?.query_map((after, now, most), queued)?.collect()
         })
@@ -100,8 +129,8 @@ impl Store {
     ///
     /// # Errors
     /// Nothing was changed; ask again, the answer is the same.
-    pub async fn settle(&self, settled: Vec<(Queued, Settlement)>) -> Result<(), StoreError> {
-        self.write(move |db| settled.iter().try_for_each(|(event, said)| settle(db, event, said))).await
+    pub async fn settle(&self, settled: Vec<Settled>) -> Result<(), StoreError> {
+        self.write(move |db| settled.iter().try_for_each(|event| settle(db, event))).await
     }
 
     /// Events that the broker would not take, oldest first.
@@ -110,7 +139,7 @@ impl Store {
     /// The store cannot be read.
     pub async fn dead(&self, most: u32) -> Result<Vec<Dead>, StoreError> {
         self.read(move |connection| {
-            let sql = "SELECT seq, id, routing_key, attempts, reason, at FROM dead ORDER BY seq LIMIT ?1";
+            let sql = "SELECT seq, id, complaint, routing_key, attempts, reason, at FROM dead ORDER BY seq LIMIT ?1";
             connection.prepare_cached(sql)?.query_map([most], dead)?.collect()
         })
         .await
@@ -129,7 +158,7 @@ impl Store {
                     .query_row([only], |row| row.get(0))?;
                 let moved = db.execute(
                     &format!(
-                        "INSERT INTO outbox SELECT seq, id, serial, routing_key, body, at, 0, 0 FROM dead WHERE {which}"
+                        "INSERT INTO outbox SELECT seq, id, complaint, routing_key, body, at, 0, 0 FROM dead WHERE {which}"
                     ),
                     [only],
                 )?;
@@ -148,10 +177,10 @@ impl Store {
     }
 }
 
-pub(super) fn put(db: &Db<'_>, serial: i64, event: &NewEvent) -> rusqlite::Result<()> {
+pub(super) fn put(db: &Db<'_>, complaint: ComplaintId, event: &NewEvent) -> rusqlite::Result<()> {
     db.execute(
-        "INSERT INTO outbox (seq, id, serial, routing_key, body, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        (db.next_event(), event.id, serial, &event.routing_key, &event.body, now_ms()),
+        "INSERT INTO outbox (seq, id, complaint, routing_key, body, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        (db.next_event(), event.id, complaint.0, &event.routing_key, &event.body, now_ms()),
     )?;
     db.count(|change| {
         change.outbox += 1;
@@ -160,23 +189,23 @@ pub(super) fn put(db: &Db<'_>, serial: i64, event: &NewEvent) -> rusqlite::Resul
     Ok(())
 }
 
-fn settle(db: &Db<'_>, event: &Queued, said: &Settlement) -> rusqlite::Result<()> {
-    if let Settlement::Retry { due_at } = said {
+fn settle(db: &Db<'_>, event: &Settled) -> rusqlite::Result<()> {
+    if let Settlement::Retry { due_at } = &event.said {
         let sql = "UPDATE outbox SET attempts = ?2, due_at = ?3 WHERE seq = ?1";
-        return db.execute(sql, (event.seq, event.attempts + 1, due_at.as_millisecond())).map(drop);
+        return db.execute(sql, (event.seq, event.attempts, due_at.as_millisecond())).map(drop);
     }
-    if let Settlement::Dead { reason } = said {
+    if let Settlement::Dead { reason } = &event.said {
         db.execute(
-            "INSERT INTO dead SELECT seq, id, serial, routing_key, body, ?2, ?3, ?4 FROM outbox WHERE seq = ?1",
-            (event.seq, event.attempts + 1, reason, now_ms()),
+            "INSERT INTO dead SELECT seq, id, complaint, routing_key, body, ?2, ?3, ?4 FROM outbox WHERE seq = ?1",
+            (event.seq, event.attempts, reason, now_ms()),
         )?;
     }
     // an event that is gone was settled before
     if db.execute("DELETE FROM outbox WHERE seq = ?1", [event.seq])? == 1 {
         db.count(|change| {
             change.outbox -= 1;
-            change.bytes -= size(&event.body);
-            change.dead += i64::from(matches!(said, Settlement::Dead { .. }));
+            change.bytes -= event.bytes;
+            change.dead += i64::from(matches!(event.said, Settlement::Dead { .. }));
         });
     }
     Ok(())
@@ -186,9 +215,9 @@ fn queued(row: &rusqlite::Row<'_>) -> rusqlite::Result<Queued> {
     Ok(Queued {
         seq: row.get(0)?,
         id: row.get(1)?,
-        serial: row.get(2)?,
+        complaint: ComplaintId(row.get(2)?),
         routing_key: row.get(3)?,
-        body: row.get(4)?,
+        body: row.get::<_, Vec<u8>>(4)?.into(),
         attempts: row.get(5)?,
     })
 }
@@ -197,9 +226,10 @@ fn dead(row: &rusqlite::Row<'_>) -> rusqlite::Result<Dead> {
     Ok(Dead {
         seq: row.get(0)?,
         id: row.get(1)?,
-        routing_key: row.get(2)?,
-        attempts: row.get(3)?,
-        reason: row.get(4)?,
-        at: instant(row.get(5)?),
+        complaint: ComplaintId(row.get(2)?),
+        routing_key: row.get(3)?,
+        attempts: row.get(4)?,
+        reason: row.get(5)?,
+        at: instant(row.get(6)?),
     })
 }

@@ -32,6 +32,8 @@ pub struct InternalState {
     pub health: Arc<Health>,
     /// The broker, if one is configured.
     pub broker: Option<Broker>,
+    /// Events that reached the broker but no queue.
+    pub unrouted: watch::Receiver<u32>,
     /// The metrics.
     pub metrics: PrometheusHandle,
     /// True once shutdown has begun.
@@ -78,7 +80,9 @@ async fn health(State(state): State<InternalState>) -> Response {
             (broker_word(&now), now.to_string())
         }
     };
+    let unrouted = *state.unrouted.borrow();
     let well = failing.is_none()
+        && unrouted == 0
         && full.is_none()
         && matches!(broker_state, "absent" | "connected")
         && channels
@@ -94,7 +98,7 @@ async fn health(State(state): State<InternalState>) -> Response {
             "full": full,
             "waiting": state.store.levels(),
         },
-        "broker": { "state": broker_state, "detail": broker_detail },
+        "broker": { "state": broker_state, "detail": broker_detail, "unrouted": unrouted },
         "channels": channels,
     });
     Json(body).into_response()

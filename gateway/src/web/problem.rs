@@ -12,14 +12,14 @@ pub struct Problem {
     status: StatusCode,
     detail: String,
     retry_after: Option<Duration>,
-    quarantine: Option<uuid::Uuid>,
+    members: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Problem {
     /// A refusal with its status and what to do.
     #[must_use]
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), retry_after: None, quarantine: None }
+        Self { status, detail: detail.into(), retry_after: None, members: serde_json::Map::new() }
     }
 
     /// When to try again; rounded up to whole seconds.
@@ -31,8 +31,14 @@ impl Problem {
 
     /// Where the bytes are kept.
     #[must_use]
-    pub fn quarantine(mut self, id: uuid::Uuid) -> Self {
-        self.quarantine = Some(id);
+    pub fn quarantine(self, id: uuid::Uuid) -> Self {
+        self.with("quarantine", json!(id))
+    }
+
+    /// A member of its own, or another `title`.
+    #[must_use]
+    pub fn with(mut self, member: &str, value: serde_json::Value) -> Self {
+        self.members.insert(member.to_owned(), value);
         self
     }
 }
@@ -45,8 +51,8 @@ impl IntoResponse for Problem {
             "status": self.status.as_u16(),
             "detail": self.detail,
         });
-        if let Some(id) = self.quarantine {
-            body["quarantine"] = json!(id);
+        for (member, value) in self.members {
+            body[member] = value;
         }
         let mut response = (self.status, body.to_string()).into_response();
         let headers = response.headers_mut();

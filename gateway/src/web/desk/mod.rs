@@ -1,21 +1,245 @@
-//! stub
+//! The walk-in desk: an officer signs in, takes a citizen's report down and hands over a reference.
+//!
+//! Pages work without JavaScript; the script only adds a print button and guards against double clicks.
+//! The JSON API behind them takes the same entry with a client-made idempotency key.
+
+mod entry;
+mod fault;
+mod lockout;
+mod pages;
+mod seal;
 pub mod session;
+mod sign_in;
+mod words;
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
 use arc_swap::ArcSwap;
-use std::sync::Arc;
-/// s
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::{ConnectInfo, Path, Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
+    middleware::map_response,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use jiff::Timestamp;
+use muara_connectors::desk::{Office, Settings};
+use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
+
+use crate::{
+    channel::{Channel, Channels},
+    intake::Intake,
+};
+use fault::Fault;
+use lockout::Lockout;
+use seal::Seal;
+
+/// What the desk needs of the gateway.
+#[derive(Clone)]
 pub struct DeskState {
-    /// s
-    pub channels: Arc<ArcSwap<crate::channel::Channels>>,
-    /// s
-    pub intake: crate::intake::Intake,
-    /// s
+    /// The configured channels; those with the connector `desk` have a page.
+    pub channels: Arc<ArcSwap<Channels>>,
+    /// Where entries go.
+    pub intake: Intake,
+    /// Seals session cookies; the same after a restart, so that officers stay signed in.
     pub session_key: [u8; 32],
-    /// s
+    /// How many hours a session lasts.
     pub session_hours: u32,
-    /// s
+    /// Whether browsers always come by HTTPS; else it is told by each request's `X-Forwarded-Proto`.
     pub secure_cookies: bool,
 }
-/// s
-pub fn router(_: DeskState) -> axum::Router {
-    axum::Router::new()
+
+/// The time of day; tests set their own.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Where a request came from, if a proxy in front is trusted to say so. Without it the peer's address counts.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientAddress(pub IpAddr);
+
+struct Desks {
+    state: DeskState,
+    seal: Seal,
+    clock: Clock,
+    officers: Lockout,
+    addresses: Lockout,
+    hashing: Arc<Semaphore>,
+}
+
+/// One channel's desk.
+struct Desk {
+    channel: Arc<Channel>,
+}
+
+/// How long a form may take to come in.
+const BODY_DEADLINE: Duration = Duration::from_secs(30);
+
+/// The desk's routes, all under `/desk`.
+pub fn router(state: DeskState) -> Router {
+    router_at(state, Arc::new(Timestamp::now))
+}
+
+/// The desk's routes with a clock of its own.
+pub fn router_at(state: DeskState, clock: Clock) -> Router {
+    let desks = Desks {
+        seal: Seal::new(state.session_key),
+        state,
+        clock,
+        officers: Lockout::new(5),
+        // a whole office may sit behind one address
+        addresses: Lockout::new(50),
+        // each verification takes 19 MiB
+        hashing: Arc::new(Semaphore::new(2)),
+    };
+    Router::new()
+        .route("/desk/{channel}", get(entry::form).post(entry::post_form))
+        .route("/desk/{channel}/sign-in", get(sign_in::back).post(sign_in::post_form))
+        .route("/desk/{channel}/sign-out", get(sign_in::back).post(sign_in::sign_out))
+        .route("/desk/{channel}/receipts/{reference}", get(entry::receipt))
+        .route("/desk/{channel}/api/session", post(sign_in::post_json))
+        .route("/desk/{channel}/api/entries", post(entry::post_json))
+        // no channel's id begins with a hyphen
+        .route("/desk/-/{file}", get(asset))
+        .layer(map_response(guarded))
+        .with_state(Arc::new(desks))
+}
+
+impl Desks {
+    fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    fn desk(&self, id: &str) -> Result<Desk, Fault> {
+        let channels = self.state.channels.load();
+        let channel = channels.get(id).filter(|channel| channel.connector_name == "desk");
+        let channel = channel.ok_or(Fault::NoChannel)?;
+        if channel.disabled.is_some() || channel.settings.own::<Settings>().is_none() {
+            return Err(Fault::Disabled);
+        }
+        Ok(Desk { channel: Arc::clone(channel) })
+    }
+
+    /// Whether a cookie may be sent by HTTPS only.
+    fn secure(&self, headers: &HeaderMap) -> bool {
+        self.state.secure_cookies || text(headers, "x-forwarded-proto") == Some("https")
+    }
+}
+
+impl Desk {
+    fn id(&self) -> &str {
+        self.channel.id.as_str()
+    }
+
+    fn settings(&self) -> &Settings {
+        static NONE: LazyLock<Settings> = LazyLock::new(Settings::default);
+        self.channel.settings.own().unwrap_or(&NONE)
+    }
+
+    fn office(&self, key: &str) -> Option<&Office> {
+        self.settings().offices.get(key)
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn client_address(parts: &Parts) -> Option<IpAddr> {
+    let told = parts.extensions.get::<ClientAddress>().map(|address| address.0);
+    told.or_else(|| parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip()))
+}
+
+fn require_media_type(headers: &HeaderMap, wanted: &'static str) -> Result<(), Fault> {
+    let given = text(headers, header::CONTENT_TYPE.as_str()).and_then(|value| value.split(';').next());
+    if given.is_some_and(|given| given.trim().eq_ignore_ascii_case(wanted)) {
+        Ok(())
+    } else {
+        Err(Fault::MediaType { wanted })
+    }
+}
+
+async fn read_body(body: Body, limit: usize) -> Result<Bytes, Fault> {
+    let collected = tokio::time::timeout(BODY_DEADLINE, Limited::new(body, limit).collect()).await;
+    match collected {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Fault::TooLarge { limit }),
+        // the client is gone, or never finished
+        Ok(Err(_)) | Err(_) => Err(Fault::SlowBody),
+    }
+}
+
+/// A file that pages link to; its name holds its hash, so it can be kept for ever.
+struct Asset {
+    name: String,
+    media_type: &'static str,
+    body: &'static str,
+}
+
+impl Asset {
+    fn new(stem: &str, extension: &str, media_type: &'static str, body: &'static str) -> Self {
+        let digest = Sha256::digest(body.as_bytes());
+        Self { name: format!("{stem}.{}.{extension}", hex::encode(&digest[..6])), media_type, body }
+    }
+
+    fn path(&self) -> String {
+        format!("/desk/-/{}", self.name)
+    }
+}
+
+static STYLE: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new("desk", "css", "text/css; charset=utf-8", include_str!("../../../static/desk.css"))
+});
+static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new("desk", "js", "text/javascript; charset=utf-8", include_str!("../../../static/desk.js"))
+});
+
+async fn asset(Path(file): Path<String>) -> Response {
+    let Some(asset) = [&*STYLE, &*SCRIPT].into_iter().find(|asset| asset.name == file) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let headers = [
+        (header::CONTENT_TYPE, asset.media_type),
+        (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
+    ];
+    (headers, asset.body).into_response()
+}
+
+/// Nothing from elsewhere, nothing inline, nothing kept: the pages hold citizens' data.
+async fn guarded(mut response: Response) -> Response {
+    const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
+                          form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        // with `no-referrer` browsers would send `Origin: null` with every form
+        (header::REFERRER_POLICY, "same-origin"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+type Shared = State<Arc<Desks>>;
+
+/// A request taken apart, with its channel's desk.
+struct Visit {
+    parts: Parts,
+    body: Body,
+}
+
+impl From<Request> for Visit {
+    fn from(request: Request) -> Self {
+        let (parts, body) = request.into_parts();
+        Self { parts, body }
+    }
 }

@@ -1,0 +1,331 @@
+//! Entries: from the form or from a program, to a reference.
+
+use axum::{
+    Json,
+    extract::{Path, Request as HttpRequest, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use muara_connectors::{
+    Request, Verified,
+    desk::{BadEntry, Entry, FieldError, Place, Problem, Reporter, Taken},
+    verify::OfficerSession,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::{
+    Desk, Desks, Shared, Visit,
+    fault::Fault,
+    pages::{FormPage, ReceiptPage, fault_page, page},
+    read_body, require_media_type,
+    session::{self, NoSession, SignedIn},
+    text,
+};
+use crate::intake::Receipt;
+
+/// The form as browsers send it: an unticked box is absent.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct EntryForm {
+    #[serde(skip_serializing)]
+    pub(super) csrf: String,
+    pub(super) idempotency_key: String,
+    name: String,
+    phone: String,
+    nik: String,
+    email: String,
+    anonymous: String,
+    kind: String,
+    category: String,
+    title: String,
+    description: String,
+    address: String,
+    rt: String,
+    rw: String,
+    region: String,
+    occurred_at: String,
+    consent: String,
+    urgent: String,
+}
+
+impl EntryForm {
+    /// An empty form with a key of its own.
+    pub(super) fn empty() -> Self {
+        Self { idempotency_key: Uuid::now_v7().to_string(), ..Self::default() }
+    }
+
+    /// What an input holds.
+    pub(super) fn value(&self, name: &str) -> &str {
+        match name {
+            "name" => &self.name,
+            "phone" => &self.phone,
+            "nik" => &self.nik,
+            "email" => &self.email,
+            "anonymous" => &self.anonymous,
+            "kind" => &self.kind,
+            "category" => &self.category,
+            "title" => &self.title,
+            "description" => &self.description,
+            "address" => &self.address,
+            "rt" => &self.rt,
+            "rw" => &self.rw,
+            "region" => &self.region,
+            "occurred_at" => &self.occurred_at,
+            "consent" => &self.consent,
+            "urgent" => &self.urgent,
+            _ => "",
+        }
+    }
+
+    /// The entry it stands for.
+    ///
+    /// Its idempotency key is made of the form's and of what was written: sending the same form twice is one
+    /// entry, but going back, changing a word and sending again is another one, whose words must not be lost.
+    fn entry(&self) -> Result<Entry, FieldError> {
+        let kind = match self.kind.as_str() {
+            "" => None,
+            word => Some(
+                serde_json::from_value(word.into())
+                    .map_err(|_| FieldError { field: "kind".into(), problem: Problem::WrongType })?,
+            ),
+        };
+        let mut entry = Entry {
+            idempotency_key: String::new(),
+            reporter: Reporter {
+                name: self.name.clone(),
+                phone: self.phone.clone(),
+                nik: self.nik.clone(),
+                email: self.email.clone(),
+                anonymous: !self.anonymous.is_empty(),
+            },
+            kind,
+            category: self.category.clone(),
+            title: self.title.clone(),
+            // browsers send the line ends of HTTP forms
+            description: self.description.replace("\r\n", "\n"),
+            place: Place {
+                address: self.address.replace("\r\n", "\n"),
+                rt: self.rt.clone(),
+                rw: self.rw.clone(),
+                region: self.region.clone(),
+            },
+            occurred_at: self.occurred_at.clone(),
+            consent: !self.consent.is_empty(),
+            urgent: !self.urgent.is_empty(),
+            taken: None,
+        };
+        let form = Uuid::parse_str(&self.idempotency_key)
+            .map_err(|_| FieldError { field: "idempotency_key".into(), problem: Problem::NotUuid })?;
+        let written = serde_json::to_vec(&entry).unwrap_or_default();
+        entry.idempotency_key = Uuid::new_v5(&form, &Sha256::digest(written)).to_string();
+        Ok(entry)
+    }
+}
+
+/// The form, or the sign-in page.
+pub(super) async fn form(State(desks): Shared, Path(channel): Path<String>, headers: HeaderMap) -> Response {
+    let desk = match desks.desk(&channel) {
+        Ok(desk) => desk,
+        Err(fault) => return fault_page(&fault, None),
+    };
+    match desks.signed_in(&desk, &headers) {
+        Ok(signed_in) => page(StatusCode::OK, &FormPage::new(&desk, &signed_in, &EntryForm::empty())),
+        Err(none) => desks.sign_in_page(&desk, &headers, ended(none).as_ref(), "", None, StatusCode::OK),
+    }
+}
+
+/// What to say about a session that is no more.
+fn ended(none: NoSession) -> Option<Fault> {
+    (none == NoSession::Ended).then_some(Fault::SessionEnded)
+}
+
+/// An entry by the form: on to the receipt, or the same words again with what is wrong.
+pub(super) async fn post_form(
+    State(desks): Shared,
+    Path(channel): Path<String>,
+    request: HttpRequest,
+) -> Response {
+    let visit = Visit::from(request);
+    let desk = match desks.desk(&channel) {
+        Ok(desk) => desk,
+        Err(fault) => return fault_page(&fault, None),
+    };
+    let headers = &visit.parts.headers;
+    let form: EntryForm = match read_form(&desk, headers, visit.body).await {
+        Ok(form) => form,
+        Err(fault) => return fault_page(&fault, Some(&desk)),
+    };
+    let signed_in = match desks.signed_in(&desk, headers) {
+        Ok(signed_in) => signed_in,
+        Err(_) => {
+            // the words wait in the page until the officer has signed in again
+            let fault = Fault::SessionEnded;
+            let status = fault.status();
+            return desks.sign_in_page(&desk, headers, Some(&fault), "", Some(&form), status);
+        }
+    };
+    match send_form(&desks, &desk, &signed_in, &form).await {
+        Ok(receipt) => {
+            let path = session::receipt_path(&desk, receipt.reference.as_str());
+            let mut response = StatusCode::SEE_OTHER.into_response();
+            let out = response.headers_mut();
+            if let Ok(path) = HeaderValue::try_from(path) {
+                out.insert(header::LOCATION, path);
+            }
+            if let Some(cookie) = desks.receipt_cookie(&desk, &signed_in, &receipt, headers) {
+                out.append(header::SET_COOKIE, cookie);
+            }
+            response
+        }
+        Err(fault) => {
+            let mut again = form.clone();
+            if Uuid::parse_str(&again.idempotency_key).is_err() {
+                again.idempotency_key = EntryForm::empty().idempotency_key;
+            }
+            let template = FormPage::new(&desk, &signed_in, &again).after(&fault);
+            fault.with_retry_after(page(fault.status(), &template))
+        }
+    }
+}
+
+async fn read_form(desk: &Desk, headers: &HeaderMap, body: axum::body::Body) -> Result<EntryForm, Fault> {
+    session::same_origin(headers)?;
+    require_media_type(headers, "application/x-www-form-urlencoded")?;
+    let body = read_body(body, desk.channel.limits.body_bytes).await?;
+    parse_form(&body)
+}
+
+/// Reads an urlencoded form.
+pub(super) fn parse_form<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
+    serde_urlencoded::from_bytes(body).map_err(|error| Fault::Syntax { detail: error.to_string() })
+}
+
+async fn send_form(
+    desks: &Desks,
+    desk: &Desk,
+    signed_in: &SignedIn<'_>,
+    form: &EntryForm,
+) -> Result<Receipt, Fault> {
+    if !desks.csrf_fits(&signed_in.session, &form.csrf) {
+        return Err(Fault::Csrf);
+    }
+    let entry = form.entry().map_err(|error| Fault::Fields(vec![error]))?;
+    desks.send(desk, signed_in, entry).await
+}
+
+impl Desks {
+    /// Checks an entry and takes it in. A slip of typing is told here and does not fill the quarantine.
+    async fn send(&self, desk: &Desk, signed_in: &SignedIn<'_>, mut entry: Entry) -> Result<Receipt, Fault> {
+        entry.taken = Some(Taken {
+            officer: signed_in.session.officer.clone(),
+            office: signed_in.session.office.clone(),
+            at: self.now(),
+        });
+        entry.draft(desk.settings()).map_err(BadEntry::Fields)?;
+        let body = serde_json::to_vec(&entry).map_err(|error| Fault::Syntax { detail: error.to_string() })?;
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let path = format!("/desk/{}/api/entries", desk.id());
+        let request = Request::new(Method::POST, path, headers, body.into());
+        let officer = OfficerSession { officer: signed_in.session.officer.clone() };
+        let verified = Verified::by_session(&request, &desk.channel.settings, &officer);
+        let submitted = self.state.intake.submit(&desk.channel, verified).await?;
+        let receipt =
+            submitted.receipts.into_iter().next().ok_or(Fault::Quarantined { id: submitted.quarantined })?;
+        tracing::info!(
+            id = %receipt.id,
+            channel = desk.id(),
+            office = %signed_in.session.office,
+            officer = %signed_in.session.officer,
+            fresh = receipt.fresh,
+            "Entry {} of the desk is stored.",
+            receipt.id
+        );
+        Ok(receipt)
+    }
+}
+
+/// An entry by a program.
+pub(super) async fn post_json(
+    State(desks): Shared,
+    Path(channel): Path<String>,
+    request: HttpRequest,
+) -> Response {
+    match send_json(&desks, &channel, request.into()).await {
+        Ok(response) => response,
+        Err(fault) => fault.problem(),
+    }
+}
+
+async fn send_json(desks: &Desks, channel: &str, visit: Visit) -> Result<Response, Fault> {
+    let desk = desks.desk(channel)?;
+    let headers = &visit.parts.headers;
+    session::same_origin(headers)?;
+    let signed_in = desks.signed_in(&desk, headers).map_err(|none| match none {
+        NoSession::Absent => Fault::SignedOut,
+        NoSession::Ended => Fault::SessionEnded,
+        NoSession::Elsewhere => Fault::OtherChannel,
+    })?;
+    let token = text(headers, "x-csrf-token").unwrap_or_default();
+    if !desks.csrf_fits(&signed_in.session, token) {
+        return Err(Fault::Csrf);
+    }
+    require_media_type(headers, "application/json")?;
+    let body = read_body(visit.body, desk.channel.limits.body_bytes).await?;
+    let mut entry = Entry::from_json(&body)?;
+    entry.idempotency_key = one_key(headers, &entry.idempotency_key)?;
+    let receipt = desks.send(&desk, &signed_in, entry).await?;
+    let status = if receipt.fresh { StatusCode::CREATED } else { StatusCode::OK };
+    let body = json!({
+        "id": receipt.id,
+        "reference": receipt.reference,
+        "received_at": receipt.received_at,
+    });
+    let mut response = (status, Json(body)).into_response();
+    let path = session::receipt_path(&desk, receipt.reference.as_str());
+    if let Ok(path) = HeaderValue::try_from(path) {
+        response.headers_mut().insert(header::LOCATION, path);
+    }
+    if let Some(cookie) = desks.receipt_cookie(&desk, &signed_in, &receipt, headers) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
+}
+
+/// The key of the header or of the body; both may be there if they are the same.
+fn one_key(headers: &HeaderMap, in_body: &str) -> Result<String, Fault> {
+    // a structured-field string (draft-ietf-httpapi-idempotency-key-header) or the bare key
+    let in_header =
+        text(headers, "idempotency-key").map(|key| key.trim().trim_matches('"')).unwrap_or_default();
+    match (in_header, in_body.trim()) {
+        ("", "") => Err(Fault::NoKey),
+        (key, "") | ("", key) => Ok(key.to_owned()),
+        (header, body) if header.eq_ignore_ascii_case(body) => Ok(body.to_owned()),
+        _ => Err(Fault::TwoKeys),
+    }
+}
+
+/// The receipt of an entry that this browser's office has just made.
+pub(super) async fn receipt(
+    State(desks): Shared,
+    Path((channel, reference)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    let desk = match desks.desk(&channel) {
+        Ok(desk) => desk,
+        Err(fault) => return fault_page(&fault, None),
+    };
+    let signed_in = match desks.signed_in(&desk, &headers) {
+        Ok(signed_in) => signed_in,
+        Err(none) => {
+            return desks.sign_in_page(&desk, &headers, ended(none).as_ref(), "", None, StatusCode::OK);
+        }
+    };
+    match desks.receipt_note(&desk, &signed_in, &reference, &headers) {
+        Some(note) => page(StatusCode::OK, &ReceiptPage::new(&desk, &signed_in, &note)),
+        None => fault_page(&Fault::NoReceipt, Some(&desk)),
+    }
+}
