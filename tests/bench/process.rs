@@ -13,9 +13,13 @@ pub(crate) fn cpu(pid: u32) -> f64 {
     fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / TICKS
 }
 
-/// Seconds of processor time of several processes.
-pub(crate) fn cpu_of(pids: &[u32]) -> f64 {
-    pids.iter().copied().map(cpu).sum()
+/// Seconds of processor time of the whole machine, also what a hypervisor took away.
+pub(crate) fn busy() -> f64 {
+    // user, nice, system, idle, waiting for disks, interrupts, soft interrupts, stolen
+    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let fields = stat.lines().next().unwrap_or_default().split_whitespace().skip(1).take(8);
+    let ticks = fields.map(|ticks| ticks.parse::<f64>().unwrap_or(0.0)).enumerate();
+    ticks.filter(|(place, _)| !matches!(place, 3 | 4)).map(|(_, ticks)| ticks).sum::<f64>() / TICKS
 }
 
 /// Most memory a process ever had, in MiB (`VmHWM`).

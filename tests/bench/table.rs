@@ -36,7 +36,7 @@ impl Row {
         self.per_second(self.confirmed)
     }
 
-    fn cells(&self) -> [String; 10] {
+    fn cells(&self) -> [String; 11] {
         let ms = |time: Option<Duration>| cell(time.map(|time| time.as_secs_f64() * 1000.0), 1);
         let per_thousand = |seconds: f64| cell(Some(seconds * 1000.0 / count(self.messages)), 3);
         let gateway = self.accepted.map_or_else(|| "-".to_owned(), |_| per_thousand(self.used.gateway));
@@ -51,6 +51,7 @@ impl Row {
             per_thousand(self.used.broker),
             per_thousand(self.used.load),
             cell(self.peak, 0),
+            cell(Some(self.used.others * 100.0), 0),
         ]
     }
 }
@@ -65,14 +66,11 @@ fn cell(value: Option<f64>, digits: usize) -> String {
 
 /// The head of the table.
 pub(crate) fn print_head() {
-    println!(
-        "{:<34} {:>10} {:>11} {:>23} {:>26} {:>6}",
-        "", "accepted", "confirmed", "answer, ms", "CPU s per 1,000 messages", "peak"
-    );
-    print_cells(
-        &["run", "per s", "per s", "p50", "p99", "max", "gateway", "broker", "load", "MiB"]
-            .map(str::to_owned),
-    );
+    let groups = ["accepted", "confirmed", "answer, ms", "CPU s per 1,000 messages", "peak", "others"];
+    let [accepted, confirmed, answer, cpu, peak, others] = groups;
+    println!("{:<34} {accepted:>9} {confirmed:>9} {answer:>23} {cpu:>26} {peak:>5} {others:>6}", "");
+    let names = ["run", "per s", "per s", "p50", "p99", "max", "gateway", "broker", "load", "MiB", "CPU %"];
+    print_cells(&names.map(str::to_owned));
 }
 
 /// One line of the table, as soon as its run is over.
@@ -81,10 +79,10 @@ pub(crate) fn print(row: Row) -> Row {
     row
 }
 
-fn print_cells(cells: &[String; 10]) {
-    let [name, accepted, confirmed, p50, p99, max, gateway, broker, load, peak] = cells;
+fn print_cells(cells: &[String; 11]) {
+    let [name, accepted, confirmed, p50, p99, max, gateway, broker, load, peak, others] = cells;
     println!(
-        "{name:<34} {accepted:>10} {confirmed:>11} {p50:>7} {p99:>7} {max:>7} {gateway:>8} {broker:>8} {load:>8} {peak:>6}"
+        "{name:<34} {accepted:>9} {confirmed:>9} {p50:>7} {p99:>7} {max:>7} {gateway:>8} {broker:>8} {load:>8} {peak:>5} {others:>6}"
     );
 }
 
