@@ -140,13 +140,13 @@ impl Shared {
     async fn deliver(&self, http: &reqwest::Client, report: &Signed) -> Value {
         loop {
             let delivery = tokio::time::timeout(GIVES_UP_AFTER, async {
-                let response = report.post(http, &self.url).await.map_err(|_| 0)?;
+                let response = report.post(http, &self.url).await.map_err(|_| 0_u16)?;
                 let status = response.status().as_u16();
-                let body = response.bytes().await.map_err(|_| 0)?;
+                let body = response.text().await.map_err(|_| 0_u16)?;
                 if (200..300).contains(&status) { Ok(body) } else { Err(status) }
             });
             match delivery.await.unwrap_or(Err(0)) {
-                Ok(body) => return serde_json::from_slice(&body).unwrap(),
+                Ok(body) => return serde_json::from_str(&body).unwrap(),
                 Err(status) => *self.refused.lock().unwrap().entry(status).or_default() += 1,
             }
             sleep(REDELIVER_AFTER).await;
@@ -214,7 +214,12 @@ fn note(seen: &mut Seen, message: &Received) {
 
 fn check(seen: &Seen, answered: &BTreeMap<String, ComplaintId>) {
     let missing: Vec<_> = answered.keys().filter(|id| !seen.contains_key(*id)).collect();
-    assert!(missing.is_empty(), "{} of {} answered reports never came: {missing:?}", missing.len(), answered.len());
+    assert!(
+        missing.is_empty(),
+        "{} of {} answered reports never came: {missing:?}",
+        missing.len(),
+        answered.len()
+    );
     let strange: Vec<_> = seen.keys().filter(|id| !answered.contains_key(*id)).collect();
     assert!(strange.is_empty(), "nobody was told that these were taken: {strange:?}");
     for (id, complaint) in answered {
