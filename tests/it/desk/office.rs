@@ -31,6 +31,11 @@ pub(crate) const PASSWORD: &str = "rahasia-loket-42";
 
 static HASH: LazyLock<String> = LazyLock::new(|| desk::session::hash_password(PASSWORD).unwrap());
 
+/// The hash of [`PASSWORD`].
+pub(crate) fn hash() -> &'static str {
+    &HASH
+}
+
 /// A running desk.
 pub(crate) struct Office {
     pub(crate) url: String,
