@@ -81,7 +81,7 @@ impl Vendor {
                 for _ in 0..*count {
                     // every fifth is held back by a moderator
                     self.highest += 1;
-                    if self.highest % 5 == 0 {
+                    if self.highest.is_multiple_of(5) {
                         self.held_back.insert(self.highest);
                     } else {
                         self.reports.insert(0, report(self.highest));
