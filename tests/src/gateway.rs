@@ -61,7 +61,7 @@ pub fn client() -> reqwest::Client {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
         // an error means that another part of this process installed one
-        rustls::crypto::ring::default_provider().install_default().ok();
+        crate::install_tls_provider();
     });
     reqwest::Client::builder().timeout(Duration::from_secs(10)).build().unwrap()
 }

@@ -111,7 +111,7 @@ impl Office {
     pub(crate) async fn open_with(extra: &str) -> Self {
         static TLS: Once = Once::new();
         TLS.call_once(|| {
-            let _ = rustls::crypto::ring::default_provider().install_default();
+            muara_tests::install_tls_provider();
         });
         let folder = tempfile::tempdir().unwrap();
         let config = channels(&configuration(extra, &HASH), folder.path());
