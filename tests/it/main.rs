@@ -9,4 +9,5 @@ mod kill;
 mod normalizer;
 mod normalizer_any;
 mod qlue_feed;
+mod way;
 mod webhook_map;
