@@ -140,13 +140,13 @@ impl Shared {
     async fn deliver(&self, http: &reqwest::Client, report: &Signed) -> Value {
         loop {
             let delivery = tokio::time::timeout(GIVES_UP_AFTER, async {
-                let response = report.post(http, &self.url).await.map_err(|_| 0)?;
+                let response = report.post(http, &self.url).await.map_err(|_| 0_u16)?;
                 let status = response.status().as_u16();
-                let body = response.bytes().await.map_err(|_| 0)?;
+                let body = response.text().await.map_err(|_| 0_u16)?;
                 if (200..300).contains(&status) { Ok(body) } else { Err(status) }
             });
             match delivery.await.unwrap_or(Err(0)) {
-                Ok(body) => return serde_json::from_slice(&body).unwrap(),
+                Ok(body) => return serde_json::from_str(&body).unwrap(),
                 Err(status) => *self.refused.lock().unwrap().entry(status).or_default() += 1,
             }
             sleep(REDELIVER_AFTER).await;
