@@ -45,8 +45,8 @@ impl Draft {
     /// Whether there are neither words that can be seen nor files: nothing was said.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let words = |text: &str| text::clean_line(text).is_some();
-        !words(&self.text) && !self.title.as_deref().is_some_and(words) && self.attachments.is_empty()
+        let titled = self.title.as_deref().is_some_and(text::has_words);
+        !text::has_words(&self.text) && !titled && self.attachments.is_empty()
     }
 }
 

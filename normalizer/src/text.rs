@@ -1,16 +1,22 @@
 //! Cleaning of what is shown: never a change of words.
 
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 /// Cleans a text for display: invisible characters out, NFC, tidy white space, at most one empty line in a row.
 ///
 /// Idempotent. Zero-width joiners stay where they join two pictographs, else a family emoji would fall apart.
 #[must_use]
 pub fn clean(text: &str) -> String {
+    if is_plain(text) {
+        return text.to_owned();
+    }
     let visible = without_invisible(&text.replace("\r\n", "\n"));
     let mut out = String::with_capacity(visible.len());
     let mut empty_lines = 0;
-    let composed: String = visible.nfc().collect();
+    let composed = match is_nfc_quick(visible.chars()) {
+        IsNormalized::Yes => visible,
+        _ => visible.nfc().collect(),
+    };
     for line in composed.lines() {
         let mut words = line.split_whitespace().peekable();
         if words.peek().is_none() {
@@ -34,12 +40,35 @@ pub fn clean(text: &str) -> String {
 /// Cleans a text of one line; nothing left is no text.
 #[must_use]
 pub fn clean_line(text: &str) -> Option<String> {
-    let line = clean(text).replace('\n', " ").replace("  ", " ");
+    let mut line = clean(text);
+    if line.contains('\n') {
+        line = line.replace('\n', " ").replace("  ", " ");
+    }
     if line.is_empty() { None } else { Some(line) }
 }
 
+/// Whether there is anything to see in a text.
+#[must_use]
+pub fn has_words(text: &str) -> bool {
+    text.chars().filter_map(visible).any(|c| !c.is_whitespace() && c != JOINER)
+}
+
+/// Whether a text is as `clean` leaves it, told in one pass: one line of printable ASCII with single spaces,
+/// which is what most people send.
+fn is_plain(text: &str) -> bool {
+    let mut before = b' ';
+    for &b in text.as_bytes() {
+        if !(b == b' ' || b.is_ascii_graphic()) || (b == b' ' && before == b' ') {
+            return false;
+        }
+        before = b;
+    }
+    before != b' '
+}
+
+const JOINER: char = '\u{200D}';
+
 fn without_invisible(text: &str) -> String {
-    const JOINER: char = '\u{200D}';
     let mut out = String::with_capacity(text.len());
     let mut rest = text.chars().filter_map(visible).peekable();
     while let Some(c) = rest.next() {

@@ -1,7 +1,11 @@
 //! The integration tests: one binary, one module for each promise.
 
 mod broker;
+mod desk;
+mod desk_browser;
 mod fixtures;
+mod normalizer;
+mod normalizer_any;
 mod kill;
 mod qlue_feed;
 mod webhook_map;

@@ -64,6 +64,10 @@ pub(super) fn fault(fault: &Fault) -> (&'static str, String) {
             "Halaman sudah kedaluwarsa",
             "Halaman ini sudah terlalu lama terbuka atau Anda masuk kembali di tab lain. Periksa isian, lalu kirim lagi.",
         ),
+        Fault::NoCookies => (
+            "Kuki tidak tersimpan",
+            "Peramban tidak menyimpan kuki. Buka halaman ini lewat HTTPS dan izinkan kuki, lalu coba lagi.",
+        ),
         Fault::WrongPassword => ("Gagal masuk", "Nama pengguna atau kata sandi salah."),
         Fault::LockedOut { wait } => {
             return (

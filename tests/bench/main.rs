@@ -1,0 +1,183 @@
+//! The benchmark: signed posts over HTTP, through the store, to messages confirmed by a RabbitMQ quorum queue, and
+//! beside it what the same broker does for a bare publisher. See `README.md`; `run` builds and starts it.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
+
+mod baseline;
+mod gateway;
+mod keys;
+mod load;
+mod measure;
+mod process;
+mod reports;
+mod table;
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use gateway::{Run, folder};
+use keys::FIRST_ID;
+use measure::Meter;
+use muara_tests::rabbitmq::RabbitNode;
+use reports::{Ids, Numbers};
+use table::{Row, Verdict, mean, p99_ms, print};
+
+const USAGE: &str = "\
+usage: tests/bench/run [--no-build] [--quick] [--messages N] [--compare PROGRAM]
+
+  --no-build          measure what was built before
+  --quick             20,000 messages, without the runs on stored keys
+  --messages N        messages in each run (60,000)
+  --compare PROGRAM   measure only the store without keys, by turns with muara and with another build of it";
+
+/// Keys in the store that has seen much.
+const KEYS: u64 = 1_000_000;
+
+struct Options {
+    messages: usize,
+    quick: bool,
+    compare: Option<PathBuf>,
+}
+
+impl Options {
+    fn warm_up(&self) -> usize {
+        self.messages / 12
+    }
+}
+
+fn options() -> Option<Options> {
+    let mut options = Options { messages: 60_000, quick: false, compare: None };
+    let mut arguments = env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--quick" => {
+                options.quick = true;
+                options.messages = options.messages.min(20_000);
+            }
+            "--messages" => {
+                options.messages = arguments.next()?.parse().ok().filter(|count| *count >= 100)?
+            }
+            "--compare" => options.compare = Some(fs::canonicalize(arguments.next()?).ok()?),
+            _ => return None,
+        }
+    }
+    Some(options)
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let Some(options) = options() else {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    let program = env::current_exe().unwrap().with_file_name("muara");
+    let folder = tempfile::Builder::new().prefix("muara-bench-").tempdir().unwrap();
+    let node = RabbitNode::launch().await;
+    let bench = Bench { meter: Meter::new(), options, program, folder: folder.path(), node: &node };
+    let processors = std::thread::available_parallelism().unwrap();
+    println!(
+        "{} reports a run, 64 connections; SQLite with synchronous=FULL; load, gateway and RabbitMQ share {processors} processors.\n",
+        bench.options.messages
+    );
+    table::print_head();
+    let met = match bench.options.compare.clone() {
+        Some(other) => bench.compare(&other).await,
+        None => bench.all().await,
+    };
+    if met { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+struct Bench<'a> {
+    meter: Meter,
+    options: Options,
+    program: PathBuf,
+    folder: &'a Path,
+    node: &'a RabbitNode,
+}
+
+impl Bench<'_> {
+    async fn all(&self) -> bool {
+        let before = self.baseline("bare publisher").await;
+        let empty =
+            self.gateway("muara", &self.program, &folder(self.folder, "1"), Ids::Ascending(FIRST_ID)).await;
+        let after = self.baseline("bare publisher, again").await;
+        let ratio = empty.rate() / mean([&before, &after]);
+        let mut verdicts = vec![
+            Verdict::at_least("confirmed per second, relative to the bare publisher", ratio, 0.30),
+            Verdict::at_most("p99 of the answer, ms", p99_ms(&empty), 30.0),
+        ];
+        if !self.options.quick {
+            let stored = folder(self.folder, "2");
+            let file = stored.join("muara.db");
+            let next = keys::fill(&file, KEYS).await;
+            let copy = folder(self.folder, "3");
+            fs::copy(&file, copy.join("muara.db")).unwrap();
+            let full =
+                self.gateway("muara, 1,000,000 keys", &self.program, &stored, Ids::Ascending(next)).await;
+            let again = folder(self.folder, "4");
+            let again = self.gateway("muara, again", &self.program, &again, Ids::Ascending(FIRST_ID)).await;
+            self.gateway("muara, 1,000,000 keys, random ids", &self.program, &copy, Ids::Random).await;
+            let relative = full.rate() / mean([&empty, &again]);
+            let peak = full.peak.unwrap_or(f64::NAN);
+            verdicts.push(Verdict::at_most("peak memory with 1,000,000 keys, MiB", peak, 100.0));
+            verdicts.push(Verdict::at_least(
+                "confirmed per second with 1,000,000 keys, relative to none",
+                relative,
+                0.8,
+            ));
+        }
+        println!();
+        // all are printed, also after the first that is missed
+        verdicts.iter().filter(|verdict| !verdict.print()).count() == 0
+    }
+
+    /// Takes turns, so that both see the same weather.
+    async fn compare(&self, other: &Path) -> bool {
+        const TURNS: usize = 3;
+        let mut ratios = Vec::new();
+        for turn in 0..TURNS {
+            let (one, two) =
+                (folder(self.folder, &format!("a{turn}")), folder(self.folder, &format!("b{turn}")));
+            let ids = Ids::Ascending(FIRST_ID);
+            let own = self.gateway("this build", &self.program, &one, ids).await;
+            let others = self.gateway("other build", other, &two, ids).await;
+            ratios.push(others.rate() / own.rate());
+        }
+        ratios.sort_by(f64::total_cmp);
+        println!(
+            "\nother build relative to this, confirmed per second: {ratios:.3?}, median {:.3}",
+            ratios[TURNS / 2]
+        );
+        true
+    }
+
+    async fn baseline(&self, name: &str) -> Row {
+        let Options { messages, .. } = self.options;
+        let mut numbers = Numbers(1);
+        let bodies =
+            reports::bodies(self.options.warm_up() + messages, Ids::Ascending(FIRST_ID), &mut numbers);
+        let vhost = self.node.vhost("baseline").await;
+        let row = baseline::run(name, &vhost.url(), &bodies, self.options.warm_up(), &self.meter).await;
+        self.forget(&vhost.url()).await;
+        print(row)
+    }
+
+    async fn gateway(&self, name: &str, program: &Path, folder: &Path, ids: Ids) -> Row {
+        let vhost = self.node.vhost("gateway").await;
+        let url = vhost.url();
+        let (warm_up, messages) = (self.options.warm_up(), self.options.messages);
+        let run = Run { name, program, url: &url, folder, ids, warm_up, messages };
+        let row = run.measure(&self.meter).await;
+        self.forget(&url).await;
+        print(row)
+    }
+
+    /// Deletes a virtual host with its queues, so that the next run finds the node as this one did.
+    async fn forget(&self, url: &str) {
+        let name = url.rsplit('/').next().unwrap_or_default();
+        self.node.rabbitmqctl(&["delete_vhost", name]).await;
+    }
+}
