@@ -13,6 +13,7 @@ mod reports;
 mod table;
 
 use std::{
+    cell::Cell,
     env, fs,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -76,7 +77,14 @@ async fn main() -> ExitCode {
     let program = env::current_exe().unwrap().with_file_name("muara");
     let folder = tempfile::Builder::new().prefix("muara-bench-").tempdir().unwrap();
     let node = RabbitNode::launch().await;
-    let bench = Bench { meter: Meter::new(), options, program, folder: folder.path(), node: &node };
+    let bench = Bench {
+        meter: Meter::new(),
+        options,
+        program,
+        folder: folder.path(),
+        node: &node,
+        disturbed: Cell::new(false),
+    };
     let processors = std::thread::available_parallelism().unwrap();
     println!(
         "{} reports a run, 64 connections; SQLite with synchronous=FULL; load, gateway and RabbitMQ share {processors} processors.\n",
@@ -96,6 +104,8 @@ struct Bench<'a> {
     program: PathBuf,
     folder: &'a Path,
     node: &'a RabbitNode,
+    /// Whether a run was.
+    disturbed: Cell<bool>,
 }
 
 impl Bench<'_> {
@@ -130,6 +140,11 @@ impl Bench<'_> {
             ));
         }
         println!();
+        if self.disturbed.get() {
+            println!(
+                "Other programs took more than a tenth of the processors: repeat it on a quiet machine."
+            );
+        }
         // all are printed, also after the first that is missed
         verdicts.iter().filter(|verdict| !verdict.print()).count() == 0
     }
@@ -137,20 +152,22 @@ impl Bench<'_> {
     /// Takes turns, so that both see the same weather.
     async fn compare(&self, other: &Path) -> bool {
         const TURNS: usize = 3;
-        let mut ratios = Vec::new();
+        let (mut rates, mut gateways) = (Vec::new(), Vec::new());
         for turn in 0..TURNS {
             let (one, two) =
                 (folder(self.folder, &format!("a{turn}")), folder(self.folder, &format!("b{turn}")));
             let ids = Ids::Ascending(FIRST_ID);
             let own = self.gateway("this build", &self.program, &one, ids).await;
             let others = self.gateway("other build", other, &two, ids).await;
-            ratios.push(others.rate() / own.rate());
+            rates.push(others.rate() / own.rate());
+            gateways.push(others.used.gateway / own.used.gateway);
         }
-        ratios.sort_by(f64::total_cmp);
-        println!(
-            "\nother build relative to this, confirmed per second: {ratios:.3?}, median {:.3}",
-            ratios[TURNS / 2]
-        );
+        println!("\nother build relative to this, by pairs:");
+        for (what, mut ratios) in [("confirmed per second", rates), ("CPU of the gateway", gateways)] {
+            let pairs = ratios.iter().map(|ratio| format!("{ratio:>8.3}")).collect::<String>();
+            ratios.sort_by(f64::total_cmp);
+            println!("  {what:<22} {pairs}   median {:.3}", ratios[TURNS / 2]);
+        }
         true
     }
 
@@ -161,8 +178,7 @@ impl Bench<'_> {
             reports::bodies(self.options.warm_up() + messages, Ids::Ascending(FIRST_ID), &mut numbers);
         let vhost = self.node.vhost("baseline").await;
         let row = baseline::run(name, &vhost.url(), &bodies, self.options.warm_up(), &self.meter).await;
-        self.forget(&vhost.url()).await;
-        print(row)
+        self.finish(&vhost.url(), row).await
     }
 
     async fn gateway(&self, name: &str, program: &Path, folder: &Path, ids: Ids) -> Row {
@@ -171,13 +187,16 @@ impl Bench<'_> {
         let (warm_up, messages) = (self.options.warm_up(), self.options.messages);
         let run = Run { name, program, url: &url, folder, ids, warm_up, messages };
         let row = run.measure(&self.meter).await;
-        self.forget(&url).await;
-        print(row)
+        self.finish(&url, row).await
     }
 
-    /// Deletes a virtual host with its queues, so that the next run finds the node as this one did.
-    async fn forget(&self, url: &str) {
+    /// Prints a run, and deletes its virtual host with the queues, so that the next finds the node as this one did.
+    async fn finish(&self, url: &str, row: Row) -> Row {
         let name = url.rsplit('/').next().unwrap_or_default();
         self.node.rabbitmqctl(&["delete_vhost", name]).await;
+        if row.used.others > 0.1 {
+            self.disturbed.set(true);
+        }
+        print(row)
     }
 }

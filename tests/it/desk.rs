@@ -210,3 +210,55 @@ async fn pages_are_not_kept_and_allow_nothing_from_elsewhere() {
         assert!(file.headers()[header::CACHE_CONTROL].to_str().unwrap().contains("immutable"));
     }
 }
+
+#[test]
+fn a_desk_wrongly_configured_is_told_all_that_is_wrong_and_no_hash() {
+    let table = r#"
+        [offices.menteng]
+        name = "Kelurahan Menteng"
+        region = "3171061001"
+        [offices.bandung]
+        name = "Kelurahan Bandung"
+        region = "32.73.01.1001"
+        [offices."Tebet Barat"]
+        region = "31.74.01.1001"
+        [officers.siti]
+        name = "Siti Aminah"
+        password_hash = "rahasia-polos"
+        office = "menteng"
+        [officers.joko]
+        name = "Joko"
+        password = "x"
+        [officers.rina]
+        office = "gambir"
+    "#;
+    let settings = muara_connectors::desk::CONNECTOR.settings;
+    let Err(errors) = settings(table.parse().unwrap()) else { panic!("taken") };
+    let told: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    let told = told.join("\n");
+    for words in [
+        "offices.menteng.region: `3171061001`: a Kemendagri region code looks like",
+        "offices.bandung.region: there is no region `32.73.01.1001` in Jakarta",
+        "offices.Tebet Barat: a key has 1 to 64 characters",
+        "offices.Tebet Barat.name: is missing or empty",
+        "officers.siti.password_hash: this is not an argon2id hash",
+        "make one with `muara hash-password`",
+        "unknown key `officers.joko.password`",
+        "officers.rina.name: is missing or empty",
+        "officers.rina.password_hash: is missing or empty",
+        "officers.rina.office: there is no office `gambir`; the offices are: Tebet Barat, bandung, menteng",
+    ] {
+        assert!(told.contains(words), "no {words} in\n{told}");
+    }
+    assert!(!told.contains("rahasia-polos"));
+
+    let Err(errors) = settings(toml::Table::new()) else { panic!("taken") };
+    let told: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    assert!(told[0].starts_with("offices: name at least one office") && told.len() == 2, "{told:?}");
+
+    let good = office::configuration("", office::hash());
+    let config = muara::config::parse(&good, std::path::Path::new("."), &|_| None).unwrap();
+    let settings = &config.channels.get("kelurahan").unwrap().settings;
+    let own: &muara_connectors::desk::Settings = settings.own().unwrap();
+    assert!(!format!("{own:?}{config:?}").contains("argon2id"), "a hash is a secret");
+}

@@ -108,7 +108,7 @@ impl Chromium {
     }
 
     /// Fills the form as an officer does and sends it; the reference on the receipt.
-    async fn enter(&self) -> String {
+    async fn enter(&self, picture: &str) -> String {
         self.write("name", "Budi Santoso").await;
         self.write("phone", "0812-3456-7890").await;
         self.write("description", "Jalan berlubang di depan sekolah, sudah dua motor jatuh minggu ini.")
@@ -118,7 +118,7 @@ impl Chromium {
         self.write("rt", "3").await;
         self.write("rw", "5").await;
         self.click("#consent").await;
-        self.picture("form-filled").await;
+        self.picture(picture).await;
         self.click("button.main").await;
         self.text("#reference").await
     }
@@ -189,7 +189,7 @@ async fn an_officer_signs_in_enters_a_report_and_prints_the_reference() {
     chromium.picture("sign-in").await;
     chromium.sign_in(&url, PASSWORD).await;
     chromium.picture("form").await;
-    let reference = chromium.enter().await;
+    let reference = chromium.enter("form-filled").await;
     is_reference(&reference);
     assert_eq!(office.drafts().len(), 1);
     chromium.picture("receipt").await;
@@ -203,6 +203,11 @@ async fn an_officer_signs_in_enters_a_report_and_prints_the_reference() {
     }
     chromium.devtools("Emulation.setEmulatedMedia", json!({ "media": "" })).await;
 
+    // back, and sent once more: the same reference
+    chromium.client.back().await.unwrap();
+    chromium.click("button.main").await;
+    assert_eq!(chromium.text("#reference").await, reference, "the same form sent again");
+    assert_eq!(office.drafts().len(), 1);
     chromium.client.refresh().await.unwrap();
     assert_eq!(chromium.text("#reference").await, reference, "a reload shows the same receipt");
     chromium.click("a.main").await;
@@ -219,7 +224,7 @@ async fn all_of_it_works_without_javascript() {
     let (office, url) = serve().await;
     let chromium = Chromium::open(SCREEN, false).await;
     chromium.sign_in(&url, PASSWORD).await;
-    let reference = chromium.enter().await;
+    let reference = chromium.enter("form-filled-without-script").await;
     is_reference(&reference);
     assert_eq!(office.drafts().len(), 1);
     let print = chromium.client.find(Locator::Css("[data-print]")).await.unwrap();
@@ -272,7 +277,7 @@ async fn pages_fit_a_narrow_phone() {
     chromium.text("[role=alert]").await;
     chromium.fits("form-wrong").await;
     chromium.write("phone", "").await;
-    chromium.enter().await;
+    chromium.enter("phone-form-filled").await;
     chromium.fits("receipt").await;
     chromium.close().await;
 }

@@ -22,7 +22,8 @@ impl Dice {
     /// Starts from `MUARA_TEST_SEED`, or from the clock; prints which.
     fn new() -> Self {
         let given = std::env::var("MUARA_TEST_SEED").ok().map(|seed| seed.parse().unwrap());
-        let seed = given.unwrap_or_else(|| u64::from(jiff::Timestamp::now().subsec_nanosecond().unsigned_abs()));
+        let seed =
+            given.unwrap_or_else(|| u64::from(jiff::Timestamp::now().subsec_nanosecond().unsigned_abs()));
         println!("seed {seed} (repeat with MUARA_TEST_SEED={seed})");
         Self(seed)
     }

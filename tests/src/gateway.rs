@@ -61,7 +61,7 @@ pub fn client() -> reqwest::Client {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
         // an error means that another part of this process installed one
-        rustls::crypto::ring::default_provider().install_default().ok();
+        crate::install_tls_provider();
     });
     reqwest::Client::builder().timeout(Duration::from_secs(10)).build().unwrap()
 }
@@ -210,7 +210,8 @@ impl Gateway {
     /// If the file cannot be written.
     pub fn configure(&self, config: &str) {
         let (public, internal) = (self.public, self.internal);
-        let listen = format!("[listen]\npublic = \"127.0.0.1:{public}\"\ninternal = \"127.0.0.1:{internal}\"\n");
+        let listen =
+            format!("[listen]\npublic = \"127.0.0.1:{public}\"\ninternal = \"127.0.0.1:{internal}\"\n");
         fs::write(self.config(), format!("{listen}\n{config}")).unwrap();
     }
 
@@ -286,7 +287,8 @@ impl Gateway {
 
     async fn signal(&self, name: &str) {
         let pid = self.child.as_ref().expect("the gateway does not run").id().unwrap().to_string();
-        let status = Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &pid]).status().await.unwrap();
+        let status =
+            Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &pid]).status().await.unwrap();
         assert!(status.success());
     }
 

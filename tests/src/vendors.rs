@@ -214,7 +214,12 @@ fn note(seen: &mut Seen, message: &Received) {
 
 fn check(seen: &Seen, answered: &BTreeMap<String, ComplaintId>) {
     let missing: Vec<_> = answered.keys().filter(|id| !seen.contains_key(*id)).collect();
-    assert!(missing.is_empty(), "{} of {} answered reports never came: {missing:?}", missing.len(), answered.len());
+    assert!(
+        missing.is_empty(),
+        "{} of {} answered reports never came: {missing:?}",
+        missing.len(),
+        answered.len()
+    );
     let strange: Vec<_> = seen.keys().filter(|id| !answered.contains_key(*id)).collect();
     assert!(strange.is_empty(), "nobody was told that these were taken: {strange:?}");
     for (id, complaint) in answered {

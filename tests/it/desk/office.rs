@@ -31,6 +31,11 @@ pub(crate) const PASSWORD: &str = "rahasia-loket-42";
 
 static HASH: LazyLock<String> = LazyLock::new(|| desk::session::hash_password(PASSWORD).unwrap());
 
+/// The hash of [`PASSWORD`].
+pub(crate) fn hash() -> &'static str {
+    &HASH
+}
+
 /// A running desk.
 pub(crate) struct Office {
     pub(crate) url: String,
@@ -106,7 +111,7 @@ impl Office {
     pub(crate) async fn open_with(extra: &str) -> Self {
         static TLS: Once = Once::new();
         TLS.call_once(|| {
-            let _ = rustls::crypto::ring::default_provider().install_default();
+            muara_tests::install_tls_provider();
         });
         let folder = tempfile::tempdir().unwrap();
         let config = channels(&configuration(extra, &HASH), folder.path());

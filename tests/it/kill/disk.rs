@@ -55,9 +55,8 @@ impl SmallDisk {
         let text = String::from_utf8(output.stdout).unwrap();
         let (blocks, size) = text.trim().split_once(' ').unwrap();
         let free = blocks.parse::<u64>().unwrap() * size.parse::<u64>().unwrap();
-        let ballast = vec![0; usize::try_from(free.saturating_sub(left)).unwrap()];
-        match fs::write(&file, ballast) {
-            // the store was quicker
+        match fs::write(&file, vec![0; usize::try_from(free.saturating_sub(left)).unwrap()]) {
+            // the store took some of it meanwhile: what is left is taken all the same
             Err(error) if error.kind() == std::io::ErrorKind::StorageFull => {}
             written => written.unwrap(),
         }
