@@ -5,6 +5,7 @@ mod broker;
 mod desk;
 mod desk_browser;
 mod fixtures;
+mod intake;
 mod kill;
 mod normalizer;
 mod normalizer_any;
