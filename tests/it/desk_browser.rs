@@ -1,11 +1,12 @@
 //! The walk-in desk in a real browser: headless Chromium, with JavaScript and without.
 //!
 //! Pictures of every page are written to `target/screenshots/` for people to look at.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::let_underscore_must_use)]
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
     path::PathBuf,
     process::{Child, Command, Stdio},
     str::FromStr,
@@ -37,6 +38,8 @@ async fn serve() -> (Office, String) {
 /// A Chromium of our own with its driver; both end with it.
 pub(crate) struct Chromium {
     driver: Child,
+    /// Ends the session, and with it the browser.
+    farewell: (u16, String),
     client: Client,
     _profile: TempDir,
 }
@@ -76,13 +79,10 @@ impl Chromium {
         if size != PHONE {
             client.set_window_size(size.0, size.1).await.unwrap();
         }
-        Self { driver, client, _profile: profile }
-    }
-
-    pub(crate) async fn close(mut self) {
-        self.client.clone().close().await.unwrap();
-        self.driver.kill().unwrap();
-        self.driver.wait().unwrap();
+        let session = client.session_id().await.unwrap().unwrap();
+        let farewell =
+            format!("DELETE /session/{session} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
+        Self { driver, farewell: (port, farewell), client, _profile: profile }
     }
 
     async fn write(&self, id: &str, words: &str) {
@@ -139,6 +139,19 @@ impl Chromium {
 
     async fn script(&self, script: &str) -> Value {
         self.client.execute(script, Vec::new()).await.unwrap()
+    }
+}
+
+/// No browser outlives its test, also when that fails.
+impl Drop for Chromium {
+    fn drop(&mut self) {
+        let (port, farewell) = &self.farewell;
+        if let Ok(mut driver) = TcpStream::connect(("127.0.0.1", *port)) {
+            // the answer comes when the browser has ended; a driver that is gone has none to end
+            let _ = driver.set_read_timeout(Some(PATIENCE));
+            let _ = driver.write_all(farewell.as_bytes()).and_then(|()| driver.read(&mut [0; 256]));
+        }
+        let _ = self.driver.kill().and_then(|()| self.driver.wait());
     }
 }
 
@@ -216,7 +229,6 @@ async fn an_officer_signs_in_enters_a_report_and_prints_the_reference() {
     assert_eq!(name.prop("value").await.unwrap().unwrap(), "", "nothing of the last citizen is left");
     let focused = chromium.client.active_element().await.unwrap();
     assert_eq!(focused.attr("id").await.unwrap().unwrap(), "name", "the next one can be typed at once");
-    chromium.close().await;
 }
 
 #[tokio::test]
@@ -234,7 +246,6 @@ async fn all_of_it_works_without_javascript() {
     assert_eq!(chromium.text("h1").await, "Laporan baru");
     chromium.click("header button").await;
     assert_eq!(chromium.text("h1").await, "Masuk");
-    chromium.close().await;
 }
 
 #[tokio::test]
@@ -260,7 +271,6 @@ async fn wrong_passwords_and_wrong_fields_are_told_beside_what_is_wrong() {
     let name = chromium.client.find(Locator::Id("name")).await.unwrap();
     assert_eq!(name.prop("value").await.unwrap().unwrap(), "Budi Santoso", "the words stay");
     assert!(office.drafts().is_empty());
-    chromium.close().await;
 }
 
 #[tokio::test]
@@ -279,7 +289,6 @@ async fn pages_fit_a_narrow_phone() {
     chromium.write("phone", "").await;
     chromium.enter("phone-form-filled").await;
     chromium.fits("receipt").await;
-    chromium.close().await;
 }
 
 impl Chromium {

@@ -41,7 +41,7 @@ async fn an_entry_at_the_desk_in_chromium_reaches_the_core_crm() {
     let chromium = Chromium::open(SCREEN, true).await;
     chromium.sign_in(&url, PASSWORD).await;
     let reference = chromium.enter("form-filled-for-the-crm").await;
-    chromium.close().await;
+    drop(chromium);
 
     let received = consume::drain(&vhost.url(), QUEUE, 1, PATIENCE).await;
     assert_eq!(received.len(), 1);
