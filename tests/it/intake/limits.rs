@@ -16,7 +16,10 @@ fn by(reports: &Reports, sender: &str, number: u64) -> Signed {
 }
 
 fn words(items: &[(u64, &str)]) -> Vec<Value> {
-    items.iter().map(|(id, from)| json!({"id": id, "from": from, "text": format!("Lampu {id} mati")})).collect()
+    items
+        .iter()
+        .map(|(id, from)| json!({"id": id, "from": from, "text": format!("Lampu {id} mati")}))
+        .collect()
 }
 
 #[tokio::test]
@@ -106,7 +109,10 @@ async fn an_operator_lets_held_messages_through_beside_the_running_gateway() {
     let again = gateway.muara(&["held", "release", one]).await;
     assert_eq!(again.status.code(), Some(1));
     assert!(String::from_utf8(again.stderr).unwrap().contains(one));
-    assert_eq!(gateway.prints(&["held", "release", "--channel", "other"]).await, "0 messages are let through\n");
+    assert_eq!(
+        gateway.prints(&["held", "release", "--channel", "other"]).await,
+        "0 messages are let through\n"
+    );
     assert_eq!(gateway.prints(&["held", "release", "--all"]).await, "3 messages are let through\n");
     gateway.waiting("outbox", 5).await;
     assert_eq!(levels(&gateway).await["held"], 0);

@@ -28,7 +28,10 @@ async fn a_body_that_is_not_understood_is_kept_once_with_its_bytes() {
     assert_eq!(levels(&gateway).await["quarantined"], 1);
     let rows = gateway.rows(&["quarantine", "list", "--json"]).await;
     assert_eq!(rows.len(), 1);
-    assert_eq!((&rows[0]["id"], &rows[0]["seen"], &rows[0]["channel"]), (&json!(id), &json!(3), &json!("qlue")));
+    assert_eq!(
+        (&rows[0]["id"], &rows[0]["seen"], &rows[0]["channel"]),
+        (&json!(id), &json!(3), &json!("qlue"))
+    );
     let exported = gateway.muara(&["quarantine", "export", id]).await;
     assert_eq!(exported.stdout, malformed.body);
 

@@ -55,7 +55,8 @@ async fn a_redelivery_is_known_by_its_id_whatever_else_is_in_it_and_after_a_rest
     // one of them alone, with other words, twice in one body, between new ones
     let mut changed = second_shape(3);
     changed["description"] = json!("Sudah diperbaiki sebagian.");
-    let mixed = reports.sign(vec![], &json!({"data": [second_shape(77), changed, changed, second_shape(78)]}));
+    let mixed =
+        reports.sign(vec![], &json!({"data": [second_shape(77), changed, changed, second_shape(78)]}));
     let answer = gateway.accepted("qlue", &mixed).await;
     assert_eq!(answer["accepted"][1], first["accepted"][2]);
     assert_eq!(answer["accepted"][2], first["accepted"][2]);
@@ -70,7 +71,8 @@ async fn the_same_id_on_another_channel_is_another_message() {
     let other = qlue("").replace("channels.qlue", "channels.qlue_lama");
     let gateway = Gateway::launch(&(qlue("") + &other)).await;
     let report = Reports::new(SECRET).next();
-    let (here, there) = (gateway.accepted("qlue", &report).await, gateway.accepted("qlue_lama", &report).await);
+    let (here, there) =
+        (gateway.accepted("qlue", &report).await, gateway.accepted("qlue_lama", &report).await);
     assert_ne!(here["accepted"][0]["id"], there["accepted"][0]["id"]);
     gateway.waiting("outbox", 2).await;
 }

@@ -78,8 +78,12 @@ async fn no_secret_and_no_words_of_a_citizen_are_in_any_log_line() {
     }
     gateway.post("qlue", &told(&Reports::new("a guess"), 4)).await.unwrap();
     let broken = format!("{{\"data\": [{{\"id\": 5, \"description\": \"{CANARY}\", ");
-    gateway.post("qlue", &Signed::new(&format!("{CANARY}-qlue-secret"), vec![], broken.into())).await.unwrap();
-    let part = json!({"data": [{"id": {"a": CANARY}, "description": CANARY}, {"id": 6, "description": CANARY}]});
+    gateway
+        .post("qlue", &Signed::new(&format!("{CANARY}-qlue-secret"), vec![], broken.into()))
+        .await
+        .unwrap();
+    let part =
+        json!({"data": [{"id": {"a": CANARY}, "description": CANARY}, {"id": 6, "description": CANARY}]});
     gateway.post("qlue", &reports.sign(vec![], &part)).await.unwrap();
     // by the path, by a token, wrong and right; held
     for (channel, token) in [
@@ -89,7 +93,8 @@ async fn no_secret_and_no_words_of_a_citizen_are_in_any_log_line() {
         ("token".to_owned(), format!("Basic {CANARY}-token")),
     ] {
         for number in 0..2 {
-            let body = json!({"text": format!("{CANARY} {number}"), "from": CANARY, "phone": "0812-3456-7890"});
+            let body =
+                json!({"text": format!("{CANARY} {number}"), "from": CANARY, "phone": "0812-3456-7890"});
             let post = gateway.http.post(gateway.url(&format!("/in/{channel}")));
             let post = post.header("authorization", &token).header("content-type", "application/json");
             post.body(body.to_string()).send().await.unwrap();
