@@ -35,18 +35,18 @@ async fn serve() -> (Office, String) {
 }
 
 /// A Chromium of our own with its driver; both end with it.
-struct Chromium {
+pub(crate) struct Chromium {
     driver: Child,
     client: Client,
     _profile: TempDir,
 }
 
 /// A window of a desk's screen, and of a small phone.
-const SCREEN: (u32, u32) = (1100, 900);
+pub(crate) const SCREEN: (u32, u32) = (1100, 900);
 const PHONE: (u32, u32) = (360, 740);
 
 impl Chromium {
-    async fn open(size: (u32, u32), javascript: bool) -> Self {
+    pub(crate) async fn open(size: (u32, u32), javascript: bool) -> Self {
         let (driver, port) = driver();
         let profile = tempfile::tempdir().unwrap();
         let mut options = json!({ "args": [
@@ -79,7 +79,7 @@ impl Chromium {
         Self { driver, client, _profile: profile }
     }
 
-    async fn close(mut self) {
+    pub(crate) async fn close(mut self) {
         self.client.clone().close().await.unwrap();
         self.driver.kill().unwrap();
         self.driver.wait().unwrap();
@@ -100,7 +100,7 @@ impl Chromium {
         element.text().await.unwrap()
     }
 
-    async fn sign_in(&self, url: &str, password: &str) {
+    pub(crate) async fn sign_in(&self, url: &str, password: &str) {
         self.client.goto(url).await.unwrap();
         self.write("user", "siti").await;
         self.write("password", password).await;
@@ -108,7 +108,7 @@ impl Chromium {
     }
 
     /// Fills the form as an officer does and sends it; the reference on the receipt.
-    async fn enter(&self, picture: &str) -> String {
+    pub(crate) async fn enter(&self, picture: &str) -> String {
         self.write("name", "Budi Santoso").await;
         self.write("phone", "0812-3456-7890").await;
         self.write("description", "Jalan berlubang di depan sekolah, sudah dua motor jatuh minggu ini.")

@@ -12,4 +12,5 @@ mod normalizer;
 mod normalizer_any;
 mod qlue_feed;
 mod store;
+mod way;
 mod webhook_map;
