@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, reason = "a failing test shows what it printed")]
 
 mod broker;
+mod cli;
 mod desk;
 mod desk_browser;
 mod fixtures;
@@ -10,5 +11,6 @@ mod kill;
 mod normalizer;
 mod normalizer_any;
 mod qlue_feed;
+mod store;
 mod way;
 mod webhook_map;
