@@ -5,7 +5,7 @@
 //! { "idempotency_key": "0197a9c2-5f6e-7d31-8a40-9b1c2d3e4f50",
 //!   "reporter": { "name": "Budi Santoso", "phone": "0812-3456-7890" },
 //!   "kind": "complaint", "category": "Jalan", "description": "Jalan berlubang di depan sekolah.",
-//!   "place": { "address": "Jl. Teuku Umar No. 10", "rt": "3", "rw": "5", "region": "31.71.06.1002" },
+//!   "place": { "address": "Jl. Teuku Umar No. 10", "rt": "3", "rw": "5", "region": "31.71.06.1001" },
 //!   "consent": true,
 //!   "taken": { "officer": "siti", "office": "menteng", "at": "2026-11-03T03:10:00Z" } }
 //! ```

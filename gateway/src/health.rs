@@ -74,6 +74,21 @@ pub struct ChannelHealth {
     pub quarantined: u64,
     /// Requests refused as forged since the start.
     pub forged: u64,
+    #[serde(skip)]
+    trouble: Option<Trouble>,
+}
+
+/// What ails a channel; each goes away by its own cure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trouble {
+    /// Requests are refused as forged: cured by a genuine one.
+    Forged,
+    /// The store does not write: cured when it does.
+    Store,
+    /// The vendor's API cannot be used: cured by a page of it.
+    Pull,
+    /// Messages are not understood: cured by time.
+    Quarantine,
 }
 
 /// A trouble is over when it did not come again for so long.
@@ -121,13 +136,10 @@ impl Health {
             }
             if quarantined > 0 {
                 let words = "messages could not be understood and are in quarantine".to_owned();
-                channel.turn(
-                    State::Degraded,
-                    Some(words),
-                    Some("see `muara quarantine list`; fix the field map or update Muara, then replay"),
-                );
-            } else if channel.state != State::Degraded || channel.calm() {
-                channel.turn(State::Healthy, None, None);
+                let advice = "see `muara quarantine list`; fix the field map or update Muara, then replay";
+                channel.ail(Trouble::Quarantine, State::Degraded, words, advice);
+            } else {
+                channel.heal(&[Trouble::Forged, Trouble::Store]);
             }
         });
     }
@@ -139,11 +151,8 @@ impl Health {
             // strangers knock at every public door: that is a trouble only while nothing genuine comes
             if channel.messages == 0 {
                 let words = format!("requests are refused: {why}");
-                channel.turn(
-                    State::Degraded,
-                    Some(words),
-                    Some("compare the channel's secret with the vendor's settings"),
-                );
+                let advice = "compare the channel's secret with the vendor's settings";
+                channel.ail(Trouble::Forged, State::Degraded, words, advice);
             }
         });
     }
@@ -151,21 +160,14 @@ impl Health {
     /// The store did not take what the channel brought.
     pub fn store_failed(&self, id: &ChannelId, error: &StoreError) {
         self.change(id, |channel| {
-            channel.turn(
-                State::Failing,
-                Some(error.to_string()),
-                Some("see to the store: messages are refused with 503 until it writes again"),
-            );
+            let advice = "see to the store: messages are refused with 503 until it writes again";
+            channel.ail(Trouble::Store, State::Failing, error.to_string(), advice);
         });
     }
 
     /// A page was pulled.
     pub fn pulled(&self, id: &ChannelId) {
-        self.change(id, |channel| {
-            if channel.state != State::Degraded || channel.calm() {
-                channel.turn(State::Healthy, None, None);
-            }
-        });
+        self.change(id, |channel| channel.heal(&[Trouble::Pull, Trouble::Store]));
     }
 
     /// A page could not be pulled, so often in a row.
@@ -185,7 +187,7 @@ impl Health {
                 (State::Failing, "the vendor's answer has changed: update Muara or its settings")
             }
         };
-        self.change(id, |channel| channel.turn(state, Some(error.to_string()), Some(advice)));
+        self.change(id, |channel| channel.ail(Trouble::Pull, state, error.to_string(), advice));
     }
 
     /// All channels, by id.
@@ -219,10 +221,24 @@ fn blank(channel: &Channel) -> ChannelHealth {
         messages: 0,
         quarantined: 0,
         forged: 0,
+        trouble: None,
     }
 }
 
 impl ChannelHealth {
+    fn ail(&mut self, trouble: Trouble, state: State, error: String, advice: &'static str) {
+        self.trouble = Some(trouble);
+        self.turn(state, Some(error), Some(advice));
+    }
+
+    /// All is well again if the trouble is one of these, or long ago.
+    fn heal(&mut self, cured: &[Trouble]) {
+        if self.trouble.is_none_or(|trouble| cured.contains(&trouble)) || self.calm() {
+            self.trouble = None;
+            self.turn(State::Healthy, None, None);
+        }
+    }
+
     fn turn(&mut self, state: State, error: Option<String>, advice: Option<&'static str>) {
         if let Some(error) = error {
             self.last_error = Some(error);

@@ -246,7 +246,6 @@ impl Intake {
             self.inner.store.refine_again(row.id).await?;
             return Ok(Submitted::default());
         }
-        let now = Timestamp::now();
         let request = Request::from_body(row.content_type.as_deref(), row.raw.clone().into());
         let sorted = Sorted::from(decode(channel, &Verified::before(&request, &channel.settings)));
         let still = sorted.reason.map(|reason| NewQuarantine {
@@ -257,7 +256,8 @@ impl Intake {
         });
         let entry = Entry {
             channel: channel.id.clone(),
-            received_at: now,
+            // as of then: its neighbours of that time are known, however long ago that was
+            received_at: row.at,
             messages: sorted.drafts.iter().map(|draft| message(channel, draft)).collect(),
             quarantine: still.into_iter().collect(),
             cursor: None,

@@ -35,6 +35,9 @@ pub async fn run(
         let waiting = oldest
             .map_or(Duration::ZERO, |at| Duration::try_from(now.duration_since(at)).unwrap_or_default());
         metrics::levels(store.levels(), intake.look_at_disk(), waiting);
+        if store.failing().is_some() && store.probe().await.is_ok() {
+            tracing::info!("The store writes again.");
+        }
         if let Err(error) = release_due(&store, &channels.load(), now).await {
             tracing::error!(%error, "Held messages could not be released; it is tried again.");
         }

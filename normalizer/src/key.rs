@@ -29,8 +29,8 @@ impl IdempotencyKey {
     #[must_use]
     pub fn of(channel: &ChannelId, draft: &Draft) -> Self {
         match &draft.external_id {
-            // a longer id (an e-mail's Message-ID may have 998 characters) is hashed
-            Some(id) if id.as_str().len() <= 64 => {
+            // a longer id (an e-mail's Message-ID may have 998 characters) is hashed; and one that could pass for a hash
+            Some(id) if id.as_str().len() <= 64 && !id.as_str().starts_with('/') => {
                 Self { text: format!("{channel}/{}", id.as_str()), window: None }
             }
             Some(id) => Self { text: hashed(channel, "id", [id.as_str().as_bytes()]), window: None },

@@ -118,7 +118,8 @@ fn attachment((attachment, number): (Attachment, u32)) -> AttachmentRef {
         Attachment::Handle { content_type, .. } => (None, content_type),
     };
     let stated = content_type.as_deref().and_then(|t| t.split('/').next());
-    let kind = match stated.or_else(|| url.as_deref().and_then(extension)) {
+    let word = stated.or_else(|| url.as_deref().and_then(extension)).map(str::to_ascii_lowercase);
+    let kind = match word.as_deref() {
         Some("image" | "photo" | "jpg" | "jpeg" | "png" | "webp" | "gif" | "heic") => AttachmentKind::Image,
         Some("video" | "mp4" | "mov" | "3gp" | "webm") => AttachmentKind::Video,
         Some("audio" | "voice" | "ogg" | "opus" | "mp3" | "m4a") => AttachmentKind::Audio,

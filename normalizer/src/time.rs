@@ -58,8 +58,8 @@ impl SourceTime {
     #[must_use]
     pub fn unix(number: i64) -> Self {
         /// As seconds this is the year 5138; as milliseconds, March 1973.
-        const MILLISECONDS_FROM: i64 = 100_000_000_000;
-        let instant = if number.abs() >= MILLISECONDS_FROM {
+        const MILLISECONDS_FROM: u64 = 100_000_000_000;
+        let instant = if number.unsigned_abs() >= MILLISECONDS_FROM {
             Timestamp::from_millisecond(number)
         } else {
             Timestamp::from_second(number)

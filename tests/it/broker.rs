@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod connecting;
-mod contract;
+pub(crate) mod contract;
 mod failures;
 mod returns;
 mod topology;

@@ -1,6 +1,14 @@
 //! The integration tests: one binary, one module for each promise.
+#![allow(clippy::print_stdout, reason = "a failing test shows what it printed")]
 
 mod broker;
+mod desk;
+mod desk_browser;
 mod fixtures;
+mod intake;
+mod kill;
+mod normalizer;
+mod normalizer_any;
 mod qlue_feed;
+mod way;
 mod webhook_map;

@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Mutex, Once},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -81,7 +81,7 @@ impl Vendor {
                 for _ in 0..*count {
                     // every fifth is held back by a moderator
                     self.highest += 1;
-                    if self.highest % 5 == 0 {
+                    if self.highest.is_multiple_of(5) {
                         self.held_back.insert(self.highest);
                     } else {
                         self.reports.insert(0, report(self.highest));
@@ -129,10 +129,7 @@ struct Asked {
 }
 
 async fn serve(vendor: &Shared) -> String {
-    static TLS: Once = Once::new();
-    TLS.call_once(|| {
-        rustls::crypto::ring::default_provider().install_default().unwrap();
-    });
+    muara_tests::install_tls_provider();
     let answer = |State(vendor): State<Shared>, Query(asked): Query<Asked>| async move {
         vendor.lock().unwrap().answer(asked.page)
     };

@@ -7,7 +7,9 @@ use std::{collections::BTreeSet, time::Duration};
 use futures_util::StreamExt;
 use lapin::{
     BasicProperties, Connection, ConnectionProperties,
-    options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions},
+    options::{
+        BasicAckOptions, BasicConsumeOptions, BasicQosOptions, QueueDeclareOptions, QueueDeleteOptions,
+    },
     types::FieldTable,
 };
 use tokio::time::{Instant, timeout_at};
@@ -48,6 +50,31 @@ pub async fn drain_ids(url: &str, queue: &str, ids: &BTreeSet<String>, within: D
     })
     .await;
     received.into_iter().map(|message| message.message_id).collect()
+}
+
+/// How many messages lie on a queue.
+///
+/// # Panics
+/// If there is no such queue.
+pub async fn depth(url: &str, queue: &str) -> usize {
+    let connection = Connection::connect(url, ConnectionProperties::default()).await.unwrap();
+    let channel = connection.create_channel().await.unwrap();
+    let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    let declared = channel.queue_declare(queue.into(), options, FieldTable::default()).await.unwrap();
+    connection.close(200, "OK".into()).await.unwrap();
+    declared.message_count() as usize
+}
+
+/// Deletes a queue; returns how many messages went with it.
+///
+/// # Panics
+/// If there is no such queue.
+pub async fn delete(url: &str, queue: &str) -> u32 {
+    let connection = Connection::connect(url, ConnectionProperties::default()).await.unwrap();
+    let channel = connection.create_channel().await.unwrap();
+    let deleted = channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await.unwrap();
+    connection.close(200, "OK".into()).await.unwrap();
+    deleted
 }
 
 async fn drain_until(

@@ -69,7 +69,7 @@ pub(super) fn settings(table: toml::Table) -> Result<OwnSettings, Vec<SettingsEr
         errors.push(SettingsError::value(
             "offices",
             "name at least one office, e.g. [channels.<id>.offices.menteng] name = \"Kelurahan Menteng\", \
-             region = \"31.71.06.1002\"",
+             region = \"31.71.06.1001\"",
         ));
     }
     if tables.officers.is_empty() {

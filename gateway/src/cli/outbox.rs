@@ -70,7 +70,7 @@ impl Outbox {
             Self::Tail { file, follow } => with_store(&file, async |store, _| {
                 let mut seen = 0;
                 loop {
-                    let events = store.due(seen, PAGE).await?;
+                    let events = store.queued(seen, PAGE).await?;
                     for event in &events {
                         print(&format!("{}\n", String::from_utf8_lossy(&event.body)))?;
                         seen = event.seq;

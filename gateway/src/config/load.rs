@@ -28,8 +28,7 @@ pub fn load(file: &Path) -> Result<Config, ConfigErrors> {
         match fs::read_to_string(&part) {
             Err(source) => errors.push(ConfigError::File { file: part, source }),
             Ok(text) => match text.parse::<toml::Table>() {
-                Err(error) => errors
-                    .push(ConfigError::Syntax { file: part, detail: error.to_string().trim().to_owned() }),
+                Err(error) => errors.push(syntax(part, &text, &error)),
                 Ok(more) => merge(&mut table, more, "", &part, &mut errors),
             },
         }
@@ -42,11 +41,18 @@ pub fn load(file: &Path) -> Result<Config, ConfigErrors> {
 /// # Errors
 /// All that is wrong.
 pub fn parse(text: &str, base: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, ConfigErrors> {
-    let table = text.parse::<toml::Table>().map_err(|error| {
-        let detail = error.to_string().trim().to_owned();
-        ConfigErrors(vec![ConfigError::Syntax { file: PathBuf::from("configuration"), detail }])
-    })?;
+    let table = text
+        .parse::<toml::Table>()
+        .map_err(|error| ConfigErrors(vec![syntax(PathBuf::from("configuration"), text, &error)]))?;
     finish(table, base.to_owned(), Vec::new(), env)
+}
+
+/// Where a file breaks off being TOML. The parser's own words would show the line, and a secret may stand on it.
+fn syntax(file: PathBuf, text: &str, error: &toml::de::Error) -> ConfigError {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    ConfigError::Syntax { file, detail: format!("line {line}, column {column}: {}", error.message().trim()) }
 }
 
 /// The file and what lies in `conf.d` beside it, in order of name.

@@ -8,14 +8,23 @@ use std::{
 use muara_normalizer::identity::{PrivacyKey, WeakPrivacyKey};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 use super::ConfigError;
 
 /// A secret text: never in `Debug`, never written out again.
-#[derive(Clone, Default, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Default)]
 pub struct Secret(pub SecretString);
+
+/// A value of another type is not repeated in the error, as serde would do: it is a secret all the same.
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        match toml::Value::deserialize(input) {
+            Ok(toml::Value::String(text)) => Ok(Self(text.into())),
+            _ => Err(D::Error::custom("expected a text in quotes")),
+        }
+    }
+}
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

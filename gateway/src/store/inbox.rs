@@ -248,7 +248,7 @@ fn take(db: &Db<'_>, intake: &Intake) -> rusqlite::Result<Taken> {
         });
     }
     for row in &intake.quarantine {
-        taken.quarantined.push(quarantine::put(db, &intake.channel, at, row)?);
+        taken.quarantined.push(quarantine::put(db, &intake.channel, at, row, intake.replayed.is_some())?);
     }
     if let Some(cursor) = &intake.cursor {
         db.execute(

@@ -129,6 +129,16 @@ impl Store {
         self.shared.failing.borrow().clone()
     }
 
+    /// Writes a little, to find out whether a store that failed writes again: while it fails nobody sends
+    /// anything that would tell.
+    ///
+    /// # Errors
+    /// It still fails.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        let sql = "INSERT INTO meta VALUES ('probe', ?1) ON CONFLICT (name) DO UPDATE SET value = ?1";
+        self.write(move |db| db.execute(sql, [now_ms().to_be_bytes()]).map(drop)).await
+    }
+
     /// The database file.
     #[must_use]
     pub fn file(&self) -> &std::path::Path {

@@ -112,6 +112,19 @@ impl Store {
         .await
     }
 
+    /// The next events that wait after a place in the outbox, due or not, in order.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn queued(&self, after: i64, most: u32) -> Result<Vec<Queued>, StoreError> {
+        self.read(move |connection| {
+            let sql = "SELECT seq, id, complaint, routing_key, body, attempts FROM outbox
+                       WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+            connection.prepare_cached(sql)?.query_map((after, most), queued)?.collect()
+        })
+        .await
+    }
+
     /// When the event was made that has waited longest.
     ///
     /// # Errors

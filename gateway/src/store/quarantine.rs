@@ -123,7 +123,15 @@ impl Store {
 }
 
 /// Keeps the bytes; equal bytes of the same channel find the first row.
-pub(super) fn put(db: &Db<'_>, channel: &ChannelId, at: i64, new: &NewQuarantine) -> rusqlite::Result<Uuid> {
+///
+/// A replay of a row that still is not understood comes by here too; that is no delivery.
+pub(super) fn put(
+    db: &Db<'_>,
+    channel: &ChannelId,
+    at: i64,
+    new: &NewQuarantine,
+    replayed: bool,
+) -> rusqlite::Result<Uuid> {
     let mut digest = Sha256::new();
     digest.update(channel.as_str());
     digest.update([0]);
@@ -138,8 +146,8 @@ pub(super) fn put(db: &Db<'_>, channel: &ChannelId, at: i64, new: &NewQuarantine
         db.count(|change| change.quarantined += 1);
         return Ok(new.id);
     }
-    db.prepare("UPDATE quarantine SET seen = seen + 1, reason = ?2 WHERE fingerprint = ?1 RETURNING id")?
-        .query_row((fingerprint, &new.reason), |row| row.get(0))
+    let sql = "UPDATE quarantine SET seen = seen + ?3, reason = ?2 WHERE fingerprint = ?1 RETURNING id";
+    db.prepare(sql)?.query_row((fingerprint, &new.reason, !replayed), |row| row.get(0))
 }
 
 /// Keeps a stored draft that could not become a complaint, with its receipt.

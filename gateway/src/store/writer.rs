@@ -203,8 +203,10 @@ impl Thread {
                 }
             }
             // One piece of work may be at fault: each gets a transaction of its own, so that it harms no
-            // neighbour. A full disk is nobody's fault, and trying again at once would not free it.
-            Err(error) if batch.len() > 1 && !matches!(error, StoreError::DiskFull { .. }) => {
+            // neighbour. A full disk or a lock is nobody's fault, and each would only wait for it in turn.
+            Err(error)
+                if batch.len() > 1 && !matches!(error, StoreError::DiskFull { .. } | StoreError::Locked) =>
+            {
                 for job in batch {
                     self.commit(vec![job]);
                 }

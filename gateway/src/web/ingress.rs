@@ -106,6 +106,10 @@ async fn take(
     path_secret: Option<&str>,
     request: axum::extract::Request,
 ) -> Result<Ended, Ended> {
+    // without its secret nothing could be verified, and a genuine request must not look forged
+    if let Some(reason) = &channel.disabled {
+        return Err(refused(Refusal::Disabled { reason: reason.clone() }));
+    }
     let request = read(channel, request, state.body_timeout).await?;
     let verified = verify::verify(&request, &channel.settings, path_secret, Timestamp::now()).map_err(|forged| {
         state.health.forged(&channel.id, &forged.to_string());

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{confirmed, connected, settings};
 
 /// Runs the consumer with the Python of `MUARA_TEST_PYTHON`, which has pika and jsonschema (`tests/run` makes it).
-async fn consume(url: &str, schemas: &str, count: usize) -> Output {
+pub(crate) async fn consume(url: &str, schemas: &str, count: usize) -> Output {
     let python = std::env::var("MUARA_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let modules = tokio::process::Command::new(&python)
         .args(["-c", "import pika, jsonschema"])

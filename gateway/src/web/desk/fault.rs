@@ -33,6 +33,8 @@ pub(super) enum Fault {
     OtherChannel,
     /// The form's token is missing or not the session's.
     Csrf,
+    /// The browser keeps no cookies, or drops ours since they are for HTTPS only.
+    NoCookies,
     /// Wrong user name or password.
     WrongPassword,
     /// Too many failures.
@@ -97,7 +99,7 @@ impl Fault {
         match self {
             Self::Syntax { .. } | Self::NoKey | Self::TwoKeys => StatusCode::BAD_REQUEST,
             Self::SignedOut | Self::SessionEnded | Self::WrongPassword => StatusCode::UNAUTHORIZED,
-            Self::CrossSite | Self::OtherChannel | Self::Csrf => StatusCode::FORBIDDEN,
+            Self::CrossSite | Self::OtherChannel | Self::Csrf | Self::NoCookies => StatusCode::FORBIDDEN,
             Self::NoChannel | Self::NoReceipt => StatusCode::NOT_FOUND,
             Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,

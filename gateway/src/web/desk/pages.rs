@@ -78,6 +78,7 @@ struct Field<'a> {
     value: &'a str,
     error: Option<&'a str>,
     focus: bool,
+    required: bool,
 }
 
 impl<'a> FormPage<'a> {
@@ -136,6 +137,7 @@ impl<'a> FormPage<'a> {
             value: self.form.value(name),
             error: self.error(name),
             focus: self.focus(name),
+            required: name == "name",
         }
     }
 }

@@ -164,8 +164,10 @@ impl Desks {
         Ok((self.seal.mark("visitor-csrf", &nonce), cookie))
     }
 
-    pub(super) fn visitor_csrf_fits(&self, headers: &HeaderMap, token: &str) -> bool {
-        self.visitor_nonce(headers).is_some_and(|nonce| self.seal.fits("visitor-csrf", &nonce, token))
+    /// Whether a sign-in form comes from the browser that was given it.
+    pub(super) fn check_visitor(&self, headers: &HeaderMap, token: &str) -> Result<(), Fault> {
+        let nonce = self.visitor_nonce(headers).ok_or(Fault::NoCookies)?;
+        if self.seal.fits("visitor-csrf", &nonce, token) { Ok(()) } else { Err(Fault::Csrf) }
     }
 
     fn visitor_nonce(&self, headers: &HeaderMap) -> Option<String> {

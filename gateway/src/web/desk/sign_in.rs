@@ -78,11 +78,12 @@ pub(super) async fn post_form(
     };
     let carried: Option<EntryForm> =
         Some(&form.carried).filter(|text| !text.is_empty()).and_then(|text| parse_form(text.as_bytes()).ok());
-    let session = if desks.visitor_csrf_fits(headers, &form.csrf) {
-        let address = client_address(&visit.parts).map(|address| address.to_string());
-        desks.authenticate(&desk, &form.user, form.password, address).await
-    } else {
-        Err(Fault::Csrf)
+    let session = match desks.check_visitor(headers, &form.csrf) {
+        Ok(()) => {
+            let address = client_address(&visit.parts).map(|address| address.to_string());
+            desks.authenticate(&desk, &form.user, form.password, address).await
+        }
+        Err(fault) => Err(fault),
     };
     match session {
         Err(fault) => {

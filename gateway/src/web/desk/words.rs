@@ -8,7 +8,7 @@ use muara_normalizer::time::WIB;
 
 use super::fault::Fault;
 
-/// `3 November 2026 pukul 10.15 WIB`.
+/// `3 November 2026, 10.15 WIB`.
 pub(super) fn time(at: Timestamp) -> String {
     const MONTHS: [&str; 12] = [
         "Januari",
@@ -26,7 +26,7 @@ pub(super) fn time(at: Timestamp) -> String {
     ];
     let at = at.to_zoned(TimeZone::fixed(WIB));
     let month = usize::try_from(at.month() - 1).ok().and_then(|month| MONTHS.get(month)).unwrap_or(&"");
-    format!("{} {month} {} pukul {:02}.{:02} WIB", at.day(), at.year(), at.hour(), at.minute())
+    format!("{} {month} {}, {:02}.{:02} WIB", at.day(), at.year(), at.hour(), at.minute())
 }
 
 /// Seconds, rounded up, at least one.
@@ -63,6 +63,10 @@ pub(super) fn fault(fault: &Fault) -> (&'static str, String) {
         Fault::Csrf => (
             "Halaman sudah kedaluwarsa",
             "Halaman ini sudah terlalu lama terbuka atau Anda masuk kembali di tab lain. Periksa isian, lalu kirim lagi.",
+        ),
+        Fault::NoCookies => (
+            "Kuki tidak tersimpan",
+            "Peramban tidak menyimpan kuki. Buka halaman ini lewat HTTPS dan izinkan kuki, lalu coba lagi.",
         ),
         Fault::WrongPassword => ("Gagal masuk", "Nama pengguna atau kata sandi salah."),
         Fault::LockedOut { wait } => {

@@ -1,0 +1,310 @@
+//! The walk-in desk in a real browser: headless Chromium, with JavaScript and without.
+//!
+//! Pictures of every page are written to `target/screenshots/` for people to look at.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::let_underscore_must_use)]
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    str::FromStr,
+    time::Duration,
+};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use fantoccini::{
+    Client, ClientBuilder, Locator,
+    wd::{Capabilities, TimeoutConfiguration, WebDriverCompatibleCommand},
+};
+use hyper_util::client::legacy::connect::HttpConnector;
+use muara_normalizer::Reference;
+use reqwest::{Method, Url};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::desk::office::{Office, PASSWORD};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Where the desk is served, and what keeps it running. The one place to put another server in.
+async fn serve() -> (Office, String) {
+    let office = Office::open().await;
+    let url = format!("{}/desk/kelurahan", office.url);
+    (office, url)
+}
+
+/// A Chromium of our own with its driver; both end with it.
+pub(crate) struct Chromium {
+    driver: Child,
+    /// Ends the session, and with it the browser.
+    farewell: (u16, String),
+    client: Client,
+    _profile: TempDir,
+}
+
+/// A window of a desk's screen, and of a small phone.
+pub(crate) const SCREEN: (u32, u32) = (1100, 900);
+const PHONE: (u32, u32) = (360, 740);
+
+impl Chromium {
+    pub(crate) async fn open(size: (u32, u32), javascript: bool) -> Self {
+        let (driver, port) = driver();
+        let profile = tempfile::tempdir().unwrap();
+        let mut options = json!({ "args": [
+            "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+            "--disable-background-networking", "--disable-component-update", "--disable-sync",
+            "--disable-dev-shm-usage", "--hide-scrollbars", "--lang=id",
+            format!("--user-data-dir={}", profile.path().display()),
+        ] });
+        if !javascript {
+            options["prefs"] = json!({ "profile.managed_default_content_settings.javascript": 2 });
+        }
+        if size == PHONE {
+            // a desktop window cannot be this narrow
+            options["mobileEmulation"] =
+                json!({ "deviceMetrics": { "width": size.0, "height": size.1, "pixelRatio": 2.0 } });
+        }
+        let mut capabilities = Capabilities::new();
+        capabilities.insert("browserName".to_owned(), json!("chrome"));
+        capabilities.insert("goog:chromeOptions".to_owned(), options);
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities)
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await
+            .expect("Chromium does not start; ./tests/run installs it");
+        let timeouts = TimeoutConfiguration::new(None, Some(PATIENCE), Some(Duration::ZERO));
+        client.update_timeouts(timeouts).await.unwrap();
+        if size != PHONE {
+            client.set_window_size(size.0, size.1).await.unwrap();
+        }
+        let session = client.session_id().await.unwrap().unwrap();
+        let farewell =
+            format!("DELETE /session/{session} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
+        Self { driver, farewell: (port, farewell), client, _profile: profile }
+    }
+
+    async fn write(&self, id: &str, words: &str) {
+        let field = self.client.wait().at_most(PATIENCE).for_element(Locator::Id(id)).await.unwrap();
+        field.clear().await.unwrap();
+        field.send_keys(words).await.unwrap();
+    }
+
+    async fn click(&self, css: &str) {
+        self.client.find(Locator::Css(css)).await.unwrap().click().await.unwrap();
+    }
+
+    async fn text(&self, css: &str) -> String {
+        let element = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await.unwrap();
+        element.text().await.unwrap()
+    }
+
+    pub(crate) async fn sign_in(&self, url: &str, password: &str) {
+        self.client.goto(url).await.unwrap();
+        self.write("user", "siti").await;
+        self.write("password", password).await;
+        self.click("button.main").await;
+    }
+
+    /// Fills the form as an officer does and sends it; the reference on the receipt.
+    pub(crate) async fn enter(&self, picture: &str) -> String {
+        self.write("name", "Budi Santoso").await;
+        self.write("phone", "0812-3456-7890").await;
+        self.write("description", "Jalan berlubang di depan sekolah, sudah dua motor jatuh minggu ini.")
+            .await;
+        self.write("category", "Jalan").await;
+        self.write("address", "Jl. Teuku Umar No. 10, depan SDN 01").await;
+        self.write("rt", "3").await;
+        self.write("rw", "5").await;
+        self.click("#consent").await;
+        self.picture(picture).await;
+        self.click("button.main").await;
+        self.text("#reference").await
+    }
+
+    /// The whole page, however long it is.
+    async fn picture(&self, name: &str) {
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/screenshots");
+        fs::create_dir_all(&folder).unwrap();
+        let shot = self.devtools("Page.captureScreenshot", json!({ "captureBeyondViewport": true })).await;
+        let png = BASE64_STANDARD.decode(shot["data"].as_str().unwrap()).unwrap();
+        fs::write(folder.join(format!("desk-{name}.png")), png).unwrap();
+    }
+
+    /// A command of the Chrome DevTools protocol, which works with JavaScript switched off too.
+    async fn devtools(&self, command: &'static str, parameters: Value) -> Value {
+        self.client.issue_cmd(DevTools { command, parameters }).await.unwrap()
+    }
+
+    async fn script(&self, script: &str) -> Value {
+        self.client.execute(script, Vec::new()).await.unwrap()
+    }
+}
+
+/// No browser outlives its test, also when that fails.
+impl Drop for Chromium {
+    fn drop(&mut self) {
+        let (port, farewell) = &self.farewell;
+        if let Ok(mut driver) = TcpStream::connect(("127.0.0.1", *port)) {
+            // the answer comes when the browser has ended; a driver that is gone has none to end
+            let _ = driver.set_read_timeout(Some(PATIENCE));
+            let _ = driver.write_all(farewell.as_bytes()).and_then(|()| driver.read(&mut [0; 256]));
+        }
+        let _ = self.driver.kill().and_then(|()| self.driver.wait());
+    }
+}
+
+#[derive(Debug)]
+struct DevTools {
+    command: &'static str,
+    parameters: Value,
+}
+
+impl WebDriverCompatibleCommand for DevTools {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, <Url as FromStr>::Err> {
+        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        (Method::POST, Some(json!({ "cmd": self.command, "params": self.parameters }).to_string()))
+    }
+}
+
+/// Starts a driver on a free port of its own choice.
+fn driver() -> (Child, u16) {
+    let mut driver = Command::new("chromedriver")
+        .arg("--port=0")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("chromedriver is not there; ./tests/run installs chromium and chromium-driver");
+    let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+    let port = lines.by_ref().map_while(Result::ok).find_map(|line| {
+        let (_, port) = line.split_once("successfully on port ")?;
+        port.trim_end_matches('.').parse().ok()
+    });
+    // it goes on writing; a full pipe would stop it
+    std::thread::spawn(move || lines.for_each(drop));
+    (driver, port.expect("chromedriver ended without a port"))
+}
+
+fn is_reference(text: &str) {
+    assert!(text.parse::<Reference>().is_ok(), "{text:?} is no reference");
+}
+
+#[tokio::test]
+async fn an_officer_signs_in_enters_a_report_and_prints_the_reference() {
+    let (office, url) = serve().await;
+    let chromium = Chromium::open(SCREEN, true).await;
+    chromium.client.goto(&url).await.unwrap();
+    chromium.picture("sign-in").await;
+    chromium.sign_in(&url, PASSWORD).await;
+    chromium.picture("form").await;
+    let reference = chromium.enter("form-filled").await;
+    is_reference(&reference);
+    assert_eq!(office.drafts().len(), 1);
+    chromium.picture("receipt").await;
+    assert_eq!(chromium.text("[data-print]").await, "Cetak", "the script adds the button");
+
+    chromium.devtools("Emulation.setEmulatedMedia", json!({ "media": "print" })).await;
+    chromium.picture("receipt-printed").await;
+    for (css, shown) in [("#reference", true), (".receipt dl", true), (".bar", false), (".actions", false)] {
+        let element = chromium.client.find(Locator::Css(css)).await.unwrap();
+        assert_eq!(element.is_displayed().await.unwrap(), shown, "{css} on paper");
+    }
+    chromium.devtools("Emulation.setEmulatedMedia", json!({ "media": "" })).await;
+
+    // back, and sent once more: the same reference
+    chromium.client.back().await.unwrap();
+    chromium.click("button.main").await;
+    assert_eq!(chromium.text("#reference").await, reference, "the same form sent again");
+    assert_eq!(office.drafts().len(), 1);
+    chromium.client.refresh().await.unwrap();
+    assert_eq!(chromium.text("#reference").await, reference, "a reload shows the same receipt");
+    chromium.click("a.main").await;
+    assert_eq!(chromium.text("h1").await, "Laporan baru");
+    let name = chromium.client.find(Locator::Id("name")).await.unwrap();
+    assert_eq!(name.prop("value").await.unwrap().unwrap(), "", "nothing of the last citizen is left");
+    let focused = chromium.client.active_element().await.unwrap();
+    assert_eq!(focused.attr("id").await.unwrap().unwrap(), "name", "the next one can be typed at once");
+}
+
+#[tokio::test]
+async fn all_of_it_works_without_javascript() {
+    let (office, url) = serve().await;
+    let chromium = Chromium::open(SCREEN, false).await;
+    chromium.sign_in(&url, PASSWORD).await;
+    let reference = chromium.enter("form-filled-without-script").await;
+    is_reference(&reference);
+    assert_eq!(office.drafts().len(), 1);
+    let print = chromium.client.find(Locator::Css("[data-print]")).await.unwrap();
+    assert!(!print.is_displayed().await.unwrap(), "JavaScript is off, so no script shows the button");
+    assert!(chromium.text(".actions").await.contains("Ctrl+P"));
+    chromium.click("a.main").await;
+    assert_eq!(chromium.text("h1").await, "Laporan baru");
+    chromium.click("header button").await;
+    assert_eq!(chromium.text("h1").await, "Masuk");
+}
+
+#[tokio::test]
+async fn wrong_passwords_and_wrong_fields_are_told_beside_what_is_wrong() {
+    let (office, url) = serve().await;
+    let chromium = Chromium::open(SCREEN, true).await;
+    chromium.sign_in(&url, "salah").await;
+    assert_eq!(chromium.text("[role=alert]").await, "Nama pengguna atau kata sandi salah.");
+    chromium.picture("sign-in-wrong").await;
+    let focused = chromium.client.active_element().await.unwrap();
+    assert_eq!(focused.attr("id").await.unwrap().unwrap(), "password");
+
+    chromium.sign_in(&url, PASSWORD).await;
+    chromium.write("name", "Budi Santoso").await;
+    chromium.write("phone", "12").await;
+    chromium.write("address", "Jl. Teuku Umar No. 10").await;
+    chromium.click("button.main").await;
+    assert!(chromium.text("[role=alert]").await.contains("belum tersimpan"));
+    chromium.picture("form-wrong").await;
+    assert_eq!(chromium.text("#description-note").await, "Isi uraian laporan.");
+    let focused = chromium.client.active_element().await.unwrap();
+    assert_eq!(focused.attr("id").await.unwrap().unwrap(), "phone", "the first wrong field has the focus");
+    let name = chromium.client.find(Locator::Id("name")).await.unwrap();
+    assert_eq!(name.prop("value").await.unwrap().unwrap(), "Budi Santoso", "the words stay");
+    assert!(office.drafts().is_empty());
+}
+
+#[tokio::test]
+async fn pages_fit_a_narrow_phone() {
+    let (_office, url) = serve().await;
+    let chromium = Chromium::open(PHONE, true).await;
+    chromium.client.goto(&url).await.unwrap();
+    chromium.fits("sign-in").await;
+    chromium.sign_in(&url, PASSWORD).await;
+    chromium.text("#description").await;
+    chromium.fits("form").await;
+    chromium.write("phone", "12").await;
+    chromium.click("button.main").await;
+    chromium.text("[role=alert]").await;
+    chromium.fits("form-wrong").await;
+    chromium.write("phone", "").await;
+    chromium.enter("phone-form-filled").await;
+    chromium.fits("receipt").await;
+}
+
+impl Chromium {
+    /// Nothing is wider than the phone, and what is to be touched is large enough for a thumb.
+    async fn fits(&self, name: &str) {
+        self.picture(&format!("phone-{name}")).await;
+        let width = self.script("return [innerWidth, document.documentElement.scrollWidth]").await;
+        assert_eq!(width, json!([360, 360]), "{name} scrolls sideways");
+        let small = self
+            .script(
+                "return [...document.querySelectorAll('input:not([type=hidden]), select, textarea, button, a.button')]
+                   .map((e) => e.closest('.tick, .segments label') ?? e)
+                   .filter((e) => e.checkVisibility() && e.getBoundingClientRect().height < 44)
+                   .map((e) => e.outerHTML)",
+            )
+            .await;
+        assert_eq!(small, json!([]), "{name} has small targets");
+    }
+}
