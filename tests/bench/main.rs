@@ -149,16 +149,18 @@ impl Bench<'_> {
         verdicts.iter().filter(|verdict| !verdict.print()).count() == 0
     }
 
-    /// Takes turns, so that both see the same weather.
+    /// Takes turns, each time the other first, so that both see the same weather.
     async fn compare(&self, other: &Path) -> bool {
-        const TURNS: usize = 3;
+        const TURNS: usize = 4;
         let (mut rates, mut gateways) = (Vec::new(), Vec::new());
         for turn in 0..TURNS {
-            let (one, two) =
-                (folder(self.folder, &format!("a{turn}")), folder(self.folder, &format!("b{turn}")));
-            let ids = Ids::Ascending(FIRST_ID);
-            let own = self.gateway("this build", &self.program, &one, ids).await;
-            let others = self.gateway("other build", other, &two, ids).await;
+            let (own, others) = if turn % 2 == 0 {
+                let own = self.one_of_two("this build", &self.program).await;
+                (own, self.one_of_two("other build", other).await)
+            } else {
+                let others = self.one_of_two("other build", other).await;
+                (self.one_of_two("this build", &self.program).await, others)
+            };
             rates.push(others.rate() / own.rate());
             gateways.push(others.used.gateway / own.used.gateway);
         }
@@ -166,9 +168,15 @@ impl Bench<'_> {
         for (what, mut ratios) in [("confirmed per second", rates), ("CPU of the gateway", gateways)] {
             let pairs = ratios.iter().map(|ratio| format!("{ratio:>8.3}")).collect::<String>();
             ratios.sort_by(f64::total_cmp);
-            println!("  {what:<22} {pairs}   median {:.3}", ratios[TURNS / 2]);
+            let median = f64::midpoint(ratios[TURNS / 2 - 1], ratios[TURNS / 2]);
+            println!("  {what:<22} {pairs}   median {median:.3}");
         }
         true
+    }
+
+    async fn one_of_two(&self, name: &str, program: &Path) -> Row {
+        let store = tempfile::tempdir_in(self.folder).unwrap();
+        self.gateway(name, program, store.path(), Ids::Ascending(FIRST_ID)).await
     }
 
     async fn baseline(&self, name: &str) -> Row {
