@@ -11,6 +11,7 @@ mod kill;
 mod normalizer;
 mod normalizer_any;
 mod qlue_feed;
+mod relay;
 mod store;
 mod way;
 mod webhook_map;
