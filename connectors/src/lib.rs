@@ -19,6 +19,7 @@
 pub mod answer;
 mod client;
 pub mod connector;
+mod fields;
 pub mod registry;
 pub mod reject;
 pub mod request;

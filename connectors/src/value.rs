@@ -68,6 +68,15 @@ pub(crate) fn number(text: &str) -> Option<f64> {
     text.trim().parse().ok().filter(|number: &f64| number.is_finite())
 }
 
+/// Yes or no as vendors write it; nothing where it is neither.
+pub(crate) fn flag(text: &str) -> Option<bool> {
+    match text.trim().to_lowercase().as_str() {
+        "true" | "1" | "yes" | "y" | "on" | "ya" => Some(true),
+        "false" | "0" | "no" | "n" | "off" | "tidak" => Some(false),
+        _ => None,
+    }
+}
+
 /// A time written as a number: seconds or milliseconds since 1970, perhaps with a fraction.
 pub(crate) fn unix_time(number: &serde_json::Number) -> SourceTime {
     match (number.as_i64(), number.as_f64()) {

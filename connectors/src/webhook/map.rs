@@ -439,11 +439,8 @@ fn flag(value: Datum) -> Result<bool, String> {
     if let Datum::Flag(flag) = value {
         return Ok(flag);
     }
-    match value.into_text().trim().to_lowercase().as_str() {
-        "true" | "1" | "yes" | "y" | "on" | "ya" => Ok(true),
-        "false" | "0" | "no" | "n" | "off" | "tidak" => Ok(false),
-        _ => Err("expected true or false; the transform `map` translates other words".to_owned()),
-    }
+    value::flag(&value.into_text())
+        .ok_or_else(|| "expected true or false; the transform `map` translates other words".to_owned())
 }
 
 fn kind(written: &str) -> Result<Kind, String> {
