@@ -142,6 +142,8 @@ impl<'a> Fields<'a> {
         let mut attachments = Vec::with_capacity(files.len());
         for file in files {
             let (url, format) = match file {
+                Value::Null => continue,
+                Value::String(text) if text.trim().is_empty() => continue,
                 Value::Object(_) => (Fields(file).text("url")?, Fields(file).text("format")?),
                 other => (Some(text(path, other)?), None),
             };
