@@ -71,16 +71,19 @@ impl<'a> Fields<'a> {
     }
 
     pub(crate) fn id(&self, path: &str) -> Result<ExternalId, Reject> {
-        let id = match self.get(path)? {
+        self.optional_id(path)?.ok_or_else(|| Reject::missing(path))
+    }
+
+    pub(crate) fn optional_id(&self, path: &str) -> Result<Option<ExternalId>, Reject> {
+        match self.get(path)? {
             // a fraction, or a whole number too long to be read exactly
             Some(Value::Number(number)) if number.is_f64() => {
                 let detail = "expected a whole number below 2^64 or text".to_owned();
-                return Err(Reject::Field { field: path.to_owned(), detail });
+                Err(Reject::Field { field: path.to_owned(), detail })
             }
-            Some(value) => text(path, value)?,
-            None => return Err(Reject::missing(path)),
-        };
-        ExternalId::new(id.trim()).ok_or_else(|| Reject::missing(path))
+            Some(value) => Ok(ExternalId::new(text(path, value)?.trim())),
+            None => Ok(None),
+        }
     }
 
     pub(crate) fn number(&self, path: &str) -> Result<Option<f64>, Reject> {
@@ -111,6 +114,19 @@ impl<'a> Fields<'a> {
             _ => None,
         };
         number.map(Some).ok_or_else(|| wrong(path, "a whole number from 0 to 4294967295", value))
+    }
+
+    /// Yes or no. A wish for privacy must not be overlooked: what is neither is an error.
+    pub(crate) fn flag(&self, path: &str) -> Result<Option<bool>, Reject> {
+        let flag = match self.get(path)? {
+            None => return Ok(None),
+            Some(Value::Bool(flag)) => Some(*flag),
+            Some(value) => value::flag(&text(path, value)?),
+        };
+        flag.map(Some).ok_or_else(|| Reject::Field {
+            field: path.to_owned(),
+            detail: "expected true or false, 1 or 0".to_owned(),
+        })
     }
 
     /// A name by itself, or the `name` of an object.

@@ -26,6 +26,7 @@ pub mod request;
 pub mod settings;
 mod value;
 pub mod verify;
+mod xml;
 
 pub use answer::{Answer, Reply};
 pub use connector::{Connector, Cursor, Decoded, Item, Limits, OpenPull, Page, Pull, PullError, Rate};

@@ -4,7 +4,6 @@ use muara_normalizer::{
     Draft, ExternalId,
     complaint::Kind,
     draft::{Attachment, SourceTime},
-    text,
 };
 use serde::{
     Deserialize,
@@ -444,11 +443,8 @@ fn flag(value: Datum) -> Result<bool, String> {
 }
 
 fn kind(written: &str) -> Result<Kind, String> {
-    match text::fold(written).as_str() {
-        "complaint" | "pengaduan" => Ok(Kind::Complaint),
-        "aspiration" | "aspirasi" => Ok(Kind::Aspiration),
-        "information-request" | "permintaan-informasi" => Ok(Kind::InformationRequest),
-        _ => Err("expected complaint, aspiration or information_request; the transform `map` translates other words"
-            .to_owned()),
-    }
+    value::class(written).ok_or_else(|| {
+        "expected complaint, aspiration or information_request; the transform `map` translates other words"
+            .to_owned()
+    })
 }
