@@ -1,8 +1,12 @@
-//! The one HTTP client of all connectors that ask a vendor's API: connections and TLS sessions are shared.
+//! The one HTTP client of all connectors that ask a vendor's API: connections and TLS sessions are shared, and
+//! what vendors answer is read in one way.
 
 use std::{sync::OnceLock, time::Duration};
 
-use reqwest::Client;
+use jiff::{Timestamp, fmt::rfc2822};
+use reqwest::{Client, Response, StatusCode, Url};
+
+use crate::{connector::PullError, settings::SettingsError};
 
 static CLIENT: OnceLock<Client> = OnceLock::new();
 
@@ -21,4 +25,57 @@ pub(crate) fn shared() -> Result<Client, reqwest::Error> {
         .timeout(Duration::from_secs(120))
         .build()?;
     Ok(CLIENT.get_or_init(|| client).clone())
+}
+
+/// What is wrong with an address in the configuration.
+pub(crate) fn check_address(key: &str, url: &str) -> Option<SettingsError> {
+    match Url::parse(url) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") => None,
+        _ => Some(SettingsError::value(key, "expected the feed's address, e.g. \"https://host/path\"")),
+    }
+}
+
+/// The keys among these that are zero and must not be.
+pub(crate) fn check_positive(keys: &[(&str, bool)]) -> Vec<SettingsError> {
+    let zero = keys.iter().filter(|(_, zero)| *zero);
+    zero.map(|(key, _)| SettingsError::value(*key, "must be at least 1")).collect()
+}
+
+/// A response that says that all is well.
+pub(crate) fn accepted(response: Response) -> Result<Response, PullError> {
+    match response.status() {
+        status if status.is_success() => Ok(response),
+        StatusCode::TOO_MANY_REQUESTS => Err(PullError::Throttled { retry_after: retry_after(&response) }),
+        status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
+            Err(PullError::Refused { status: status.as_u16() })
+        }
+        status => Err(PullError::Status { status: status.as_u16() }),
+    }
+}
+
+/// Reads no further than the limit.
+pub(crate) async fn body(mut response: Response, limit: usize) -> Result<Vec<u8>, PullError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+        if body.len() + chunk.len() > limit {
+            return Err(PullError::TooLarge { limit });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// The address may hold a key, so it stays out of the error.
+pub(crate) fn unreachable(error: reqwest::Error) -> PullError {
+    PullError::Unreachable(error.without_url())
+}
+
+/// Retry-After as seconds or as a date (RFC 9110 §10.2.3).
+fn retry_after(response: &Response) -> Option<Duration> {
+    let value = response.headers().get(reqwest::header::RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = rfc2822::parse(value).ok()?.timestamp();
+    Some(at.duration_since(Timestamp::now()).try_into().unwrap_or_default())
 }

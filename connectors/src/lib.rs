@@ -19,12 +19,14 @@
 pub mod answer;
 mod client;
 pub mod connector;
+mod fields;
 pub mod registry;
 pub mod reject;
 pub mod request;
 pub mod settings;
 mod value;
 pub mod verify;
+mod xml;
 
 pub use answer::{Answer, Reply};
 pub use connector::{Connector, Cursor, Decoded, Item, Limits, OpenPull, Page, Pull, PullError, Rate};

@@ -17,16 +17,14 @@ mod pull;
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use muara_normalizer::{
-    Draft, ExternalId,
-    draft::{Attachment, DraftPlace, DraftReporter, SourceTime},
-};
+use muara_normalizer::{Draft, draft::DraftPlace};
 use serde::Deserialize;
-use serde_json::{Value, value::RawValue};
+use serde_json::value::RawValue;
 
 use crate::{
     answer::Answer,
     connector::{Connector, Decoded},
+    fields::{self, Fields},
     reject::Reject,
     settings::{self, OwnSettings, SettingsError},
     value,
@@ -135,11 +133,7 @@ impl Report<'_> {
     }
 
     fn draft(&self) -> Result<Draft, Reject> {
-        let report = value::parse(self.raw.get().as_bytes())?;
-        if !report.is_object() {
-            let detail = format!("expected an object, found {}", value::kind(&report));
-            return Err(Reject::Field { field: "report".to_owned(), detail });
-        }
+        let report = fields::object(self.raw)?;
         let draft = match self.shape {
             Shape::Result => first_shape(&Fields(&report))?,
             Shape::Data => second_shape(&Fields(&report))?,
@@ -196,118 +190,4 @@ fn second_shape(report: &Fields<'_>) -> Result<Draft, Reject> {
         sent_at,
         ..Draft::default()
     })
-}
-
-/// The members of a report by dotted path. Absent, null, blank and `[]` (an empty PHP object) are the same.
-struct Fields<'a>(&'a Value);
-
-impl<'a> Fields<'a> {
-    fn get(&self, path: &str) -> Result<Option<&'a Value>, Reject> {
-        let mut value = self.0;
-        for member in path.split('.') {
-            value = match value {
-                Value::Object(members) => match members.get(member) {
-                    Some(value) => value,
-                    None => return Ok(None),
-                },
-                other => return Err(wrong(path, "an object above it", other)),
-            };
-            match value {
-                Value::Null => return Ok(None),
-                Value::Array(list) if list.is_empty() => return Ok(None),
-                Value::String(text) if text.trim().is_empty() => return Ok(None),
-                _ => {}
-            }
-        }
-        Ok(Some(value))
-    }
-
-    fn text(&self, path: &str) -> Result<Option<String>, Reject> {
-        self.get(path)?.map(|value| text(path, value)).transpose()
-    }
-
-    fn id(&self, path: &str) -> Result<ExternalId, Reject> {
-        let id = match self.get(path)? {
-            // a fraction, or a whole number too long to be read exactly
-            Some(Value::Number(number)) if number.is_f64() => {
-                let detail = "expected a whole number below 2^64 or text".to_owned();
-                return Err(Reject::Field { field: path.to_owned(), detail });
-            }
-            Some(value) => text(path, value)?,
-            None => return Err(Reject::missing(path)),
-        };
-        ExternalId::new(id.trim()).ok_or_else(|| Reject::missing(path))
-    }
-
-    fn number(&self, path: &str) -> Result<Option<f64>, Reject> {
-        let Some(value) = self.get(path)? else { return Ok(None) };
-        let number = match value {
-            Value::Number(number) => number.as_f64(),
-            Value::String(text) => value::number(text),
-            _ => None,
-        };
-        number.map(Some).ok_or_else(|| wrong(path, "a number", value))
-    }
-
-    fn time(&self, path: &str) -> Result<Option<SourceTime>, Reject> {
-        Ok(match self.get(path)? {
-            None => None,
-            Some(Value::Number(number)) => Some(value::unix_time(number)),
-            Some(Value::String(text)) => Some(SourceTime::parse(text)),
-            Some(other) => return Err(wrong(path, "a time", other)),
-        })
-    }
-
-    /// A name by itself, or the `name` of an object.
-    fn name(&self, path: &str) -> Result<Option<String>, Reject> {
-        match self.get(path)? {
-            Some(Value::Object(_)) => self.text(&format!("{path}.name")),
-            _ => self.text(path),
-        }
-    }
-
-    /// An account's id by itself, or an object with `id` and `name`.
-    fn reporter(&self, path: &str) -> Result<DraftReporter, Reject> {
-        let (id, name) = match self.get(path)? {
-            Some(Value::Object(_)) => {
-                (self.text(&format!("{path}.id"))?, self.text(&format!("{path}.name"))?)
-            }
-            _ => (self.text(path)?, None),
-        };
-        Ok(DraftReporter { id, name, ..DraftReporter::default() })
-    }
-
-    /// One file or a list of them: an address, or an object with `url` and `format`.
-    fn files(&self, path: &str, content_type: Option<&str>) -> Result<Vec<Attachment>, Reject> {
-        let files = match self.get(path)? {
-            None => return Ok(Vec::new()),
-            Some(Value::Array(list)) => list.as_slice(),
-            Some(one) => std::slice::from_ref(one),
-        };
-        let mut attachments = Vec::with_capacity(files.len());
-        for file in files {
-            let (url, format) = match file {
-                Value::Object(_) => (Fields(file).text("url")?, Fields(file).text("format")?),
-                other => (Some(text(path, other)?), None),
-            };
-            let content_type = format.or_else(|| content_type.map(str::to_owned));
-            attachments.extend(url.map(|url| Attachment::Url { url, content_type }));
-        }
-        Ok(attachments)
-    }
-}
-
-fn text(path: &str, value: &Value) -> Result<String, Reject> {
-    match value {
-        Value::String(text) => Ok(text.clone()),
-        Value::Number(number) => Ok(number.to_string()),
-        other => Err(wrong(path, "text", other)),
-    }
-}
-
-fn wrong(path: &str, expected: &str, found: &Value) -> Reject {
-    Reject::Field {
-        field: path.to_owned(),
-        detail: format!("expected {expected}, found {}", value::kind(found)),
-    }
 }

@@ -1,7 +1,12 @@
 //! Lenient readings of JSON as vendors write it: numbers as text, marks of byte order, halves of characters.
 
-use muara_normalizer::draft::SourceTime;
-use serde::Deserialize;
+use std::{borrow::Cow, fmt};
+
+use muara_normalizer::{complaint::Kind, draft::SourceTime, text};
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, Visitor},
+};
 use serde_json::Value;
 
 use crate::reject::Reject;
@@ -21,6 +26,39 @@ pub(crate) fn parse(text: &[u8]) -> Result<Value, Reject> {
 /// Splits JSON without reading what is in it, so that a bad part does not harm its neighbours.
 pub(crate) fn split<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, Reject> {
     serde_json::from_slice(text).map_err(|error| Reject::json(&error))
+}
+
+/// The first member of this name of an object, if it is text. Reads no further, so the rest may be broken.
+pub(crate) fn first_text(text: &[u8], name: &str) -> Option<String> {
+    let mut found = None;
+    let seek = Seek { name, found: &mut found };
+    // reading is given up on purpose once it is found, which is an error, too
+    serde_json::Deserializer::from_slice(text).deserialize_map(seek).ok();
+    found
+}
+
+struct Seek<'a> {
+    name: &'a str,
+    found: &'a mut Option<String>,
+}
+
+impl<'de> Visitor<'de> for Seek<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+            if key == self.name {
+                *self.found = Some(map.next_value()?);
+                return Ok(());
+            }
+            map.next_value::<IgnoredAny>()?;
+        }
+        Ok(())
+    }
 }
 
 fn mended(text: &[u8]) -> Vec<u8> {
@@ -66,6 +104,25 @@ pub(crate) fn kind(value: &Value) -> &'static str {
 /// A finite number written as text.
 pub(crate) fn number(text: &str) -> Option<f64> {
     text.trim().parse().ok().filter(|number: &f64| number.is_finite())
+}
+
+/// Yes or no as vendors write it; nothing where it is neither.
+pub(crate) fn flag(text: &str) -> Option<bool> {
+    match text.trim().to_lowercase().as_str() {
+        "true" | "1" | "yes" | "y" | "on" | "ya" => Some(true),
+        "false" | "0" | "no" | "n" | "off" | "tidak" => Some(false),
+        _ => None,
+    }
+}
+
+/// A class of reports as LAPOR! or Muara calls it; nothing where it is none of them.
+pub(crate) fn class(written: &str) -> Option<Kind> {
+    match text::fold(written).as_str() {
+        "complaint" | "pengaduan" => Some(Kind::Complaint),
+        "aspiration" | "aspirasi" => Some(Kind::Aspiration),
+        "information-request" | "permintaan-informasi" => Some(Kind::InformationRequest),
+        _ => None,
+    }
 }
 
 /// A time written as a number: seconds or milliseconds since 1970, perhaps with a fraction.

@@ -13,7 +13,7 @@ use sha1::Sha1;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use crate::{request::Request, settings::ChannelSettings};
+use crate::{request::Request, settings::ChannelSettings, value, xml};
 
 /// How a vendor's requests prove where they come from.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -28,6 +28,12 @@ pub enum Auth {
         /// What stands before the token, e.g. `Bearer `.
         #[serde(default)]
         prefix: Cow<'static, str>,
+    },
+    /// A shared token inside the body: an attribute of an XML body's root element, or a member of a JSON object.
+    /// Nothing of the body is read but what stands before it.
+    BodyToken {
+        /// The attribute or member.
+        name: Cow<'static, str>,
     },
     /// A shared secret as the last segment of the path: `/in/{channel}/{secret}`.
     PathSecret,
@@ -126,6 +132,7 @@ impl Auth {
             Self::Hmac(scheme) if scheme.timestamp.is_some() => "hmac + time",
             Self::Hmac(_) => "hmac",
             Self::HeaderToken { .. } => "header token",
+            Self::BodyToken { .. } => "body token",
             Self::PathSecret => "path secret",
             Self::Session => "session",
             Self::Open => "open",
@@ -136,7 +143,7 @@ impl Auth {
     /// Whether it needs the channel's `secret`.
     #[must_use]
     pub fn needs_secret(&self) -> bool {
-        matches!(self, Self::Hmac(_) | Self::HeaderToken { .. } | Self::PathSecret)
+        matches!(self, Self::Hmac(_) | Self::HeaderToken { .. } | Self::BodyToken { .. } | Self::PathSecret)
     }
 }
 
@@ -219,11 +226,21 @@ pub fn verify<'a>(
             let token = given.strip_prefix(prefix.as_ref()).ok_or(Forged::Mismatch)?;
             equal(token, secret)
         }
+        Auth::BodyToken { name } => {
+            let token = body_token(&request.body, name).ok_or(Forged::Unsigned)?;
+            equal(&token, secret)
+        }
         Auth::PathSecret => equal(path_secret.ok_or(Forged::Unsigned)?, secret),
         // a session is proven by the desk, and a channel whose authentication was never chosen takes nothing
         Auth::Session | Auth::Configured => Err(Forged::Unsigned),
     }
     .map(|()| Verified { request, settings })
+}
+
+/// The token in a body, whatever comes after it.
+fn body_token(body: &[u8], name: &str) -> Option<String> {
+    let body = value::without_mark(body);
+    if xml::is_xml(body) { xml::root_attribute(body, name) } else { value::first_text(body, name) }
 }
 
 fn equal(given: &str, secret: Option<&SecretString>) -> Result<(), Forged> {

@@ -93,6 +93,9 @@ pub struct External {
     /// The category as the channel names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub category: Option<String>,
+    /// How many others supported it at the vendor's when it was received.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supports: Option<u32>,
 }
 
 /// What kind of message a citizen sent (the classes of SP4N-LAPOR!).

@@ -23,6 +23,8 @@ pub struct Draft {
     pub text: String,
     /// The category as the channel names it.
     pub category: Option<String>,
+    /// How many others support it at the vendor's, as of this delivery.
+    pub supports: Option<u32>,
     /// Where it is, as far as the channel says.
     pub place: DraftPlace,
     /// Who says it, as far as the channel says.

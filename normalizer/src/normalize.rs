@@ -100,6 +100,7 @@ impl Normalizer {
                 url: draft.url,
                 thread: draft.thread,
                 category: draft.category.as_deref().and_then(text::clean_line),
+                supports: draft.supports,
             },
             location,
             attachments: draft.attachments.into_iter().zip(1..).map(attachment).collect(),

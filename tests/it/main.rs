@@ -8,6 +8,7 @@ mod desk_browser;
 mod fixtures;
 mod intake;
 mod kill;
+mod lapor_feed;
 mod normalizer;
 mod normalizer_any;
 mod qlue_feed;

@@ -18,8 +18,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use jiff::{Timestamp, fmt::rfc2822};
-use reqwest::{Response, StatusCode, Url};
+use reqwest::StatusCode;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -66,31 +65,18 @@ fn ten() -> u32 {
 
 impl PullSettings {
     pub(super) fn check(&self) -> Vec<SettingsError> {
-        let mut errors = Vec::new();
-        match Url::parse(&self.url) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") => {}
-            _ => errors.push(SettingsError::value(
-                "pull.url",
-                "expected the feed's address, e.g. \"https://host/path\"",
-            )),
-        }
+        let mut errors: Vec<_> = client::check_address("pull.url", &self.url).into_iter().collect();
         if self.query.contains_key("page") {
             errors.push(SettingsError::value(
                 "pull.query.page",
                 "pages are counted by the connector; remove it",
             ));
         }
-        let positive = [
+        errors.extend(client::check_positive(&[
             ("pull.interval_seconds", self.interval_seconds == 0),
             ("pull.page_bytes", self.page_bytes == 0),
             ("pull.backfill_pages", self.backfill_pages == 0),
-        ];
-        errors.extend(
-            positive
-                .iter()
-                .filter(|(_, zero)| *zero)
-                .map(|(key, _)| SettingsError::value(*key, "must be at least 1")),
-        );
+        ]));
         errors
     }
 }
@@ -267,51 +253,16 @@ impl Feed {
     /// One page; none beyond the end, whether the vendor says so by an empty list or by 404.
     async fn page(&self, page: u32) -> Result<Vec<Entry>, PullError> {
         let request = client::shared()
-            .map_err(unreachable)?
+            .map_err(client::unreachable)?
             .get(&self.0.url)
             .query(&self.0.query)
             .query(&[("page", page)])
             .header(reqwest::header::ACCEPT, "application/json");
-        let response = request.send().await.map_err(unreachable)?;
-        match response.status() {
-            status if status.is_success() => {}
-            StatusCode::NOT_FOUND if page > 1 => return Ok(Vec::new()),
-            StatusCode::TOO_MANY_REQUESTS => {
-                return Err(PullError::Throttled { retry_after: retry_after(&response) });
-            }
-            status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
-                return Err(PullError::Refused { status: status.as_u16() });
-            }
-            status => return Err(PullError::Status { status: status.as_u16() }),
+        let response = request.send().await.map_err(client::unreachable)?;
+        if response.status() == StatusCode::NOT_FOUND && page > 1 {
+            return Ok(Vec::new());
         }
-        let body = body(response, self.0.page_bytes).await?;
+        let body = client::body(client::accepted(response)?, self.0.page_bytes).await?;
         Ok(reports(&body).map_err(PullError::Page)?.into_iter().map(Entry::from).collect())
     }
-}
-
-/// Reads no further than the limit.
-async fn body(mut response: Response, limit: usize) -> Result<Vec<u8>, PullError> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
-        if body.len() + chunk.len() > limit {
-            return Err(PullError::TooLarge { limit });
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
-/// The query may hold a key, so the address stays out of the error.
-fn unreachable(error: reqwest::Error) -> PullError {
-    PullError::Unreachable(error.without_url())
-}
-
-/// Retry-After as seconds or as a date (RFC 9110 §10.2.3).
-fn retry_after(response: &Response) -> Option<Duration> {
-    let value = response.headers().get(reqwest::header::RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let at = rfc2822::parse(value).ok()?.timestamp();
-    Some(at.duration_since(Timestamp::now()).try_into().unwrap_or_default())
 }

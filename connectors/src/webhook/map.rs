@@ -4,7 +4,6 @@ use muara_normalizer::{
     Draft, ExternalId,
     complaint::Kind,
     draft::{Attachment, SourceTime},
-    text,
 };
 use serde::{
     Deserialize,
@@ -439,19 +438,13 @@ fn flag(value: Datum) -> Result<bool, String> {
     if let Datum::Flag(flag) = value {
         return Ok(flag);
     }
-    match value.into_text().trim().to_lowercase().as_str() {
-        "true" | "1" | "yes" | "y" | "on" | "ya" => Ok(true),
-        "false" | "0" | "no" | "n" | "off" | "tidak" => Ok(false),
-        _ => Err("expected true or false; the transform `map` translates other words".to_owned()),
-    }
+    value::flag(&value.into_text())
+        .ok_or_else(|| "expected true or false; the transform `map` translates other words".to_owned())
 }
 
 fn kind(written: &str) -> Result<Kind, String> {
-    match text::fold(written).as_str() {
-        "complaint" | "pengaduan" => Ok(Kind::Complaint),
-        "aspiration" | "aspirasi" => Ok(Kind::Aspiration),
-        "information-request" | "permintaan-informasi" => Ok(Kind::InformationRequest),
-        _ => Err("expected complaint, aspiration or information_request; the transform `map` translates other words"
-            .to_owned()),
-    }
+    value::class(written).ok_or_else(|| {
+        "expected complaint, aspiration or information_request; the transform `map` translates other words"
+            .to_owned()
+    })
 }
