@@ -16,7 +16,7 @@ macro_rules! connectors {
     };
 }
 
-connectors! { desk, qlue, twilio, webhook }
+connectors! { desk, infobip, qlue, twilio, webhook }
 
 /// The connector of a name.
 #[must_use]
