@@ -16,7 +16,7 @@ macro_rules! connectors {
     };
 }
 
-connectors! { desk, jaki, lapor, qlue, webhook }
+connectors! { desk, infobip, jaki, lapor, qlue, twilio, webhook }
 
 /// The connector of a name.
 #[must_use]

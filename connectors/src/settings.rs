@@ -6,7 +6,7 @@ use muara_normalizer::ChannelId;
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
-use crate::verify::Auth;
+use crate::verify::{Auth, PublicUrl};
 
 /// One configured channel as its connector sees it.
 #[derive(Clone)]
@@ -32,13 +32,27 @@ impl fmt::Debug for ChannelSettings {
 
 /// A connector's own keys, read and checked once at start.
 #[derive(Clone)]
-pub struct OwnSettings(Arc<dyn Any + Send + Sync>);
+pub struct OwnSettings {
+    own: Arc<dyn Any + Send + Sync>,
+    public_url: Option<Arc<PublicUrl>>,
+}
 
 impl OwnSettings {
     /// Wraps what the connector made of its keys.
     #[must_use]
     pub fn new<T: Send + Sync + 'static>(settings: T) -> Self {
-        Self(Arc::new(settings))
+        Self { own: Arc::new(settings), public_url: None }
+    }
+
+    /// The same with the public address that [`Auth::UrlSigned`] needs.
+    #[must_use]
+    pub fn with_public_url(self, public_url: PublicUrl) -> Self {
+        Self { public_url: Some(Arc::new(public_url)), ..self }
+    }
+
+    /// The public address, where the connector has one.
+    pub(crate) fn public_url(&self) -> Option<&PublicUrl> {
+        self.public_url.as_deref()
     }
 }
 
@@ -46,7 +60,7 @@ impl ChannelSettings {
     /// The connector's own settings. `None` only if the type is another connector's.
     #[must_use]
     pub fn own<T: 'static>(&self) -> Option<&T> {
-        self.own.0.downcast_ref()
+        self.own.own.downcast_ref()
     }
 }
 

@@ -11,6 +11,9 @@ use serde_json::Value;
 
 use crate::reject::Reject;
 
+/// The media type of a form.
+pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
+
 /// A body without the byte order mark that some vendors put before it.
 pub(crate) fn without_mark(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body)
@@ -58,6 +61,37 @@ impl<'de> Visitor<'de> for Seek<'_> {
             map.next_value::<IgnoredAny>()?;
         }
         Ok(())
+    }
+}
+
+/// The fields of a form as an object.
+pub(crate) fn form(body: &[u8]) -> Result<Value, Reject> {
+    let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(body)
+        .map_err(|error| Reject::Syntax { syntax: "form", detail: error.to_string() })?;
+    let mut members = serde_json::Map::new();
+    for (name, text) in pairs {
+        match members.get_mut(&name) {
+            None => {
+                members.insert(name, Value::String(text));
+            }
+            Some(Value::Array(list)) => list.push(Value::String(text)),
+            Some(first) => *first = Value::Array(vec![first.take(), Value::String(text)]),
+        }
+    }
+    Ok(Value::Object(members))
+}
+
+/// A member of an object as text; numbers are texts. Absent, null and blank are the same.
+pub(crate) fn member(object: &Value, name: &str) -> Result<Option<String>, Reject> {
+    match object.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone()).filter(|text| !text.trim().is_empty())),
+        // a fraction, or a whole number too long to be read exactly, would be another text than the vendor's
+        Some(Value::Number(number)) if !number.is_f64() => Ok(Some(number.to_string())),
+        Some(other) => {
+            let detail = format!("expected one text, found {}", kind(other));
+            Err(Reject::Field { field: name.to_owned(), detail })
+        }
     }
 }
 

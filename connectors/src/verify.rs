@@ -2,7 +2,7 @@
 //!
 //! What is not verified cannot be read. Comparisons take the same time wherever the difference is.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use sha1::Sha1;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::{request::Request, settings::ChannelSettings, value, xml};
@@ -34,6 +34,13 @@ pub enum Auth {
     BodyToken {
         /// The attribute or member.
         name: Cow<'static, str>,
+    },
+    /// An HMAC-SHA1 in base64 over the public address and the sorted form (Twilio). A proxy hides that address
+    /// from the request, so the connector reads it from the channel's table ([`PublicUrl`]).
+    #[serde(skip)]
+    UrlSigned {
+        /// The header with the signature.
+        header: Cow<'static, str>,
     },
     /// A shared secret as the last segment of the path: `/in/{channel}/{secret}`.
     PathSecret,
@@ -133,6 +140,7 @@ impl Auth {
             Self::Hmac(_) => "hmac",
             Self::HeaderToken { .. } => "header token",
             Self::BodyToken { .. } => "body token",
+            Self::UrlSigned { .. } => "signed URL",
             Self::PathSecret => "path secret",
             Self::Session => "session",
             Self::Open => "open",
@@ -143,7 +151,14 @@ impl Auth {
     /// Whether it needs the channel's `secret`.
     #[must_use]
     pub fn needs_secret(&self) -> bool {
-        matches!(self, Self::Hmac(_) | Self::HeaderToken { .. } | Self::BodyToken { .. } | Self::PathSecret)
+        matches!(
+            self,
+            Self::Hmac(_)
+                | Self::HeaderToken { .. }
+                | Self::BodyToken { .. }
+                | Self::UrlSigned { .. }
+                | Self::PathSecret
+        )
     }
 }
 
@@ -230,6 +245,10 @@ pub fn verify<'a>(
             let token = body_token(&request.body, name).ok_or(Forged::Unsigned)?;
             equal(&token, secret)
         }
+        Auth::UrlSigned { header } => {
+            let public = settings.own.public_url().ok_or(Forged::Unsigned)?;
+            secret.ok_or(Forged::Unsigned).and_then(|secret| public.check(request, header, secret))
+        }
         Auth::PathSecret => equal(path_secret.ok_or(Forged::Unsigned)?, secret),
         // a session is proven by the desk, and a channel whose authentication was never chosen takes nothing
         Auth::Session | Auth::Configured => Err(Forged::Unsigned),
@@ -279,6 +298,80 @@ impl HmacScheme {
             Algorithm::Sha256 => check_mac::<Hmac<Sha256>>(key, &signed, &signature),
             Algorithm::Sha1 => check_mac::<Hmac<Sha1>>(key, &signed, &signature),
         }
+    }
+}
+
+/// The public address before `/in/…`: a vendor signs the address that it calls, not the one behind the proxy.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct PublicUrl {
+    /// Without a port, and with the one given or usual: vendors are not of one mind which of them they sign.
+    spellings: [String; 2],
+}
+
+/// Why an address is not one that a vendor could call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "expected the public address before `/in/`, e.g. `https://pengaduan.example`, without user, query or fragment"
+)]
+pub struct NotAPublicUrl;
+
+impl TryFrom<String> for PublicUrl {
+    type Error = NotAPublicUrl;
+
+    fn try_from(written: String) -> Result<Self, NotAPublicUrl> {
+        let uri: http::Uri = written.trim().parse().map_err(|_| NotAPublicUrl)?;
+        let authority = uri.authority().ok_or(NotAPublicUrl)?;
+        let (scheme, usual_port) = match uri.scheme_str() {
+            Some("https") => ("https", 443),
+            Some("http") => ("http", 80),
+            _ => return Err(NotAPublicUrl),
+        };
+        // the parser drops a fragment
+        if written.contains('#') || uri.query().is_some() || authority.as_str().contains('@') {
+            return Err(NotAPublicUrl);
+        }
+        let (host, path) = (authority.host(), uri.path().trim_end_matches('/'));
+        let port = authority.port_u16().unwrap_or(usual_port);
+        Ok(Self {
+            spellings: [format!("{scheme}://{host}{path}"), format!("{scheme}://{host}:{port}{path}")],
+        })
+    }
+}
+
+impl PublicUrl {
+    fn check(&self, request: &Request, header: &str, secret: &SecretString) -> Result<(), Forged> {
+        let given = request.header(header).ok_or(Forged::Unsigned)?;
+        let signature = BASE64_STANDARD.decode(given).map_err(|_| Forged::Mismatch)?;
+        let key = secret.expose_secret().as_bytes();
+        if key.is_empty() {
+            return Err(Forged::Unsigned);
+        }
+        let form = signed_form(request)?;
+        let fits = |address: &String| {
+            let mut signed = vec![address.as_bytes(), request.path_and_query.as_bytes()];
+            signed.extend(form.iter().flat_map(|(name, text)| [name.as_bytes(), text.as_bytes()]));
+            check_mac::<Hmac<Sha1>>(key, &signed, &signature).is_ok()
+        };
+        if self.spellings.iter().any(fits) { Ok(()) } else { Err(Forged::Mismatch) }
+    }
+}
+
+/// What is signed after the address: a form's names and values, each pair once, sorted by name, then by value.
+/// Any other body stands in the signed query by its hash; one that does not is not signed at all.
+fn signed_form(request: &Request) -> Result<BTreeSet<(String, String)>, Forged> {
+    if request.media_type().as_deref() == Some(value::FORM) {
+        return serde_urlencoded::from_bytes(&request.body).map_err(|_| Forged::Mismatch);
+    }
+    let query = request.path_and_query.split_once('?').map_or("", |(_, query)| query);
+    let query: Vec<(String, String)> = serde_urlencoded::from_str(query).map_err(|_| Forged::Mismatch)?;
+    let mut hashes = query.iter().filter(|(name, _)| name == "bodySHA256").map(|(_, hash)| hash);
+    let (Some(hash), None) = (hashes.next(), hashes.next()) else { return Err(Forged::Mismatch) };
+    let expected = hex::encode(Sha256::digest(&request.body));
+    if bool::from(hash.as_bytes().ct_eq(expected.as_bytes())) {
+        Ok(BTreeSet::new())
+    } else {
+        Err(Forged::Mismatch)
     }
 }
 

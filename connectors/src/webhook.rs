@@ -55,7 +55,7 @@ fn decode(verified: &Verified<'_>) -> Result<Decoded, Reject> {
     };
     let body = match map.body {
         map::Body::Json => value::parse(value::without_mark(verified.body()))?,
-        map::Body::Form => form(verified.body())?,
+        map::Body::Form => value::form(verified.body())?,
     };
     if map.ignores(&body) {
         return Ok(Decoded::ignored("matches ignore_when"));
@@ -79,21 +79,4 @@ fn decode(verified: &Verified<'_>) -> Result<Decoded, Reject> {
 fn report(map: &map::FieldMap, item: &Value) -> Result<Draft, Reject> {
     let draft = map.draft(item)?;
     if draft.is_empty() { Err(Reject::missing("text")) } else { Ok(draft) }
-}
-
-/// The fields of a form as an object.
-fn form(body: &[u8]) -> Result<Value, Reject> {
-    let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(body)
-        .map_err(|error| Reject::Syntax { syntax: "form", detail: error.to_string() })?;
-    let mut members = serde_json::Map::new();
-    for (name, text) in pairs {
-        match members.get_mut(&name) {
-            None => {
-                members.insert(name, Value::String(text));
-            }
-            Some(Value::Array(list)) => list.push(Value::String(text)),
-            Some(first) => *first = Value::Array(vec![first.take(), Value::String(text)]),
-        }
-    }
-    Ok(Value::Object(members))
 }
