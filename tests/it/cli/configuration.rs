@@ -17,6 +17,8 @@ topology = "declare"
 [weather]
 [desk]
 session_hours = true
+[intake]
+body_timeout_seconds = 0
 [channels.qlue]
 connector = "qlue"
 [channels."Not A Name"]
@@ -47,6 +49,7 @@ async fn check_lists_everything_that_is_wrong_at_once() {
         "[broker] url",
         "unknown table [weather]",
         "[desk] session_hours",
+        "[intake] body_timeout_seconds: must be at least 1",
         "[channels.qlue] secret is missing",
         "Not A Name",
         "there is no `lapor_sms`; known are: ",
