@@ -9,7 +9,7 @@ use muara_connectors::settings;
 use serde::de::DeserializeOwned;
 
 use super::{
-    Broker, Config, ConfigError, ConfigErrors, Desk, Intake, Secret, Store, channels,
+    Broker, Config, ConfigError, ConfigErrors, Secret, channels, check,
     value::{PrivacyKeySource, Unresolved, privacy_key, resolve},
 };
 
@@ -101,37 +101,15 @@ fn finish(
 
     let mut tables = Tables { table, errors };
     let listen = tables.take("listen");
-    let store: Store = tables.take("store");
-    let intake: Intake = tables.take("intake");
-    let desk: Desk = tables.take("desk");
+    let store = tables.take("store");
+    let intake = tables.take("intake");
+    let desk = tables.take("desk");
     let log = tables.take("log");
     let broker = tables.table.contains_key("broker").then(|| tables.take::<Broker>("broker"));
-    if broker.as_ref().is_some_and(|broker| broker.url.expose().is_empty()) {
-        let error = settings::SettingsError::value(
-            "url",
-            "missing; write url = \"${env:MUARA_BROKER_URL}\", or remove [broker]",
-        );
-        tables.errors.push(ConfigError::Setting { table: "broker".to_owned(), error });
-    }
-    for (table, key, zero) in [
-        ("store", "high_water_rows", store.high_water_rows == 0),
-        ("store", "high_water_mb", store.high_water_mb == 0),
-        ("store", "keep_keys_days", store.keep_keys_days == 0),
-        ("broker", "batch", broker.as_ref().is_some_and(|broker: &Broker| broker.batch == 0)),
-        ("broker", "attempts", broker.as_ref().is_some_and(|broker| broker.attempts == 0)),
-        (
-            "broker",
-            "confirm_timeout_seconds",
-            broker.as_ref().is_some_and(|broker| broker.confirm_timeout_seconds == 0),
-        ),
-        ("intake", "body_timeout_seconds", intake.body_timeout_seconds == 0),
-        ("desk", "session_hours", desk.session_hours == 0),
-    ] {
-        if zero {
-            let error = settings::SettingsError::value(key, "must be at least 1");
-            tables.errors.push(ConfigError::Setting { table: table.to_owned(), error });
-        }
-    }
+    let wrong = check::tables((&store, broker.as_ref(), &intake, &desk, &log), &base);
+    let wrong =
+        wrong.into_iter().map(|(table, error)| ConfigError::Setting { table: table.to_owned(), error });
+    tables.errors.extend(wrong);
     let table = tables.take_table("channels");
     let Tables { table: rest, mut errors } = tables;
     errors.extend(rest.into_iter().map(|(name, _)| ConfigError::UnknownTable { name }));

@@ -3,6 +3,7 @@
 //! Everything is read and checked before anything connects, and all that is wrong is listed at once.
 
 mod channels;
+mod check;
 mod error;
 mod load;
 pub mod sample;

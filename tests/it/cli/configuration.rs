@@ -19,6 +19,8 @@ topology = "declare"
 session_hours = true
 [intake]
 body_timeout_seconds = 0
+[log]
+filter = "muara=loud"
 [channels.qlue]
 connector = "qlue"
 [channels."Not A Name"]
@@ -50,6 +52,7 @@ async fn check_lists_everything_that_is_wrong_at_once() {
         "unknown table [weather]",
         "[desk] session_hours",
         "[intake] body_timeout_seconds: must be at least 1",
+        "[log] filter",
         "[channels.qlue] secret is missing",
         "Not A Name",
         "there is no `lapor_sms`; known are: ",
@@ -65,6 +68,16 @@ async fn check_lists_everything_that_is_wrong_at_once() {
     assert_eq!(status.code(), Some(1));
     assert_eq!(words, stderr);
     assert!(!gateway.database().exists(), "a refused start left a store behind");
+}
+
+#[tokio::test]
+async fn check_refuses_addresses_of_an_unknown_kind_without_their_passwords() {
+    let wrong = "[store]\nurl = \"postgres://muara:rahasia@db/muara\"\n[broker]\nurl = \"http://muara:rahasia@mq\"\n\
+                 [channels.qlue]\nconnector = \"qlue\"\nsecret = \"s\"\n";
+    let (_, stderr) = ended(&Gateway::new(wrong).muara(&["check"]).await, 1);
+    assert!(stderr.contains("[store] url") && stderr.contains("use sqlite://PATH"), "{stderr}");
+    assert!(stderr.contains("[broker] url: must begin with amqp:// or amqps://"), "{stderr}");
+    assert!(!stderr.contains("rahasia"), "{stderr}");
 }
 
 #[tokio::test]
