@@ -5,7 +5,15 @@
 //! settled, the store closes. The time for it is `intake.drain_seconds` for the requests and as much again for
 //! the rest; whatever is left then is on disk and goes on at the next start.
 
-use std::{io, net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{
+    fs::{File, TryLockError},
+    io,
+    net::SocketAddr,
+    num::NonZeroU32,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
@@ -40,6 +48,21 @@ pub enum StartError {
     /// The store cannot be opened.
     #[error("store: {0}")]
     Store(#[from] StoreError),
+    /// Another gateway runs on the same store: both would publish every event.
+    #[error("another muara serves from this store (it holds {}); stop it first, or give this one a store of its own", .lock.display())]
+    Running {
+        /// The file that it has locked.
+        lock: PathBuf,
+    },
+    /// The lock file cannot be made.
+    #[error("{}: {source}", .lock.display())]
+    Lock {
+        /// The file.
+        lock: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
     /// An address cannot be listened on.
     #[error("cannot listen on {address} ([listen] {which}): {source}")]
     Listen {
@@ -74,6 +97,8 @@ pub struct Gateway {
     stop: Stop,
     workers: Workers,
     pollers: (CancellationToken, JoinSet<()>),
+    /// Locked while this gateway runs; the system lets go of it however the process ends.
+    _lock: File,
 }
 
 /// What is told to stop, in the order in which it is told.
@@ -102,9 +127,11 @@ impl Gateway {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let handle = metrics::install()?;
         let privacy = config.privacy.key()?;
+        let settings = store::Settings::from_url(&config.store.url, &config.base)?;
+        let lock = lock(&settings.file)?;
         let public = listen("public", config.listen.public).await?;
         let internal = listen("internal", config.listen.internal).await?;
-        let store = Store::open(&store::Settings::from_url(&config.store.url, &config.base)?)?;
+        let store = Store::open(&settings)?;
 
         let health = Arc::new(Health::default());
         health.configure(&config.channels);
@@ -194,6 +221,7 @@ impl Gateway {
             stop,
             workers,
             pollers: (CancellationToken::new(), JoinSet::new()),
+            _lock: lock,
         };
         gateway.start_pollers();
         Ok(gateway)
@@ -273,6 +301,17 @@ async fn drained(store: &Store, broker: Option<&Broker>) {
 async fn finish(task: tokio::task::JoinHandle<()>) {
     if let Err(error) = task.await {
         tracing::error!(%error, "A part of the gateway failed.");
+    }
+}
+
+/// Commands may use the store of a running gateway, but a second gateway may not.
+fn lock(database: &Path) -> Result<File, StartError> {
+    let lock = database.with_added_extension("lock");
+    let file = File::create(&lock).map_err(|source| StartError::Lock { lock: lock.clone(), source })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StartError::Running { lock }),
+        Err(TryLockError::Error(source)) => Err(StartError::Lock { lock, source }),
     }
 }
 

@@ -94,3 +94,15 @@ async fn a_reload_takes_up_channels_and_secrets_without_dropping_a_request() {
     assert_eq!(vendors.refused(), BTreeMap::new());
     vendors.finish().await;
 }
+
+#[tokio::test]
+async fn a_second_gateway_on_the_same_store_is_refused_until_the_first_is_gone() {
+    let mut gateway = Gateway::launch(&config("", "")).await;
+    let (status, words) = gateway.fails_to_start().await;
+    assert!(!status.success() && words.contains("another muara serves from this store"), "{words}");
+    // commands may look at it meanwhile
+    gateway.prints(&["outbox", "stats"]).await;
+    gateway.kill9().await;
+    gateway.start().await;
+    gateway.terminate().await;
+}
