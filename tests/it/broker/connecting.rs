@@ -21,9 +21,11 @@ async fn a_broker_that_is_down_is_tried_until_it_is_up() {
     proxy.refuse().await;
     let url = format!("amqp://guest:hunter2@{}/%2f", proxy.addr());
     let (broker, _guard) = start(settings(&url));
-    let words = state(&broker, trying_again).await;
+    // the first attempt may still meet the closing listener and be reset
+    let refused = |state: &BrokerState| trying_again(state) && state.to_string().contains("refused");
+    let words = state(&broker, refused).await;
     assert!(words.contains(&proxy.addr().to_string()), "{words}");
-    assert!(words.contains("refused") && !words.contains("hunter2"), "{words}");
+    assert!(!words.contains("hunter2"), "{words}");
     let not_connected = Outcome::Unknown(UnknownReason::NotConnected);
     assert_eq!(broker.publish(batch(1, KEY)).await, [not_connected]);
     assert_eq!(broker.unrouted_depth().await, None);
