@@ -6,7 +6,11 @@ use std::{sync::OnceLock, time::Duration};
 use jiff::{Timestamp, fmt::rfc2822};
 use reqwest::{Client, Response, StatusCode, Url};
 
-use crate::{connector::PullError, settings::SettingsError};
+use crate::{
+    connector::PullError,
+    deliver::{DeliverError, Unreachable},
+    settings::SettingsError,
+};
 
 static CLIENT: OnceLock<Client> = OnceLock::new();
 
@@ -47,9 +51,9 @@ pub(crate) fn accepted(response: Response) -> Result<Response, PullError> {
         status if status.is_success() => Ok(response),
         StatusCode::TOO_MANY_REQUESTS => Err(PullError::Throttled { retry_after: retry_after(&response) }),
         status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
-            Err(PullError::Refused { status: status.as_u16() })
+            Err(PullError::Refused { answer: format!("HTTP {}", status.as_u16()) })
         }
-        status => Err(PullError::Status { status: status.as_u16() }),
+        status => Err(PullError::Vendor { answer: format!("HTTP {}", status.as_u16()) }),
     }
 }
 
@@ -66,16 +70,33 @@ pub(crate) async fn body(mut response: Response, limit: usize) -> Result<Vec<u8>
 }
 
 /// The address may hold a key, so it stays out of the error.
-pub(crate) fn unreachable(error: reqwest::Error) -> PullError {
-    PullError::Unreachable(error.without_url())
+pub(crate) fn unreachable(error: reqwest::Error) -> Unreachable {
+    Unreachable::Http(error.without_url())
 }
 
 /// Retry-After as seconds or as a date (RFC 9110 §10.2.3).
-fn retry_after(response: &Response) -> Option<Duration> {
+pub(crate) fn retry_after(response: &Response) -> Option<Duration> {
     let value = response.headers().get(reqwest::header::RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = value.parse() {
         return Some(Duration::from_secs(seconds));
     }
     let at = rfc2822::parse(value).ok()?.timestamp();
     Some(at.duration_since(Timestamp::now()).try_into().unwrap_or_default())
+}
+
+/// A response that says that a message was taken. What a status means beyond this a connector knows better: it looks
+/// first.
+#[expect(dead_code, reason = "the connectors that deliver come next")]
+pub(crate) fn taken(response: Response) -> Result<Response, DeliverError> {
+    let status = response.status();
+    let answer = format!("HTTP {}", status.as_u16());
+    match status {
+        status if status.is_success() => Ok(response),
+        StatusCode::TOO_MANY_REQUESTS => Err(DeliverError::Throttled { retry_after: retry_after(&response) }),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(DeliverError::Refused { answer }),
+        status if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT => {
+            Err(DeliverError::Vendor { answer })
+        }
+        _ => Err(DeliverError::Rejected { answer }),
+    }
 }

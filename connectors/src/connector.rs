@@ -4,11 +4,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use muara_normalizer::Draft;
+use muara_normalizer::{
+    Amendment, Draft, ExternalId,
+    draft::{ReturnAddress, SourceTime},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     answer::{Answer, Reply},
+    deliver::{AddressOf, OpenDeliver, Unreachable},
+    media::OpenMedia,
     reject::Reject,
     request::Request,
     settings::{ChannelSettings, OwnSettings, SettingsError},
@@ -42,6 +47,15 @@ pub struct Connector {
     pub decode: fn(&Verified<'_>) -> Result<Decoded, Reject>,
     /// Opens the vendor's API for pulling, where this channel is configured for it.
     pub pull: Option<OpenPull>,
+    /// Opens the vendor's API for sending, where this channel is configured for it.
+    pub deliver: Option<OpenDeliver>,
+    /// Makes a return address from a phone number or an e-mail address: for connectors that can stand in for another
+    /// channel that cannot answer.
+    pub address: Option<AddressOf>,
+    /// Opens the vendor's media API, where files need a handle or credentials.
+    pub media: Option<OpenMedia>,
+    /// Whether the vendor tells later what became of a message that it took.
+    pub reports: bool,
 }
 
 /// Opens the vendor's API; nothing where the channel is not configured for it.
@@ -68,6 +82,10 @@ impl Connector {
         settings: crate::settings::none,
         decode: |_| Err(Reject::Shape { expected: "nothing: this connector takes no requests" }),
         pull: None,
+        deliver: None,
+        address: None,
+        media: None,
+        reports: false,
     };
 }
 
@@ -83,6 +101,12 @@ pub struct Decoded {
 pub enum Item {
     /// A message of a citizen.
     Draft(Box<Draft>),
+    /// A change of an earlier message.
+    Amendment(Box<Amendment>),
+    /// What became of a message of ours.
+    Report(DeliveryReport),
+    /// A question to the channel itself, which Muara answers alone.
+    Inquiry(Box<Inquiry>),
     /// Nothing for us, and why: a test ping, a vendor's own notice.
     Ignored(&'static str),
     /// Could not be understood: quarantined with the request's bytes.
@@ -92,6 +116,58 @@ pub enum Item {
         /// Why.
         reason: Reject,
     },
+}
+
+/// What became of a message that the vendor took. Reports come late, twice and out of order: the gateway moves a
+/// message's state only forward.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeliveryReport {
+    /// The vendor's id of the message ([`crate::deliver::Sent`]).
+    pub vendor_id: String,
+    /// What became of it.
+    pub state: DeliveryState,
+    /// When, by the vendor's clock.
+    pub at: Option<SourceTime>,
+}
+
+/// How far a message came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeliveryState {
+    /// It left the vendor.
+    Sent,
+    /// It is on the citizen's device.
+    Delivered,
+    /// The citizen opened it.
+    Read,
+    /// It will not arrive.
+    Failed {
+        /// The vendor's code and words in short.
+        detail: String,
+        /// Whether another contact of the citizen may do: blocked, no such number, window closed.
+        other_way: bool,
+    },
+}
+
+/// A citizen's question to the channel itself, e.g. a bot command.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Inquiry {
+    /// The vendor's id of the message, by which a redelivery is known.
+    pub external_id: ExternalId,
+    /// What is asked.
+    pub ask: Ask,
+    /// Where the answer goes.
+    pub return_address: ReturnAddress,
+}
+
+/// What a citizen may ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// What this is and what it can do (`/start`).
+    Welcome,
+    /// How to report (`/lapor` without words).
+    HowToReport,
+    /// How a complaint stands, by its reference as typed (`/status REF`).
+    Status(String),
 }
 
 impl Decoded {
@@ -157,7 +233,7 @@ pub struct Cursor(pub String);
 #[derive(Debug, Default)]
 pub struct Page {
     /// What was understood, oldest first.
-    pub drafts: Vec<Draft>,
+    pub items: Vec<Item>,
     /// What was not: the item's bytes, which the connector's own `decode` reads, and why.
     pub rejects: Vec<(Bytes, Reject)>,
     /// Where to go on after this page.
@@ -166,10 +242,26 @@ pub struct Page {
     pub more: bool,
 }
 
+impl Page {
+    /// The messages among the items.
+    pub fn drafts(&self) -> impl Iterator<Item = &Draft> {
+        self.items.iter().filter_map(|item| match item {
+            Item::Draft(draft) => Some(draft.as_ref()),
+            _ => None,
+        })
+    }
+}
+
 /// A vendor's API that is asked for messages.
 pub trait Pull: Send {
     /// The page after a cursor. May wait (long poll); is dropped at shutdown, so it must not count on being finished.
     fn next<'a>(&'a mut self, after: &'a Cursor) -> BoxFuture<'a, Result<Page, PullError>>;
+
+    /// Told when the last page is on disk: for vendors that want an acknowledgement of their own. An error counts like
+    /// one of [`Pull::next`]; what is not acknowledged comes again and is recognised.
+    fn stored(&mut self) -> BoxFuture<'_, Result<(), PullError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 
     /// How long to wait after a page with nothing more.
     fn interval(&self) -> Duration;
@@ -180,7 +272,7 @@ pub trait Pull: Send {
 pub enum PullError {
     /// Network or vendor trouble: tried again with growing pauses.
     #[error("the vendor cannot be reached: {0}")]
-    Unreachable(#[source] reqwest::Error),
+    Unreachable(#[from] Unreachable),
     /// The vendor asks for a pause.
     #[error("the vendor limits the rate of requests (429)")]
     Throttled {
@@ -188,16 +280,16 @@ pub enum PullError {
         retry_after: Option<Duration>,
     },
     /// Credentials are refused: the operator must renew them. Tried again slowly.
-    #[error("the vendor refuses the credentials (HTTP {status}); renew the channel's secret")]
+    #[error("the vendor refuses the credentials ({answer}); renew the channel's secret")]
     Refused {
-        /// 401 or 403.
-        status: u16,
+        /// Its answer in short, e.g. `HTTP 401`.
+        answer: String,
     },
     /// The vendor answers with an error of its own. Tried again.
-    #[error("the vendor answers HTTP {status}")]
-    Status {
-        /// Its status code.
-        status: u16,
+    #[error("the vendor fails ({answer})")]
+    Vendor {
+        /// Its answer in short, e.g. `HTTP 502`.
+        answer: String,
     },
     /// The page as a whole is not what the vendor promises; nothing was taken and the cursor stays.
     #[error("the vendor's page cannot be read: {0}")]

@@ -19,7 +19,9 @@
 pub mod answer;
 mod client;
 pub mod connector;
+pub mod deliver;
 mod fields;
+pub mod media;
 pub mod registry;
 pub mod reject;
 pub mod request;
@@ -29,7 +31,12 @@ pub mod verify;
 mod xml;
 
 pub use answer::{Answer, Reply};
-pub use connector::{Connector, Cursor, Decoded, Item, Limits, OpenPull, Page, Pull, PullError, Rate};
+pub use connector::{
+    Ask, Connector, Cursor, Decoded, DeliveryReport, DeliveryState, Inquiry, Item, Limits, OpenPull, Page,
+    Pull, PullError, Rate,
+};
+pub use deliver::{Contact, Deliver, DeliverError, Outgoing, Sent};
+pub use media::MediaSource;
 pub use registry::*;
 pub use reject::Reject;
 pub use request::Request;

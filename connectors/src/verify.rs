@@ -46,6 +46,8 @@ pub enum Auth {
     PathSecret,
     /// A signed-in desk officer.
     Session,
+    /// The vendor is asked and never calls: a request is refused.
+    Pull,
     /// Nothing is checked. Must be spelled out.
     Open,
     /// The channel's table must choose (`[channels.<id>.auth]`).
@@ -143,6 +145,7 @@ impl Auth {
             Self::UrlSigned { .. } => "signed URL",
             Self::PathSecret => "path secret",
             Self::Session => "session",
+            Self::Pull => "own sign-in",
             Self::Open => "open",
             Self::Configured => "configured",
         }
@@ -250,8 +253,9 @@ pub fn verify<'a>(
             secret.ok_or(Forged::Unsigned).and_then(|secret| public.check(request, header, secret))
         }
         Auth::PathSecret => equal(path_secret.ok_or(Forged::Unsigned)?, secret),
-        // a session is proven by the desk, and a channel whose authentication was never chosen takes nothing
-        Auth::Session | Auth::Configured => Err(Forged::Unsigned),
+        // a session is proven by the desk; who is only asked never calls; and a channel whose authentication was never
+        // chosen takes nothing
+        Auth::Session | Auth::Pull | Auth::Configured => Err(Forged::Unsigned),
     }
     .map(|()| Verified { request, settings })
 }

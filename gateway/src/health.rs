@@ -177,10 +177,10 @@ impl Health {
             PullError::Throttled { .. } => {
                 (State::Degraded, "nothing: the pull goes on when the vendor allows")
             }
-            PullError::Unreachable(_) | PullError::Status { .. } if in_a_row < 3 => {
+            PullError::Unreachable(_) | PullError::Vendor { .. } if in_a_row < 3 => {
                 (State::Degraded, "nothing yet: it is tried again")
             }
-            PullError::Unreachable(_) | PullError::Status { .. } => {
+            PullError::Unreachable(_) | PullError::Vendor { .. } => {
                 (State::Failing, "look whether the vendor is up and reachable from here; it is tried again")
             }
             PullError::Page(_) | PullError::TooLarge { .. } => {

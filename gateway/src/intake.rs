@@ -214,7 +214,8 @@ impl Intake {
     pub async fn submit_page(&self, channel: &Channel, page: Page) -> Result<Submitted, StoreError> {
         let now = Timestamp::now();
         // a page cannot be asked to come again: what is over a limit is held
-        let (messages, _) = limited(channel, page.drafts, now);
+        let sorted = Sorted::from(Ok(Decoded { items: page.items }));
+        let (messages, _) = limited(channel, sorted.drafts, now);
         let quarantine = page.rejects.into_iter().map(|(raw, reason)| NewQuarantine {
             id: Uuid::now_v7(),
             reason: reason.to_string(),
@@ -233,7 +234,7 @@ impl Intake {
         Ok(Submitted {
             receipts: self.receipts(&taken),
             quarantined: taken.quarantined.first().copied(),
-            ignored: 0,
+            ignored: sorted.ignored,
         })
     }
 
@@ -348,7 +349,9 @@ impl From<Result<Decoded, Reject>> for Sorted {
                 for item in decoded.items {
                     match item {
                         Item::Draft(draft) => sorted.drafts.push(*draft),
-                        Item::Ignored(_) => sorted.ignored += 1,
+                        Item::Ignored(_) | Item::Amendment(_) | Item::Report(_) | Item::Inquiry(_) => {
+                            sorted.ignored += 1;
+                        }
                         Item::Rejected { index, reason } => {
                             reasons.push(format!("item {index}: {reason}"));
                             sorted.whole.get_or_insert(reason);

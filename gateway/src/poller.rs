@@ -87,9 +87,10 @@ impl Poller {
         let page = pull.next(&cursor).await.map_err(PullFailure::Vendor)?;
         metrics::pull(id.as_str(), "page");
         let more = page.more;
-        if !page.drafts.is_empty() || !page.rejects.is_empty() || page.cursor != cursor {
+        if !page.items.is_empty() || !page.rejects.is_empty() || page.cursor != cursor {
             self.intake.submit_page(&self.channel, page).await.map_err(PullFailure::Store)?;
         }
+        pull.stored().await.map_err(PullFailure::Vendor)?;
         self.health.pulled(id);
         Ok(more)
     }
@@ -115,7 +116,7 @@ fn result(error: &PullError) -> &'static str {
         PullError::Unreachable(_) => "unreachable",
         PullError::Throttled { .. } => "throttled",
         PullError::Refused { .. } => "refused",
-        PullError::Status { .. } => "status",
+        PullError::Vendor { .. } => "vendor",
         PullError::Page(_) | PullError::TooLarge { .. } => "unreadable",
     }
 }

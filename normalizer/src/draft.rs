@@ -39,6 +39,12 @@ pub struct Draft {
     pub office: Option<String>,
     /// Whoever took it down sees danger in waiting.
     pub urgent: bool,
+    /// Said where everybody can read it: a comment, a mention. An answer the same way can be read by all, too.
+    pub public: bool,
+    /// Sent by a machine (out of office, a list, a newsletter): it gets no automatic answer, so nothing can loop.
+    pub automatic: bool,
+    /// The vendor's ids of earlier messages, theirs or ours, that this one answers; nearest first.
+    pub replies_to: Vec<String>,
     /// How to answer, opaque to everyone but the connector.
     pub return_address: Option<ReturnAddress>,
 }
@@ -114,6 +120,17 @@ pub enum Attachment {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         content_type: Option<String>,
     },
+    /// Came inside the message itself.
+    Inline {
+        /// The file's name, where it has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// MIME type, where said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        content_type: Option<String>,
+        /// The content in base64 (RFC 4648 §4).
+        data: String,
+    },
 }
 
 /// A point in time as the source writes it.
@@ -132,3 +149,30 @@ pub enum SourceTime {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ReturnAddress(pub serde_json::Value);
+
+/// A change of a message that was sent before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Amendment {
+    /// The vendor's id of the message that is changed.
+    pub external_id: ExternalId,
+    /// What tells this change from other changes of the same message: the vendor's time or number of it.
+    pub revision: String,
+    /// When, by the source's clock.
+    pub at: Option<SourceTime>,
+    /// What changed.
+    pub change: Change,
+}
+
+/// What a sender did to a message.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "snake_case")]
+pub enum Change {
+    /// Wrote it anew: the whole message as it is now, with the id of the message that it changes. A change that
+    /// comes before its message is a message itself.
+    Edited {
+        /// The message as it is now.
+        draft: Box<Draft>,
+    },
+    /// Took it back.
+    Deleted,
+}

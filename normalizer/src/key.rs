@@ -4,9 +4,9 @@ use jiff::SignedDuration;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    draft::{Attachment, Draft},
+    draft::{Amendment, Attachment, Draft},
     identity,
-    ids::ChannelId,
+    ids::{ChannelId, ExternalId},
 };
 
 /// How long a message without a vendor's id is taken for a redelivery of an equal one.
@@ -29,13 +29,29 @@ impl IdempotencyKey {
     #[must_use]
     pub fn of(channel: &ChannelId, draft: &Draft) -> Self {
         match &draft.external_id {
-            // a longer id (an e-mail's Message-ID may have 998 characters) is hashed; and one that could pass for a hash
-            Some(id) if id.as_str().len() <= 64 && !id.as_str().starts_with('/') => {
-                Self { text: format!("{channel}/{}", id.as_str()), window: None }
-            }
-            Some(id) => Self { text: hashed(channel, "id", [id.as_str().as_bytes()]), window: None },
+            Some(id) => Self::of_id(channel, id),
             None => Self { text: content(channel, draft), window: Some(CONTENT_WINDOW) },
         }
+    }
+
+    /// The key of the message that has this id at the vendor's.
+    #[must_use]
+    pub fn of_id(channel: &ChannelId, id: &ExternalId) -> Self {
+        let id = id.as_str();
+        // a longer id (an e-mail's Message-ID may have 998 characters) is hashed; and one that could pass for a hash
+        let text = if id.len() <= 64 && !id.starts_with('/') {
+            format!("{channel}/{id}")
+        } else {
+            hashed(channel, "id", [id.as_bytes()])
+        };
+        Self { text, window: None }
+    }
+
+    /// The key of a change of a message: two deliveries of the same change are one.
+    #[must_use]
+    pub fn of_amendment(channel: &ChannelId, amendment: &Amendment) -> Self {
+        let parts = [amendment.external_id.as_str().as_bytes(), amendment.revision.as_bytes()];
+        Self { text: hashed(channel, "amended", parts), window: None }
     }
 }
 
@@ -43,6 +59,7 @@ fn content(channel: &ChannelId, draft: &Draft) -> String {
     let attachments = draft.attachments.iter().map(|attachment| match attachment {
         Attachment::Url { url, .. } => url.as_bytes(),
         Attachment::Handle { handle, .. } => handle.as_bytes(),
+        Attachment::Inline { data, .. } => data.as_bytes(),
     });
     let said = [draft.title.as_deref().unwrap_or_default().as_bytes(), draft.text.as_bytes()];
     if let Some(sender) = identity::sender(&draft.reporter) {

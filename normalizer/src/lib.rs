@@ -19,12 +19,14 @@ pub mod phone;
 pub mod place;
 pub mod region;
 pub mod schema;
+pub mod status;
 pub mod text;
 pub mod time;
 
 pub use complaint::Complaint;
-pub use draft::Draft;
+pub use draft::{Amendment, Draft};
 pub use event::Event;
 pub use ids::{ChannelId, ComplaintId, ExternalId, Reference};
 pub use key::IdempotencyKey;
 pub use normalize::{NormalizeError, Normalizer, Receipt};
+pub use status::Status;

@@ -116,7 +116,9 @@ impl Normalizer {
 fn attachment((attachment, number): (Attachment, u32)) -> AttachmentRef {
     let (url, content_type) = match attachment {
         Attachment::Url { url, content_type } => (Some(url), content_type),
-        Attachment::Handle { content_type, .. } => (None, content_type),
+        Attachment::Handle { content_type, .. } | Attachment::Inline { content_type, .. } => {
+            (None, content_type)
+        }
     };
     let stated = content_type.as_deref().and_then(|t| t.split('/').next());
     let word = stated.or_else(|| url.as_deref().and_then(extension)).map(str::to_ascii_lowercase);

@@ -23,7 +23,7 @@ use muara_connectors::{
     verify::{self, OfficerSession},
 };
 use muara_normalizer::{
-    ChannelId, ComplaintId, IdempotencyKey, Normalizer, Receipt, Reference, identity::PrivacyKey,
+    ChannelId, ComplaintId, Draft, IdempotencyKey, Normalizer, Receipt, Reference, identity::PrivacyKey,
     ids::ReferenceKey,
 };
 use serde_json::{Value, json};
@@ -34,6 +34,8 @@ const NOW: &str = "2026-11-03T03:15:00Z";
 const CASES: &[&str] = &["ok", "redelivered", "forged", "malformed", "batch", "irrelevant"];
 /// An entry is made by a signed-in officer: one at a time, never by somebody else, always for us.
 const SESSION_CASES: &[&str] = &["ok", "redelivered", "malformed"];
+/// What is asked for is never somebody else's; it comes as one message or page, as `decode` reads it out of quarantine.
+const PULL_CASES: &[&str] = &["ok", "redelivered", "malformed", "irrelevant"];
 
 pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
@@ -101,6 +103,9 @@ fn verified<'a>(request: &'a Request, settings: &'a ChannelSettings) -> Result<V
         let officer = OfficerSession { officer: "petugas".to_owned() };
         return Ok(Verified::by_session(request, settings, &officer));
     }
+    if matches!(settings.auth, Auth::Pull) {
+        return Ok(Verified::before(request, settings));
+    }
     let path = request.path_and_query.split('?').next().unwrap_or_default();
     let secret = path.strip_prefix(&format!("/in/{}/", settings.id));
     verify::verify(request, settings, secret, NOW.parse().unwrap()).map_err(|error| format!("401 {error}\n"))
@@ -120,15 +125,29 @@ fn run(name: &str, connector: &Connector, case: &Path) -> Result<String, String>
     for (item, number) in decoded.items.into_iter().zip(0u8..) {
         items.push(match item {
             Item::Ignored(reason) => json!({ "ignored": reason }),
+            Item::Amendment(amendment) => json!({
+                "key": IdempotencyKey::of_amendment(&settings.id, &amendment).text,
+                "amends": IdempotencyKey::of_id(&settings.id, &amendment.external_id).text,
+                "amendment": amendment,
+            }),
+            Item::Report(report) => json!({ "report": format!("{report:?}") }),
+            Item::Inquiry(inquiry) => json!({
+                "key": IdempotencyKey::of_id(&settings.id, &inquiry.external_id).text,
+                "inquiry": format!("{:?}", inquiry.ask),
+                "to": inquiry.return_address,
+            }),
             Item::Rejected { index, reason } => json!({ "index": index, "rejected": reason.to_string() }),
             Item::Draft(draft) => {
                 let receipt = receipt(&settings.id, name, number);
                 let key = IdempotencyKey::of(&settings.id, &draft).text;
+                let circumstances = circumstances(&draft);
                 receipts.push((receipt.id, receipt.reference.clone()));
-                match normalizer.normalize(*draft, &receipt) {
+                let mut item = match normalizer.normalize(*draft, &receipt) {
                     Ok(complaint) => json!({ "key": key, "complaint": complaint }),
                     Err(error) => json!({ "key": key, "quarantined": error.to_string() }),
-                }
+                };
+                item.as_object_mut().unwrap().extend(circumstances);
+                item
             }
         });
     }
@@ -136,6 +155,23 @@ fn run(name: &str, connector: &Connector, case: &Path) -> Result<String, String>
     let body = serde_json::from_str(&reply.body).unwrap_or(Value::String(reply.body));
     let whole = json!({ "items": items, "answer": { "status": reply.status, "body": body } });
     Ok(serde_json::to_string_pretty(&whole).unwrap() + "\n")
+}
+
+/// What the gateway keeps of a draft beside the complaint: how it is answered, and what it answers itself.
+fn circumstances(draft: &Draft) -> serde_json::Map<String, Value> {
+    let mut kept = serde_json::Map::new();
+    if let Some(address) = &draft.return_address {
+        kept.insert("return_address".to_owned(), json!(address));
+    }
+    if !draft.replies_to.is_empty() {
+        kept.insert("replies_to".to_owned(), json!(draft.replies_to));
+    }
+    for (name, flag) in [("public", draft.public), ("automatic", draft.automatic)] {
+        if flag {
+            kept.insert(name.to_owned(), json!(true));
+        }
+    }
+    kept
 }
 
 fn receipt(channel: &ChannelId, connector: &str, number: u8) -> Receipt {
@@ -177,7 +213,11 @@ fn every_connector_has_the_cases_that_all_can_meet() {
     let mut failures = Vec::new();
     for (name, connector) in CONNECTORS {
         let there = names(&folder().join(name));
-        let needed = if matches!(connector.auth, Auth::Session) { SESSION_CASES } else { CASES };
+        let needed = match connector.auth {
+            Auth::Session => SESSION_CASES,
+            Auth::Pull => PULL_CASES,
+            _ => CASES,
+        };
         let missing = needed.iter().filter(|case| !there.contains(**case));
         failures.extend(missing.map(|case| format!("fixtures/{name}/{case} is missing")));
     }

@@ -96,7 +96,7 @@ async fn next(channel: &ChannelSettings, cursor: &Cursor) -> Result<Page, PullEr
 }
 
 fn ids(page: &Page) -> Vec<u64> {
-    page.drafts.iter().map(|draft| draft.external_id.as_ref().unwrap().as_str().parse().unwrap()).collect()
+    page.drafts().map(|draft| draft.external_id.as_ref().unwrap().as_str().parse().unwrap()).collect()
 }
 
 /// Calls until there is nothing more; the ids in the order they came.
@@ -163,7 +163,7 @@ async fn trouble_at_the_vendor_is_told_apart() {
     let vendor = Vendor::with(1..=2, 5);
     let url = serve(&vendor).await;
     let error = next(&channel(&url, "an old token"), &Cursor::default()).await.unwrap_err();
-    assert!(matches!(error, PullError::Refused { status: 401 }), "{error:?}");
+    assert!(matches!(error, PullError::Refused { ref answer } if answer == "HTTP 401"), "{error:?}");
 
     let channel = channel(&url, TOKEN);
     let trouble = async |status: u16, retry_after: Option<&str>, body: &str| {
@@ -179,7 +179,7 @@ async fn trouble_at_the_vendor_is_told_apart() {
     assert!(
         matches!(error, PullError::Throttled { retry_after: Some(pause) } if pause == Duration::from_secs(120))
     );
-    assert!(matches!(trouble(503, None, "").await, PullError::Status { status: 503 }));
+    assert!(matches!(trouble(503, None, "").await, PullError::Vendor { answer } if answer == "HTTP 503"));
     let without_next = json!({ "laporan": [report(1)] }).to_string();
     for body in ["<html>Maaf</html>", "{\"laporan\":[{", "[]", "{\"error\":\"x\"}", &without_next] {
         let error = trouble(200, None, body).await;

@@ -19,7 +19,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     client,
-    connector::{Cursor, Page, Pull, PullError},
+    connector::{Cursor, Item, Page, Pull, PullError},
     fields::Fields,
     lapor::{Settings, json_report, reports},
     reject::Reject,
@@ -111,7 +111,7 @@ fn read(body: &[u8], after: &Cursor) -> Result<Page, Reject> {
     let mut page = Page { more: cursor != *after, cursor, ..Page::default() };
     for report in reports {
         match json_report(report) {
-            Ok(draft) => page.drafts.push(draft),
+            Ok(draft) => page.items.push(Item::Draft(Box::new(draft))),
             Err(reason) => page.rejects.push((alone(report), reason)),
         }
     }

@@ -24,7 +24,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     client,
-    connector::{Cursor, Page, Pull, PullError},
+    connector::{Cursor, Item, Page, Pull, PullError},
     qlue::{Report, Settings, reports},
     settings::{ChannelSettings, SettingsError},
 };
@@ -233,12 +233,12 @@ impl Feed {
             walk.edge.push(mark);
             match taken {
                 _ if met => {}
-                Ok(draft) => page.drafts.push(draft),
+                Ok(draft) => page.items.push(Item::Draft(Box::new(draft))),
                 Err(reject) => page.rejects.push(reject),
             }
         }
         walk.remember(read);
-        page.drafts.reverse();
+        page.items.reverse();
         page.rejects.reverse();
         if end {
             position.arrive(walk);

@@ -79,6 +79,13 @@ impl Trial {
         for (item, number) in decoded.items.into_iter().zip(0..) {
             match item {
                 Item::Draft(draft) => print(&normalized(channel, *draft, number))?,
+                Item::Amendment(amendment) => {
+                    let key = IdempotencyKey::of_amendment(&channel.id, &amendment).text;
+                    let amendment = serde_json::to_string_pretty(&amendment).unwrap_or_default();
+                    print(&format!("item {number}      idempotency key {key}\namendment   {amendment}\n"))?;
+                }
+                Item::Report(report) => print(&format!("item {number}      delivery report: {report:?}\n"))?,
+                Item::Inquiry(inquiry) => print(&format!("item {number}      inquiry: {:?}\n", inquiry.ask))?,
                 Item::Ignored(reason) => print(&format!("item {number}      ignored: {reason}\n"))?,
                 Item::Rejected { reason, .. } => {
                     print(&format!("item {number}      quarantined: {reason}\n"))?

@@ -148,7 +148,7 @@ fn authentication(
     errors: &mut Vec<ConfigError>,
 ) -> Option<Auth> {
     match (&connector.auth, chosen) {
-        (Auth::Configured, Some(Auth::Session | Auth::Configured) | None) => {
+        (Auth::Configured, Some(Auth::Session | Auth::Pull | Auth::Configured) | None) => {
             errors.push(ConfigError::AuthMissing { channel: channel.to_owned() });
             None
         }
