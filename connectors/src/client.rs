@@ -86,7 +86,6 @@ pub(crate) fn retry_after(response: &Response) -> Option<Duration> {
 
 /// A response that says that a message was taken. What a status means beyond this a connector knows better: it looks
 /// first.
-#[expect(dead_code, reason = "the connectors that deliver come next")]
 pub(crate) fn taken(response: Response) -> Result<Response, DeliverError> {
     let status = response.status();
     let answer = format!("HTTP {}", status.as_u16());
