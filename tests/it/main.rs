@@ -16,6 +16,7 @@ mod normalizer_any;
 mod qlue_feed;
 mod relay;
 mod replies;
+mod sms;
 mod store;
 mod way;
 mod webhook_map;

@@ -53,7 +53,7 @@ impl Call {
 
 struct Shared {
     /// What is answered next; 200 when nothing is left.
-    answers: Mutex<VecDeque<(u16, Option<u32>)>>,
+    answers: Mutex<VecDeque<(u16, Option<u32>, String)>>,
     calls: watch::Sender<Vec<Call>>,
 }
 
@@ -71,13 +71,14 @@ impl Drop for Callbacks {
 }
 
 async fn answer(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
-    let (status, retry_after) = shared.answers.lock().unwrap().pop_front().unwrap_or((200, None));
+    let said = shared.answers.lock().unwrap().pop_front();
+    let (status, retry_after, text) = said.unwrap_or((200, None, String::new()));
     let path = uri.path_and_query().map(ToString::to_string).unwrap_or_default();
     shared.calls.send_modify(|calls| calls.push(Call { path, headers, body, status }));
     let status = StatusCode::from_u16(status).unwrap();
     match retry_after {
-        Some(seconds) => (status, [(header::RETRY_AFTER, seconds.to_string())]).into_response(),
-        None => status.into_response(),
+        Some(seconds) => (status, [(header::RETRY_AFTER, seconds.to_string())], text).into_response(),
+        None => (status, text).into_response(),
     }
 }
 
@@ -105,7 +106,15 @@ impl Callbacks {
     /// # Panics
     /// If another thread panicked.
     pub fn will(&self, status: u16, retry_after: Option<u32>) {
-        self.shared.answers.lock().unwrap().push_back((status, retry_after));
+        self.shared.answers.lock().unwrap().push_back((status, retry_after, String::new()));
+    }
+
+    /// The next request is answered with this status and JSON.
+    ///
+    /// # Panics
+    /// If another thread panicked.
+    pub fn will_say(&self, status: u16, body: &serde_json::Value) {
+        self.shared.answers.lock().unwrap().push_back((status, None, body.to_string()));
     }
 
     /// All that came so far.
