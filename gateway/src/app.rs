@@ -98,6 +98,7 @@ pub struct Gateway {
     stop: Stop,
     workers: Workers,
     pollers: (CancellationToken, JoinSet<()>),
+    senders: (egress::Halt, JoinSet<()>),
     /// Locked while this gateway runs; the system lets go of it however the process ends.
     _lock: File,
 }
@@ -244,6 +245,7 @@ impl Gateway {
             stop,
             workers,
             pollers: (CancellationToken::new(), JoinSet::new()),
+            senders: (egress::Halt::default(), JoinSet::new()),
             _lock: lock,
         };
         gateway.start_pollers();
@@ -252,20 +254,22 @@ impl Gateway {
 
     fn start_pollers(&mut self) {
         let (cancel, mut tasks) = (CancellationToken::new(), JoinSet::new());
+        let (halt, mut senders) = (egress::Halt::default(), JoinSet::new());
         for channel in self.channels.load().iter() {
             let channel = Arc::clone(channel);
             let (store, intake, health) = (self.store.clone(), self.intake.clone(), Arc::clone(&self.health));
             let channels = Arc::clone(&self.channels);
-            tasks.spawn(egress::run(
+            senders.spawn(egress::run(
                 Arc::clone(&channel),
                 channels,
                 store.clone(),
                 Arc::clone(&health),
-                cancel.clone(),
+                halt.clone(),
             ));
             tasks.spawn(poller::run(channel, store, intake, health, cancel.clone()));
         }
         self.pollers = (cancel, tasks);
+        self.senders = (halt, senders);
     }
 
     async fn stop_pollers(&mut self) {
@@ -278,6 +282,7 @@ impl Gateway {
     /// until a restart.
     pub async fn reload(&mut self, config: Config) {
         self.stop_pollers().await;
+        end(&mut self.senders).await;
         self.health.configure(&config.channels);
         self.channels.store(Arc::new(config.channels));
         self.start_pollers();
@@ -295,14 +300,24 @@ impl Gateway {
         }
         self.stop_pollers().await;
         finish(self.workers.public).await;
-        if tokio::time::timeout(self.drain, drained(&self.store, self.broker.as_ref())).await.is_err() {
+        let mut senders = std::mem::take(&mut self.senders);
+        let all = async {
+            drained(&self.store, self.broker.as_ref()).await;
+            // answers to what came last, and the events of those
+            senders.0.finish.cancel();
+            while senders.1.join_next().await.is_some() {}
+            drained(&self.store, self.broker.as_ref()).await;
+        };
+        if tokio::time::timeout(self.drain, all).await.is_err() {
             let levels = self.store.levels();
             tracing::warn!(
                 inbox = levels.inbox,
                 outbox = levels.outbox,
-                "Not all events were confirmed in time; they are kept and go on at the next start."
+                replies = levels.replies,
+                "Not all events were confirmed and answers sent in time; they are kept and go on at the next start."
             );
         }
+        end(&mut senders).await;
         self.stop.refine.cancel();
         self.stop.relay.cancel();
         finish(self.workers.refine).await;
@@ -331,6 +346,12 @@ async fn drained(store: &Store, broker: Option<&Broker>) {
     if takes() {
         drop(levels.wait_for(|levels| levels.outbox == 0 || !takes()).await);
     }
+}
+
+/// Ends the channels' ways back with the attempt that is under way.
+async fn end((halt, tasks): &mut (egress::Halt, JoinSet<()>)) {
+    halt.now.cancel();
+    while tasks.join_next().await.is_some() {}
 }
 
 async fn finish(task: tokio::task::JoinHandle<()>) {

@@ -3,7 +3,8 @@
 //! A reply's row says all there is: a crash between the vendor's taking and our writing that down sends it once more,
 //! under the same id ([`muara_connectors::Outgoing::id`]); rather twice than never. What one reply lacks holds back only
 //! replies about the same complaint; what the vendor or the way to it lacks pauses the whole channel, so that order is
-//! kept and nobody knocks at a closed door for every citizen anew.
+//! kept and nobody knocks at a closed door for every citizen anew. A message that finds the door closed again and again
+//! lets one of another complaint try it: it may be the message.
 
 pub mod answers;
 pub mod text;
@@ -11,6 +12,7 @@ pub mod text;
 use std::{collections::HashSet, num::NonZeroU32, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
+use backon::{BackoffBuilder, ExponentialBuilder};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use jiff::{SignedDuration, Timestamp};
 use muara_connectors::{
@@ -34,8 +36,12 @@ use crate::{
 
 /// Replies taken up at once.
 const BATCH: u32 = 50;
-/// Replies also come without a wake-up: a command of another process put them back.
+/// Pause after the store failed.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// There is nothing to send: whatever comes rings.
+const IDLE: Duration = Duration::from_hours(1);
+/// So often in a row one message may find the vendor away before another complaint's is tried.
+const KNOCKS: u32 = 2;
 /// A vendor that does not answer in this time did not take the message, as far as anybody knows.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 /// What an attempt under way may still take when the gateway stops.
@@ -77,13 +83,22 @@ pub fn correspondence(channel: &Channel, row: &Waiting, draft: &Draft) -> NewCor
     }
 }
 
-/// Sends a channel's replies until it is cancelled.
+/// How a channel's task is told to end.
+#[derive(Clone, Debug, Default)]
+pub struct Halt {
+    /// Send what is due, unless the channel pauses, and end.
+    pub finish: CancellationToken,
+    /// End with the attempt that is under way.
+    pub now: CancellationToken,
+}
+
+/// Sends a channel's replies until it is told to end.
 pub async fn run(
     channel: Arc<Channel>,
     channels: Arc<ArcSwap<Channels>>,
     store: Store,
     health: Arc<Health>,
-    cancel: CancellationToken,
+    halt: Halt,
 ) {
     // replies of a channel that is off wait until it is on
     if channel.disabled.is_some() {
@@ -95,7 +110,7 @@ pub async fn run(
         let burst = NonZeroU32::new(rate.burst).unwrap_or(NonZeroU32::MIN);
         RateLimiter::direct(Quota::per_minute(per_minute).allow_burst(burst))
     });
-    let sender = Sender { channel, channels, store, health, deliver, pace, cancel };
+    let sender = Sender { channel, channels, store, health, deliver, pace, halt };
     sender.work().await;
 }
 
@@ -106,7 +121,15 @@ struct Sender {
     health: Arc<Health>,
     deliver: Option<Box<dyn Deliver>>,
     pace: Option<DefaultDirectRateLimiter>,
-    cancel: CancellationToken,
+    halt: Halt,
+}
+
+/// How often in a row the channel found its vendor away, and with which message.
+#[derive(Default)]
+struct Streak {
+    failures: u32,
+    seq: i64,
+    same: u32,
 }
 
 /// Whether the next reply may follow at once.
@@ -120,52 +143,55 @@ enum Next {
 
 impl Sender {
     async fn work(&self) {
-        let mut changes = self.store.watch_replies();
-        let mut failures = 0;
-        while !self.cancel.is_cancelled() {
-            changes.mark_unchanged();
-            let pause = match self.round(&mut failures).await {
+        let bell = self.store.reply_wake(&self.channel.id);
+        let mut streak = Streak::default();
+        while !self.halt.now.is_cancelled() {
+            let wait = match self.round(&mut streak).await {
                 Ok(None) => continue,
-                Ok(Some(pause)) => pause,
+                Ok(Some(wait)) => wait,
                 Err(error) => {
                     tracing::error!(channel = %self.channel.id, %error, "Replies of channel {} cannot be read or settled; it is tried again.", self.channel.id);
                     Wait::Pause(LOOK_AGAIN)
                 }
             };
-            let (until, woken) = match pause {
+            // what is not due goes on at the next start
+            if self.halt.finish.is_cancelled() {
+                break;
+            }
+            let (until, awake) = match wait {
                 Wait::Pause(pause) => (pause, false),
                 Wait::Work(until) => (until, true),
             };
             tokio::select! {
-                () = self.cancel.cancelled() => break,
+                () = self.halt.now.cancelled() => break,
+                () = self.halt.finish.cancelled() => if !awake { break },
                 () = tokio::time::sleep(until) => {}
-                // an error means that the store is gone, and with it this task's work
-                changed = changes.changed(), if woken => if changed.is_err() { break },
+                () = bell.notified(), if awake => {}
             }
         }
     }
 
     /// Sends what may be sent now. Nothing if there may be more at once.
-    async fn round(&self, failures: &mut u32) -> Result<Option<Wait>, StoreError> {
+    async fn round(&self, streak: &mut Streak) -> Result<Option<Wait>, StoreError> {
         let id = &self.channel.id;
         let due = self.store.due_replies(id.clone(), BATCH).await?;
         if due.is_empty() {
             let next = self.store.next_reply_at(id.clone()).await?;
-            let until = next.map_or(LOOK_AGAIN, |at| {
-                Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default().min(LOOK_AGAIN)
+            let until = next.map_or(IDLE, |at| {
+                Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default()
             });
-            return Ok(Some(Wait::Work(until.max(Duration::from_millis(5)))));
+            return Ok(Some(Wait::Work(until.clamp(Duration::from_millis(5), IDLE))));
         }
         let mut held_back: HashSet<ComplaintId> = HashSet::new();
         for reply in due {
-            if self.cancel.is_cancelled() {
+            if self.halt.now.is_cancelled() {
                 return Ok(Some(Wait::Pause(Duration::ZERO)));
             }
             let complaint = reply.correspondence.as_ref().map(|known| known.complaint);
             if complaint.is_some_and(|complaint| held_back.contains(&complaint)) {
                 continue;
             }
-            match self.send(&reply, failures).await? {
+            match self.send(&reply, streak).await? {
                 Next::Go => {}
                 Next::HoldBack => held_back.extend(complaint),
                 Next::Pause(pause) => return Ok(Some(Wait::Pause(pause))),
@@ -174,7 +200,7 @@ impl Sender {
         Ok(None)
     }
 
-    async fn send(&self, reply: &Due, failures: &mut u32) -> Result<Next, StoreError> {
+    async fn send(&self, reply: &Due, streak: &mut Streak) -> Result<Next, StoreError> {
         if let Some(reason) = &reply.other_way {
             self.another_way(reply, reason.clone()).await?;
             return Ok(Next::Go);
@@ -196,13 +222,13 @@ impl Sender {
         match self.attempt(deliver.as_ref(), address, &message).await {
             None => Ok(Next::Pause(Duration::ZERO)),
             Some(Ok(sent)) => {
-                *failures = 0;
+                *streak = Streak::default();
                 self.count("sent");
                 self.health.sent(&self.channel.id);
                 self.store.settle_reply(reply.seq, Attempt::Sent(sent.vendor_ids)).await?;
                 Ok(Next::Go)
             }
-            Some(Err(error)) => self.failed(reply, &error, failures).await,
+            Some(Err(error)) => self.failed(reply, &error, streak).await,
         }
     }
 
@@ -215,7 +241,7 @@ impl Sender {
     ) -> Option<Result<muara_connectors::Sent, DeliverError>> {
         if let Some(pace) = &self.pace {
             tokio::select! {
-                () = self.cancel.cancelled() => return None,
+                () = self.halt.now.cancelled() => return None,
                 () = pace.until_ready() => {}
             }
         }
@@ -224,7 +250,7 @@ impl Sender {
             answer = tokio::time::timeout(ANSWER_WITHIN, deliver.deliver(address, message)) => {
                 Some(answer.map_err(late).and_then(|answer| answer))
             }
-            () = async { self.cancel.cancelled().await; tokio::time::sleep(LAST_WORDS).await } => None,
+            () = async { self.halt.now.cancelled().await; tokio::time::sleep(LAST_WORDS).await } => None,
         }
     }
 
@@ -232,29 +258,37 @@ impl Sender {
         &self,
         reply: &Due,
         error: &DeliverError,
-        failures: &mut u32,
+        streak: &mut Streak,
     ) -> Result<Next, StoreError> {
         let why = reason(error.code(), error.to_string());
         let id = &self.channel.id;
         match error.verdict() {
             Verdict::Pause(asked) => {
-                *failures += 1;
+                streak.failures += 1;
+                streak.same = if streak.seq == reply.seq { streak.same + 1 } else { 1 };
+                streak.seq = reply.seq;
                 self.count(error.code());
-                self.health.send_failed(id, error, *failures);
-                self.store.settle_reply(reply.seq, Attempt::Paused(why)).await?;
-                Ok(Next::Pause(asked.unwrap_or_else(|| pause(*failures))))
+                self.health.send_failed(id, error, streak.failures);
+                let wait = asked.unwrap_or_else(|| pause(streak.failures));
+                let suspect = streak.same >= KNOCKS && matches!(error, DeliverError::Unreachable(_));
+                let due_at = suspect.then(|| after(wait.saturating_mul(2)));
+                self.store.settle_reply(reply.seq, Attempt::Paused { due_at, reason: why }).await?;
+                Ok(Next::Pause(wait))
             }
             Verdict::Retry if reply.attempts + 1 < self.channel.replies.attempts => {
                 self.count(error.code());
                 self.health.send_failed(id, error, reply.attempts + 1);
-                let wait = SignedDuration::try_from(pause(reply.attempts + 1))
-                    .unwrap_or(SignedDuration::from_mins(5));
-                let due_at = Timestamp::now().saturating_add(wait).unwrap_or(Timestamp::MAX);
+                let due_at = after(pause(reply.attempts + 1));
                 self.store.settle_reply(reply.seq, Attempt::Later { due_at, reason: why }).await?;
                 Ok(Next::HoldBack)
             }
             Verdict::OtherWay => {
                 self.count(error.code());
+                if matches!(error, DeliverError::Blocked { .. } | DeliverError::NoRecipient { .. }) {
+                    // the vendor answers, and knows its customers
+                    *streak = Streak::default();
+                    self.health.sent(id);
+                }
                 self.another_way(reply, why).await?;
                 Ok(Next::Go)
             }
@@ -352,7 +386,18 @@ fn reason(code: &str, detail: impl Into<String>) -> ReplyReason {
     ReplyReason { code: code.to_owned(), detail: detail.into() }
 }
 
-/// 1 s, 2 s, 4 s … five minutes.
+fn after(wait: Duration) -> Timestamp {
+    let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::from_mins(5));
+    Timestamp::now().saturating_add(wait).unwrap_or(Timestamp::MAX)
+}
+
+/// 1 s, 2 s, 4 s … five minutes, each with up to as much again by chance.
 fn pause(failures: u32) -> Duration {
-    Duration::from_secs(1 << failures.saturating_sub(1).min(9)).min(LONGEST_PAUSE)
+    let pauses = ExponentialBuilder::default()
+        .with_min_delay(Duration::from_secs(1))
+        .with_max_delay(LONGEST_PAUSE)
+        .with_jitter()
+        .without_max_times();
+    let before = usize::try_from(failures.saturating_sub(1).min(9)).unwrap_or(9);
+    pauses.build().nth(before).unwrap_or(LONGEST_PAUSE)
 }

@@ -46,6 +46,8 @@ metrics_table! {
     PULLS counter "muara_pulls_total" "Pages asked of vendors, by channel and result: page, unreachable, throttled, refused, vendor, unreadable.";
     CHANNEL_STATE gauge "muara_channel_state" "1 for the state a channel is in, by channel and state.";
     REPLIES counter "muara_replies_total" "Attempts to answer, by channel and result: sent, moved (to another channel), failed, or the error.";
+    BACKLOG gauge "muara_replies_waiting" "Replies that wait to be sent, by channel.";
+    BACKLOG_OLDEST gauge "muara_replies_oldest_seconds" "Age of the oldest reply that waits, by channel.";
     REQUESTED counter "muara_replies_requested_total" "Messages of the core CRM on the queue of replies, by result: queued, known, or why not.";
     LIMITER_KEYS gauge "muara_limiter_keys" "Senders the limiter remembers.";
 }
@@ -88,6 +90,14 @@ pub fn messages(channel: &str, result: &'static str, count: usize) {
 /// One attempt to answer.
 pub fn reply(channel: &str, result: &'static str) {
     counter!(REPLIES.name, "channel" => channel.to_owned(), "result" => result).increment(1);
+}
+
+/// What waits on each channel now; a channel that is not named has nothing.
+pub fn backlog<'a>(channels: impl Iterator<Item = (&'a str, u64, Duration)>) {
+    for (channel, waiting, oldest) in channels {
+        gauge!(BACKLOG.name, "channel" => channel.to_owned()).set(to_f64(waiting));
+        gauge!(BACKLOG_OLDEST.name, "channel" => channel.to_owned()).set(oldest.as_secs_f64());
+    }
 }
 
 /// One message on the queue of replies.

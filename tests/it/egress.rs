@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use muara::{
     channel::{Channel, Channels, PublicPolicy, Replies},
     config::{self, Intake as IntakeSettings, Store as StoreSettings},
-    egress,
+    egress::{self, Halt},
     health::Health,
     intake::Intake,
     limits::Limiter,
@@ -41,7 +41,6 @@ use tokio::{
     task::JoinSet,
     time::{Instant, sleep, timeout_at},
 };
-use tokio_util::sync::CancellationToken;
 
 /// What a vendor says next; when nothing is written down any more it takes every message.
 type Answers = VecDeque<Result<Sent, DeliverError>>;
@@ -116,7 +115,7 @@ pub(crate) struct Office {
     channels: Arc<ArcSwap<Channels>>,
     intake: Intake,
     normalizer: Arc<Normalizer>,
-    tasks: (CancellationToken, JoinSet<()>),
+    tasks: (Halt, JoinSet<()>),
     folder: TempDir,
 }
 
@@ -184,13 +183,18 @@ impl Office {
             channels: Arc::new(ArcSwap::from_pointee(channels)),
             intake,
             normalizer: Arc::new(Normalizer::new(PrivacyKey::throw_away())),
-            tasks: (CancellationToken::new(), JoinSet::new()),
+            tasks: (Halt::default(), JoinSet::new()),
             folder,
         }
     }
 
     fn store(folder: &TempDir) -> Store {
         Store::open(&Settings::from_url("sqlite://muara.db", folder.path()).unwrap()).unwrap()
+    }
+
+    /// The store as a command opens it beside the gateway.
+    pub(crate) fn another_process(&self) -> Store {
+        Self::store(&self.folder)
     }
 
     /// Takes items in as one page of a channel and refines them; returns the ids of the complaints.
@@ -229,9 +233,16 @@ impl Office {
     }
 
     pub(crate) async fn stops(&mut self) {
-        self.tasks.0.cancel();
+        self.tasks.0.now.cancel();
         while self.tasks.1.join_next().await.is_some() {}
-        self.tasks.0 = CancellationToken::new();
+        self.tasks.0 = Halt::default();
+    }
+
+    /// Every channel's task sends what is due and ends.
+    pub(crate) async fn finishes(&mut self) {
+        self.tasks.0.finish.cancel();
+        while self.tasks.1.join_next().await.is_some() {}
+        self.tasks.0 = Halt::default();
     }
 
     /// The same gateway after a restart on the same store.

@@ -1,5 +1,7 @@
 //! Accepted drafts: idempotency key and draft in one transaction; only after it a vendor hears 2xx.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use muara_connectors::Cursor;
 use muara_normalizer::{ChannelId, ComplaintId, IdempotencyKey};
@@ -7,7 +9,7 @@ use rusqlite::OptionalExtension;
 use uuid::Uuid;
 
 use super::{
-    Db, Store, StoreError,
+    Db, Store, StoreError, held,
     outbox::NewEvent,
     quarantine::{self, NewQuarantine},
     reply::{NewCorrespondence, NewReply},
@@ -160,6 +162,16 @@ pub enum Refined {
     Rejected(String),
 }
 
+impl Refined {
+    /// The automatic answer, if there is one.
+    fn receipt(&self) -> Option<&NewReply> {
+        match self {
+            Self::Event(_, answered) => answered.as_ref()?.receipt.as_ref(),
+            Self::Rejected(_) => None,
+        }
+    }
+}
+
 impl Store {
     /// Stores everything that a request or page brings. Durable when this returns.
     ///
@@ -167,15 +179,16 @@ impl Store {
     /// Nothing of it was stored.
     pub async fn take(&self, intake: Intake) -> Result<Taken, StoreError> {
         let fresh = !intake.messages.is_empty() || !intake.amendments.is_empty();
-        let replies = !intake.inquiries.is_empty() || !intake.reports.is_empty();
+        // a report makes an event, or lets another way be tried
+        let replies =
+            (!intake.inquiries.is_empty() || !intake.reports.is_empty()).then(|| intake.channel.clone());
         let taken = self.write(move |db| take(db, &intake)).await?;
         if fresh {
             self.shared.received.notify_one();
         }
-        if replies {
-            // a report makes an event, or lets another way be tried
+        if let Some(channel) = replies {
             self.shared.refined.notify_one();
-            self.shared.replies.send_modify(|count| *count += 1);
+            self.shared.replies.wake(channel.as_str());
         }
         Ok(taken)
     }
@@ -214,6 +227,11 @@ impl Store {
     /// # Errors
     /// Nothing was changed.
     pub async fn refine(&self, refined: Vec<(Waiting, Refined)>) -> Result<(), StoreError> {
+        let answering: BTreeSet<String> = refined
+            .iter()
+            .filter_map(|(_, made)| made.receipt())
+            .map(|reply| reply.channel.to_string())
+            .collect();
         self.write(move |db| {
             for (row, made) in &refined {
                 // a row that is gone was refined before: this run lost a race with itself, not a message
@@ -224,6 +242,9 @@ impl Store {
                     change.inbox -= 1;
                     change.bytes -= size(&row.draft);
                 });
+                if held::follow_after_all(db, row)? {
+                    continue;
+                }
                 match made {
                     Refined::Event(event, answered) => {
                         super::outbox::put(db, row.id, event)?;
@@ -238,7 +259,7 @@ impl Store {
         })
         .await?;
         self.shared.refined.notify_one();
-        self.shared.replies.send_modify(|count| *count += 1);
+        answering.iter().for_each(|channel| self.shared.replies.wake(channel));
         Ok(())
     }
 
@@ -412,6 +433,10 @@ fn amend(
         }
         return remember(db, &amendment.key, db.next_serial(), Uuid::nil(), at);
     };
+    if let Some(serial) = held::follow(db, intake, &amendment.body, &target)? {
+        taken.amended += 1;
+        return remember(db, &amendment.key, serial, target.id.0, at);
+    }
     let serial = db.next_serial();
     remember(db, &amendment.key, serial, target.id.0, at)?;
     db.execute(

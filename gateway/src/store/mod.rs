@@ -106,8 +106,8 @@ struct Shared {
     failing: watch::Receiver<Option<StoreError>>,
     received: Notify,
     refined: Notify,
-    /// Counts the commits that may have brought replies.
-    replies: watch::Sender<u64>,
+    /// Rings when a commit has brought replies to send.
+    replies: reply::Wakes,
 }
 
 impl std::fmt::Debug for Shared {
@@ -167,12 +167,6 @@ impl Store {
     #[must_use]
     pub fn refined(&self) -> &Notify {
         &self.shared.refined
-    }
-
-    /// Changes whenever a commit may have brought replies to send.
-    #[must_use]
-    pub fn watch_replies(&self) -> watch::Receiver<u64> {
-        self.shared.replies.subscribe()
     }
 
     /// Runs a piece of work in the next commit and waits until it is on disk.

@@ -97,7 +97,7 @@ impl Store {
                 failing: watch_failing,
                 received: Notify::new(),
                 refined: Notify::new(),
-                replies: watch::Sender::new(0),
+                replies: super::reply::Wakes::default(),
             }),
         })
     }

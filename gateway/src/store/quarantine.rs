@@ -107,9 +107,10 @@ impl Store {
                 if moved == 0 {
                     return Ok(false);
                 }
-                let bytes: i64 = db
-                    .prepare("SELECT length(raw) FROM quarantine WHERE id = ?1")?
-                    .query_row([id], |row| row.get(0))?;
+                let (bytes, serial) = db
+                    .prepare("SELECT length(raw), serial FROM quarantine WHERE id = ?1")?
+                    .query_row([id], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)))?;
+                super::held::let_followers_go(db, serial)?;
                 remove(db, id)?;
                 db.count(|change| {
                     change.inbox += 1;

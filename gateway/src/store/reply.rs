@@ -3,12 +3,17 @@
 //! A reply is one row from the moment it is asked for; its id makes it one however often it is asked for. Its state
 //! only moves forward, and every step that the core CRM hears of opens an outbox row in the same transaction.
 
+mod settle;
+mod wake;
+
+use std::{sync::Arc, time::Duration};
+
 use jiff::Timestamp;
 use muara_connectors::{Contact, deliver::Occasion};
 use muara_normalizer::{
-    ChannelId, ComplaintId, Event, Reference, ReplyRequest, Status,
+    ChannelId, ComplaintId, Reference, ReplyRequest, Status,
     draft::ReturnAddress,
-    event::{ReplyProgress, ReplyReason, ReplyState},
+    event::ReplyReason,
     reply::{Answered, ReplyAttachment},
 };
 use rusqlite::OptionalExtension;
@@ -17,10 +22,11 @@ use serde::{Deserialize, Serialize};
 use super::{
     Db, Store, StoreError,
     inbox::{Waiting, instant},
-    now_ms,
-    outbox::{self, NewEvent},
-    report,
+    now_ms, report,
 };
+pub use settle::Attempt;
+pub(super) use settle::advance;
+pub(super) use wake::Wakes;
 
 /// How a complaint is answered.
 #[derive(Clone, Debug)]
@@ -113,7 +119,7 @@ pub struct Due {
     pub address: Option<ReturnAddress>,
     /// What is said.
     pub body: ReplyBody,
-    /// How often it was tried.
+    /// How often it was tried by this way, and since an operator last put it back.
     pub attempts: u32,
     /// Why the way before did not do, if it is to take another.
     pub other_way: Option<ReplyReason>,
@@ -146,29 +152,15 @@ pub struct Listed {
     pub changed_at: Timestamp,
 }
 
-/// What became of an attempt.
+/// What waits to be sent by one channel.
 #[derive(Clone, Debug)]
-pub enum Attempt {
-    /// The vendor took it, under these ids.
-    Sent(Vec<String>),
-    /// Tried again later.
-    Later {
-        /// When.
-        due_at: Timestamp,
-        /// Why.
-        reason: ReplyReason,
-    },
-    /// The channel pauses; the reply stays as it is.
-    Paused(ReplyReason),
-    /// It goes by another channel.
-    Moved {
-        /// Which.
-        channel: ChannelId,
-        /// Where to.
-        address: ReturnAddress,
-    },
-    /// It will not arrive.
-    Failed(ReplyReason),
+pub struct Backlog {
+    /// The channel.
+    pub channel: String,
+    /// How many replies.
+    pub waiting: u64,
+    /// How long the oldest of them has waited.
+    pub oldest: Duration,
 }
 
 const CORRESPONDENCE: &str =
@@ -185,8 +177,9 @@ impl Store {
         answered: Answered,
     ) -> Result<Requested, StoreError> {
         let serial = self.serial(&answered);
-        let requested = self.write(move |db| request_reply(db, &request, &answered, serial)).await?;
-        self.shared.replies.send_modify(|count| *count += 1);
+        let (requested, channel) =
+            self.write(move |db| request_reply(db, &request, &answered, serial)).await?;
+        self.shared.replies.wake(&channel);
         Ok(requested)
     }
 
@@ -226,13 +219,14 @@ impl Store {
         let references = self.shared.references.clone();
         let now = now_ms();
         self.read(move |connection| {
-            let sql = "SELECT serial FROM reply WHERE channel = ?1 AND state = 'waiting' AND due_at > ?2";
+            let sql = "SELECT serial FROM reply WHERE channel = ?1 AND state = 'waiting'
+                       AND due_at > 0 AND due_at > ?2";
             let held_back: Vec<Option<i64>> = connection
                 .prepare_cached(sql)?
                 .query_map((channel.as_str(), now), |row| row.get(0))?
                 .collect::<rusqlite::Result<_>>()?;
             let sql = format!(
-                "SELECT seq, id, occasion, r.address, body, attempts, code, detail, at, r.serial, {}
+                "SELECT seq, id, occasion, r.address, body, attempts - before, code, detail, at, r.serial, {}
                  FROM reply r LEFT JOIN correspondence c ON c.serial = r.serial
                  WHERE r.channel = ?1 AND state = 'waiting' AND due_at <= ?2 ORDER BY seq LIMIT ?3",
                 CORRESPONDENCE.split(", ").map(|name| format!("c.{name}")).collect::<Vec<_>>().join(", ")
@@ -258,8 +252,8 @@ impl Store {
     pub async fn next_reply_at(&self, channel: ChannelId) -> Result<Option<Timestamp>, StoreError> {
         let now = now_ms();
         self.read(move |connection| {
-            let sql =
-                "SELECT min(due_at) FROM reply WHERE channel = ?1 AND state = 'waiting' AND due_at > ?2";
+            let sql = "SELECT min(due_at) FROM reply WHERE channel = ?1 AND state = 'waiting'
+                       AND due_at > 0 AND due_at > ?2";
             connection
                 .prepare_cached(sql)?
                 .query_row((channel.as_str(), now), |row| row.get::<_, Option<i64>>(0))
@@ -268,15 +262,37 @@ impl Store {
         .map(|at| at.map(instant))
     }
 
-    /// Writes down what became of an attempt, and what the core CRM hears of it. What was settled before stays.
+    /// Wakes the task that sends a channel's replies.
+    #[must_use]
+    pub fn reply_wake(&self, channel: &ChannelId) -> Arc<tokio::sync::Notify> {
+        self.shared.replies.of(channel.as_str())
+    }
+
+    /// How much waits on each channel, and since when; wakes the channels' tasks, as another process (a command) may
+    /// have put replies back.
     ///
     /// # Errors
-    /// Nothing was changed.
-    pub async fn settle_reply(&self, seq: i64, attempt: Attempt) -> Result<(), StoreError> {
-        self.write(move |db| settle(db, seq, &attempt)).await?;
-        self.shared.refined.notify_one();
-        self.shared.replies.send_modify(|count| *count += 1);
-        Ok(())
+    /// The store cannot be read.
+    pub async fn look_at_replies(&self) -> Result<Vec<Backlog>, StoreError> {
+        let now = now_ms();
+        let backlogs = self
+            .read(move |connection| {
+                let sql = "SELECT b.channel, waiting, at FROM reply JOIN (
+                             SELECT channel, count(*) AS waiting, min(seq) AS first FROM reply
+                             WHERE state = 'waiting' GROUP BY channel) b ON seq = first";
+                let backlog = |row: &rusqlite::Row<'_>| {
+                    let age = now.saturating_sub(row.get(2)?);
+                    Ok(Backlog {
+                        channel: row.get(0)?,
+                        waiting: row.get::<_, i64>(1)?.unsigned_abs(),
+                        oldest: Duration::from_millis(u64::try_from(age).unwrap_or(0)),
+                    })
+                };
+                connection.prepare_cached(sql)?.query_map([], backlog)?.collect::<rusqlite::Result<Vec<_>>>()
+            })
+            .await?;
+        backlogs.iter().for_each(|backlog| self.shared.replies.wake(&backlog.channel));
+        Ok(backlogs)
     }
 
     /// Replies, newest first: those of one state, or all.
@@ -307,26 +323,6 @@ impl Store {
         })
         .await
     }
-
-    /// Lets failed replies be sent again: the named one, or all. Returns how many.
-    ///
-    /// # Errors
-    /// Nothing was changed.
-    pub async fn retry_replies(&self, only: Option<String>) -> Result<usize, StoreError> {
-        let moved = self
-            .write(move |db| {
-                let moved = db.execute(
-                    "UPDATE reply SET state = 'waiting', due_at = 0, code = NULL, detail = NULL, changed_at = ?2
-                     WHERE state = 'failed' AND (?1 IS NULL OR id = ?1)",
-                    (&only, now_ms()),
-                )?;
-                db.count(|change| change.replies += i64::try_from(moved).unwrap_or(i64::MAX));
-                Ok(moved)
-            })
-            .await?;
-        self.shared.replies.send_modify(|count| *count += 1);
-        Ok(moved)
-    }
 }
 
 fn request_reply(
@@ -334,7 +330,7 @@ fn request_reply(
     request: &ReplyRequest,
     answered: &Answered,
     serial: Option<i64>,
-) -> rusqlite::Result<Requested> {
+) -> rusqlite::Result<(Requested, String)> {
     let found = match answered {
         Answered::Complaint(id) => db
             .prepare("SELECT serial, channel FROM correspondence WHERE complaint = ?1")?
@@ -344,7 +340,7 @@ fn request_reply(
             .query_row([serial], |row| Ok((row.get(0)?, row.get(1)?))),
     };
     let Some((serial, channel)): Option<(i64, String)> = found.optional()? else {
-        return Ok(Requested::NoComplaint);
+        return Ok((Requested::NoComplaint, String::new()));
     };
     let at = now_ms();
     let body = ReplyBody {
@@ -356,7 +352,7 @@ fn request_reply(
     // receipts and answers have ids of their own kind, which no core CRM could take by chance
     let id = format!("reply:{}", request.reply_id);
     if !insert(db, &id, Occasion::Reply, Some(serial), &channel, None, &body, at)? {
-        return Ok(Requested::Known);
+        return Ok((Requested::Known, channel));
     }
     if let Some(status) = &request.status {
         db.execute(
@@ -364,7 +360,7 @@ fn request_reply(
             (serial, status.name(), at),
         )?;
     }
-    Ok(Requested::Queued)
+    Ok((Requested::Queued, channel))
 }
 
 /// Puts an answer to a question down; one that was put down before stays.
@@ -407,102 +403,6 @@ fn insert(
     )?;
     db.count(|change| change.replies += i64::try_from(inserted).unwrap_or(0));
     Ok(inserted == 1)
-}
-
-fn settle(db: &Db<'_>, seq: i64, attempt: &Attempt) -> rusqlite::Result<()> {
-    let now = now_ms();
-    let waits = "WHERE seq = ?1 AND state = 'waiting'";
-    match attempt {
-        Attempt::Paused(reason) => {
-            let sql = format!("UPDATE reply SET code = ?2, detail = ?3 {waits}");
-            db.execute(&sql, (seq, &reason.code, &reason.detail)).map(drop)
-        }
-        Attempt::Later { due_at, reason } => {
-            let sql = format!(
-                "UPDATE reply SET attempts = attempts + 1, due_at = ?2, code = ?3, detail = ?4 {waits}"
-            );
-            db.execute(&sql, (seq, due_at.as_millisecond(), &reason.code, &reason.detail)).map(drop)
-        }
-        Attempt::Moved { channel, address } => {
-            let sql = format!(
-                "UPDATE reply SET channel = ?2, address = ?3, attempts = 0, due_at = 0, code = NULL, detail = NULL {waits}"
-            );
-            db.execute(&sql, (seq, channel.as_str(), json(address))).map(drop)
-        }
-        Attempt::Failed(reason) => {
-            let sql = format!("UPDATE reply SET attempts = attempts + 1 {waits}");
-            if db.execute(&sql, [seq])? == 1 {
-                advance(db, seq, ReplyState::Failed, Some(reason), now)?;
-            }
-            Ok(())
-        }
-        Attempt::Sent(vendor_ids) => {
-            let sql = format!("UPDATE reply SET attempts = attempts + 1, code = NULL, detail = NULL {waits}");
-            if db.execute(&sql, [seq])? == 0 {
-                return Ok(());
-            }
-            advance(db, seq, ReplyState::Sent, None, now)?;
-            let channel: String =
-                db.prepare("SELECT channel FROM reply WHERE seq = ?1")?.query_row([seq], |row| row.get(0))?;
-            for vendor_id in vendor_ids {
-                // a vendor that numbers anew names a later message by this id
-                db.execute(
-                    "INSERT INTO reply_part VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET seq = ?3",
-                    (&channel, vendor_id, seq),
-                )?;
-                report::catch_up(db, &channel, vendor_id, seq)?;
-            }
-            Ok(())
-        }
-    }
-}
-
-/// Moves a reply's state, and tells the core CRM of one that it asked for.
-pub(super) fn advance(
-    db: &Db<'_>,
-    seq: i64,
-    state: ReplyState,
-    reason: Option<&ReplyReason>,
-    at: i64,
-) -> rusqlite::Result<()> {
-    let before: String =
-        db.prepare("SELECT state FROM reply WHERE seq = ?1")?.query_row([seq], |row| row.get(0))?;
-    db.execute(
-        "UPDATE reply SET state = ?2, code = ?3, detail = ?4, changed_at = ?5 WHERE seq = ?1",
-        (seq, state.as_str(), reason.map(|r| &r.code), reason.map(|r| &r.detail), at),
-    )?;
-    if before == "waiting" {
-        db.count(|change| change.replies -= 1);
-    }
-    let told = db
-        .prepare(
-            "SELECT r.id, r.channel, r.attempts, c.complaint, c.serial FROM reply r
-             JOIN correspondence c ON c.serial = r.serial WHERE seq = ?1 AND occasion = 'reply'",
-        )?
-        .query_row([seq], |row| {
-            Ok((
-                row.get::<_, String>(0)?,
-                row.get::<_, String>(1)?,
-                row.get::<_, u32>(2)?,
-                row.get::<_, uuid::Uuid>(3)?,
-                row.get::<_, i64>(4)?,
-            ))
-        })
-        .optional()?;
-    let Some((id, channel, attempts, complaint, serial)) = told else { return Ok(()) };
-    let Ok(channel) = channel.parse::<ChannelId>() else { return Ok(()) };
-    let event = Event::reply(ReplyProgress {
-        reply_id: id.strip_prefix("reply:").unwrap_or(&id).to_owned(),
-        complaint_id: ComplaintId(complaint),
-        reference: db.reference(serial),
-        channel,
-        state,
-        at: instant(at),
-        attempts,
-        reason: reason.cloned(),
-    });
-    let new = NewEvent { id: event.id, routing_key: event.routing_key(), body: json(&event) };
-    outbox::put(db, ComplaintId(complaint), &new)
 }
 
 fn due_reply(

@@ -49,7 +49,7 @@ pub(super) fn note(db: &Db<'_>, channel: &str, report: &NewReport, at: i64) -> r
         .query_row((channel, &report.vendor_id), |row| row.get(0))
         .optional()?;
     if let Some(seq) = seq {
-        apply(db, seq, report, at)?;
+        apply(db, channel, seq, report, at)?;
         return Ok(true);
     }
     db.execute(
@@ -66,13 +66,7 @@ pub(super) fn catch_up(db: &Db<'_>, channel: &str, vendor_id: &str, seq: i64) ->
             "SELECT state, detail, other_way, at FROM early_report WHERE channel = ?1 AND vendor_id = ?2 ORDER BY at",
         )?
         .query_map((channel, vendor_id), |row| {
-            let state: String = row.get(0)?;
-            let state = match state.as_str() {
-                "failed" => ReplyState::Failed,
-                "read" => ReplyState::Read,
-                "delivered" => ReplyState::Delivered,
-                _ => ReplyState::Sent,
-            };
+            let state = state(&row.get::<_, String>(0)?);
             let report =
                 NewReport { vendor_id: vendor_id.to_owned(), state, detail: row.get(1)?, other_way: row.get(2)? };
             Ok((report, row.get::<_, i64>(3)?))
@@ -80,17 +74,27 @@ pub(super) fn catch_up(db: &Db<'_>, channel: &str, vendor_id: &str, seq: i64) ->
         .collect::<rusqlite::Result<Vec<_>>>()?;
     early.sort_by_key(|(report, _)| report.state);
     for (report, at) in early {
-        apply(db, seq, &report, at)?;
+        apply(db, channel, seq, &report, at)?;
     }
     let sql = "DELETE FROM early_report WHERE channel = ?1 AND vendor_id = ?2";
     db.execute(sql, (channel, vendor_id)).map(drop)
 }
 
+/// A state as it stands in its column.
+fn state(text: &str) -> ReplyState {
+    match text {
+        "failed" => ReplyState::Failed,
+        "read" => ReplyState::Read,
+        "delivered" => ReplyState::Delivered,
+        _ => ReplyState::Sent,
+    }
+}
+
 /// Moves a sent reply forward. What is delivered cannot fail any more, and what failed stays so.
-fn apply(db: &Db<'_>, seq: i64, report: &NewReport, at: i64) -> rusqlite::Result<()> {
-    let state: String =
+fn apply(db: &Db<'_>, channel: &str, seq: i64, report: &NewReport, at: i64) -> rusqlite::Result<()> {
+    let now: String =
         db.prepare("SELECT state FROM reply WHERE seq = ?1")?.query_row([seq], |row| row.get(0))?;
-    let rank = match state.as_str() {
+    let rank = match now.as_str() {
         "sent" => ReplyState::Sent,
         "delivered" => ReplyState::Delivered,
         // one that waits again takes another way, and old reports of the first do not count
@@ -111,7 +115,30 @@ fn apply(db: &Db<'_>, seq: i64, report: &NewReport, at: i64) -> rusqlite::Result
             let reason = ReplyReason { code: "undeliverable".to_owned(), detail };
             reply::advance(db, seq, ReplyState::Failed, Some(&reason), at)
         }
-        further if further > rank => reply::advance(db, seq, further, None, at),
-        _ => Ok(()),
+        further => match slowest(db, channel, &report.vendor_id, seq, further)? {
+            slowest if slowest > rank => reply::advance(db, seq, slowest, None, at),
+            _ => Ok(()),
+        },
     }
+}
+
+/// Notes how far a part of a reply came, and says how far all of its parts are: nobody has read half a message.
+fn slowest(
+    db: &Db<'_>,
+    channel: &str,
+    vendor_id: &str,
+    seq: i64,
+    further: ReplyState,
+) -> rusqlite::Result<ReplyState> {
+    let parts = db
+        .prepare("SELECT vendor_id, state FROM reply_part WHERE seq = ?1")?
+        .query_map([seq], |row| Ok((row.get::<_, String>(0)?, state(&row.get::<_, String>(1)?))))?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let own = parts.iter().find(|(id, _)| id == vendor_id).map_or(further, |(_, own)| further.max(*own));
+    db.execute(
+        "UPDATE reply_part SET state = ?3 WHERE channel = ?1 AND vendor_id = ?2",
+        (channel, vendor_id, own.as_str()),
+    )?;
+    let others = parts.iter().filter(|(id, _)| id != vendor_id).map(|(_, state)| *state);
+    Ok(others.fold(own, std::cmp::min))
 }

@@ -192,3 +192,54 @@ async fn several_parts_are_one_reply() {
     office.all_settled().await;
     assert_eq!(office.events("reply.delivered.v1").await.len(), 1);
 }
+
+#[tokio::test]
+async fn a_message_that_always_finds_the_vendor_away_lets_others_try() {
+    let vendor = Vendor::new();
+    let mut office = Office::open([channel("wa", Some(&vendor))]);
+    let (a, b) = (office.complaint("wa", draft("a")).await, office.complaint("wa", draft("b")).await);
+    for (reply, complaint) in [("1", &a), ("2", &a), ("3", &b)] {
+        office.asks(json!({"reply_id": reply, "complaint_id": complaint, "text": reply})).await;
+    }
+    for _ in 0..2 {
+        vendor.will(Err(DeliverError::Unreachable(Unreachable::Timeout(Duration::from_secs(60)))));
+    }
+    office.sends();
+    office.all_settled().await;
+    let words: Vec<_> = vendor.given().iter().map(|(_, message)| message.words.clone().unwrap()).collect();
+    assert_eq!(words, ["1", "1", "3", "1", "2"]);
+    assert_eq!(office.reply_is("reply:1", "sent").await.attempts, 1, "pauses are no attempts");
+}
+
+#[tokio::test]
+async fn a_gateway_that_stops_sends_what_is_due_and_keeps_what_is_not() {
+    let vendor = Vendor::new();
+    let mut office = Office::open([channel("wa", Some(&vendor))]);
+    let (a, b) = (office.complaint("wa", draft("a")).await, office.complaint("wa", draft("b")).await);
+    office.asks(json!({"reply_id": "1", "complaint_id": a, "text": "1"})).await;
+    for reply in 2..=60 {
+        office.asks(json!({"reply_id": reply.to_string(), "complaint_id": b, "text": "Baik"})).await;
+    }
+    vendor.will(Err(vendor_fails()));
+    office.sends();
+    office.finishes().await;
+    assert_eq!(vendor.given().len(), 60);
+    assert_eq!(office.store.levels().replies, 1);
+    office.reply_is("reply:1", "waiting").await;
+}
+
+#[tokio::test]
+async fn a_reply_that_another_process_puts_back_is_found() {
+    let vendor = Vendor::new();
+    let mut office = Office::open([channel("wa", Some(&vendor))]);
+    let id = office.complaint("wa", draft("a")).await;
+    office.asks(json!({"reply_id": "1", "complaint_id": id, "text": "Baik"})).await;
+    vendor.will(Err(DeliverError::Rejected { answer: "error 100".to_owned() }));
+    office.sends();
+    office.reply_is("reply:1", "failed").await;
+    let command = office.another_process();
+    assert_eq!(command.retry_replies(None).await.unwrap(), 1);
+    let backlogs = office.store.look_at_replies().await.unwrap();
+    assert_eq!((backlogs[0].channel.as_str(), backlogs[0].waiting), ("wa", 1));
+    office.reply_is("reply:1", "sent").await;
+}

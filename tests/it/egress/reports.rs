@@ -1,6 +1,6 @@
 //! Delivery reports, which only move a reply forward; and changes of complaints.
 
-use muara_connectors::{DeliveryReport, DeliveryState, Item};
+use muara_connectors::{DeliveryReport, DeliveryState, Item, Sent};
 use muara_normalizer::{Amendment, Draft, ExternalId, draft::Change};
 use serde_json::json;
 
@@ -66,6 +66,48 @@ async fn an_undeliverable_reply_takes_another_way_or_fails() {
     assert_eq!(told[0]["reason"], json!({"code": "undeliverable", "detail": "error 131026"}));
 }
 
+#[tokio::test]
+async fn half_a_message_is_not_delivered() {
+    let vendor = Vendor::new();
+    let mut office = Office::open([channel("sms", Some(&vendor))]);
+    let id = office.complaint("sms", draft("a")).await;
+    office.asks(json!({"reply_id": "1", "complaint_id": id, "text": "Panjang"})).await;
+    vendor.will(Ok(Sent { vendor_ids: vec!["p1".to_owned(), "p2".to_owned()] }));
+    // the first part's report overtakes our own note
+    office.takes("sms", vec![report("p1", DeliveryState::Delivered)]).await;
+    office.sends();
+    office.all_settled().await;
+    office.takes("sms", vec![report("p1", DeliveryState::Read)]).await;
+    assert_eq!(states(&office).await, ["sent"]);
+    office.takes("sms", vec![report("p2", DeliveryState::Delivered)]).await;
+    assert_eq!(states(&office).await, ["sent", "delivered"]);
+    office.takes("sms", vec![report("p2", DeliveryState::Read)]).await;
+    assert_eq!(states(&office).await, ["sent", "delivered", "read"]);
+}
+
+#[tokio::test]
+async fn reports_of_a_sending_that_failed_say_nothing_of_the_next_one() {
+    let vendor = Vendor::new();
+    let mut office = Office::open([channel("wa", Some(&vendor))]);
+    let id = office.complaint("wa", draft("a")).await;
+    office.asks(json!({"reply_id": "1", "complaint_id": id, "text": "Baik"})).await;
+    office.sends();
+    office.all_settled().await;
+    let failed = || DeliveryState::Failed { detail: "error 1".to_owned(), other_way: false };
+    for (vendor_id, times) in [("v1", 1), ("v2", 2)] {
+        office.takes("wa", vec![report(vendor_id, failed())]).await;
+        assert_eq!(office.reply_is("reply:1", "failed").await.attempts, times);
+        office.store.retry_replies(None).await.unwrap();
+        office.reply_is("reply:1", "sent").await;
+        office.takes("wa", vec![report(vendor_id, DeliveryState::Delivered)]).await;
+        office.reply_is("reply:1", "sent").await;
+    }
+    let queued = office.store.queued(0, 100).await.unwrap();
+    let mut ids: Vec<_> = queued.iter().filter(|event| event.routing_key.contains("failed")).collect();
+    ids.dedup_by_key(|event| event.id);
+    assert_eq!(ids.len(), 2, "each failure is an event of its own");
+}
+
 fn amendment(id: &str, revision: &str, change: Change) -> Item {
     Item::Amendment(Box::new(Amendment {
         external_id: ExternalId::new(id).unwrap(),
@@ -99,6 +141,32 @@ async fn a_change_follows_its_complaint_and_is_told_once() {
     assert_eq!(told[1]["change"], "deleted");
     assert_eq!(office.store.levels().inbox, 0);
     office.stops().await;
+}
+
+/// The types of all events, in order.
+async fn told(office: &Office) -> Vec<String> {
+    let queued = office.store.queued(0, 100).await.unwrap();
+    let name = |key: &str| key.trim_end_matches(".v1.tg").to_owned();
+    queued.iter().map(|event| name(&event.routing_key)).collect()
+}
+
+#[tokio::test]
+async fn a_change_of_a_held_message_waits_until_it_is_let_through() {
+    let office = Office::open([channel("tg", None)]);
+    let same = |id: &str| Item::Draft(Box::new(Draft { external_id: ExternalId::new(id), ..draft("same") }));
+    office.takes("tg", ["1", "2", "3", "4"].map(same).into()).await;
+    let held = office.store.held(None, 10).await.unwrap();
+    assert_eq!(held.len(), 1, "one sender's fourth message is over the limit");
+    let changes = || vec![edited("4", "1", "Jalan rusak parah"), amendment("4", "2", Change::Deleted)];
+    office.takes("tg", changes()).await;
+    office.takes("tg", changes()).await;
+    assert_eq!(told(&office).await, ["complaint.received"; 3], "nobody hears of a change before the message");
+    office.store.release(vec![held[0].serial]).await.unwrap();
+    office.takes("tg", vec![]).await;
+    let last = [&["complaint.received"; 4][..], &["complaint.amended"; 2]].concat();
+    assert_eq!(told(&office).await, last);
+    let levels = office.store.levels();
+    assert_eq!((levels.inbox, levels.held), (0, 0));
 }
 
 #[tokio::test]
