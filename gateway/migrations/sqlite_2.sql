@@ -29,7 +29,7 @@ CREATE TABLE reply_part (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX reply_part_seq ON reply_part (seq);
 
--- Changes of messages that are held or in quarantine: they go when their message goes. `target` is its serial.
+-- Changes of messages that are held: they go when their message goes. `target` is its serial.
 CREATE TABLE follower (
   serial INTEGER PRIMARY KEY, target INTEGER NOT NULL, id BLOB NOT NULL, channel TEXT NOT NULL, at INTEGER NOT NULL,
   draft BLOB NOT NULL

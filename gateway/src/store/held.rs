@@ -5,7 +5,7 @@ use muara_normalizer::ComplaintId;
 
 use super::{
     Db, Store, StoreError,
-    inbox::{Intake, Receipt, Waiting, instant},
+    inbox::{Intake, Receipt, instant},
     writer::size,
 };
 
@@ -90,54 +90,35 @@ impl Store {
     }
 }
 
-/// Puts a change of a message aside that is itself held or in quarantine: nobody may hear of the change before the
-/// message. Returns its number, or nothing if its message has gone its way.
+/// Puts a change of a message aside that is itself held: nobody may hear of the change before the message. Returns its
+/// number, or nothing if its message has gone its way.
 pub(super) fn follow(
     db: &Db<'_>,
     intake: &Intake,
     body: &[u8],
     target: &Receipt,
 ) -> rusqlite::Result<Option<i64>> {
-    if !waits(db, target.serial, target.id)? {
+    let held: bool = db
+        .prepare("SELECT EXISTS (SELECT 1 FROM held WHERE serial = ?1)")?
+        .query_row([target.serial], |row| row.get(0))?;
+    if !held {
         return Ok(None);
     }
     let serial = db.next_serial();
     let at = intake.received_at.as_millisecond();
-    let row = (serial, target.serial, target.id.0, intake.channel.as_str(), at, body);
-    put_aside(db, row, body)?;
-    Ok(Some(serial))
-}
-
-/// The same for a change that was taken out of the inbox just after its message went into quarantine.
-pub(super) fn follow_after_all(db: &Db<'_>, row: &Waiting) -> rusqlite::Result<bool> {
-    let Some(target) = row.amends else { return Ok(false) };
-    if !waits(db, target, row.id)? {
-        return Ok(false);
-    }
-    let at = row.received_at.as_millisecond();
-    put_aside(db, (row.serial, target, row.id.0, &row.channel, at, &row.draft), &row.draft)?;
-    Ok(true)
-}
-
-fn waits(db: &Db<'_>, serial: i64, id: ComplaintId) -> rusqlite::Result<bool> {
-    db.prepare(
-        "SELECT EXISTS (SELECT 1 FROM held WHERE serial = ?1)
-             OR EXISTS (SELECT 1 FROM quarantine WHERE id = ?2 AND serial = ?1)",
-    )?
-    .query_row((serial, id.0), |row| row.get(0))
-}
-
-fn put_aside(db: &Db<'_>, row: impl rusqlite::Params, body: &[u8]) -> rusqlite::Result<()> {
-    db.execute("INSERT INTO follower VALUES (?1, ?2, ?3, ?4, ?5, ?6)", row)?;
+    db.execute(
+        "INSERT INTO follower VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        (serial, target.serial, target.id.0, intake.channel.as_str(), at, body),
+    )?;
     db.count(|change| {
         change.held += 1;
         change.bytes += size(body);
     });
-    Ok(())
+    Ok(Some(serial))
 }
 
 /// The message of that number goes its way, and the changes of it go after it.
-pub(super) fn let_followers_go(db: &Db<'_>, target: i64) -> rusqlite::Result<()> {
+fn let_followers_go(db: &Db<'_>, target: i64) -> rusqlite::Result<()> {
     let moved = db.execute(
         "INSERT INTO inbox (serial, id, channel, at, draft, amends)
          SELECT serial, id, channel, at, draft, target FROM follower WHERE target = ?1",

@@ -242,7 +242,7 @@ impl Store {
                     change.inbox -= 1;
                     change.bytes -= size(&row.draft);
                 });
-                if held::follow_after_all(db, row)? {
+                if quarantine::put_beside(db, row)? {
                     continue;
                 }
                 match made {

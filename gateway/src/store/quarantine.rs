@@ -107,10 +107,9 @@ impl Store {
                 if moved == 0 {
                     return Ok(false);
                 }
-                let (bytes, serial) = db
-                    .prepare("SELECT length(raw), serial FROM quarantine WHERE id = ?1")?
-                    .query_row([id], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)))?;
-                super::held::let_followers_go(db, serial)?;
+                let bytes: i64 = db
+                    .prepare("SELECT length(raw) FROM quarantine WHERE id = ?1")?
+                    .query_row([id], |row| row.get(0))?;
                 remove(db, id)?;
                 db.count(|change| {
                     change.inbox += 1;
@@ -177,6 +176,19 @@ pub(super) fn put_draft(db: &Db<'_>, row: &Waiting, reason: &str) -> rusqlite::R
     )?;
     db.count(|change| change.quarantined += 1);
     Ok(())
+}
+
+/// Keeps a change of a message that is here itself: nobody may hear of the change before the message. False if its
+/// message has gone its way.
+pub(super) fn put_beside(db: &Db<'_>, row: &Waiting) -> rusqlite::Result<bool> {
+    let Some(target) = row.amends else { return Ok(false) };
+    let here: bool = db
+        .prepare("SELECT EXISTS (SELECT 1 FROM quarantine WHERE id = ?1 AND serial = ?2)")?
+        .query_row((row.id.0, target), |found| found.get(0))?;
+    if here {
+        put_draft(db, row, "it changes a message that is in quarantine: replay that one first")?;
+    }
+    Ok(here)
 }
 
 pub(super) fn remove(db: &Db<'_>, id: Uuid) -> rusqlite::Result<()> {

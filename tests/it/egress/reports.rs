@@ -170,6 +170,20 @@ async fn a_change_of_a_held_message_waits_until_it_is_let_through() {
 }
 
 #[tokio::test]
+async fn a_change_of_a_quarantined_message_is_kept_beside_it() {
+    let office = Office::open([channel("tg", None)]);
+    let nothing = Item::Draft(Box::new(Draft { text: String::new(), ..draft("a") }));
+    office.takes("tg", vec![nothing, edited("a", "1", "Jalan rusak")]).await;
+    office.takes("tg", vec![edited("a", "2", "Jalan rusak parah")]).await;
+    assert_eq!(told(&office).await, [""; 0], "nobody hears of a change before the message");
+    let kept = office.store.quarantined(None, 10).await.unwrap();
+    let reasons: Vec<_> = kept.iter().map(|row| row.reason.contains("replay that one first")).collect();
+    assert_eq!(reasons.len(), 3);
+    assert_eq!(reasons.iter().filter(|beside| **beside).count(), 2);
+    assert_eq!(office.store.levels().inbox, 0);
+}
+
+#[tokio::test]
 async fn an_edit_before_its_message_is_the_message_and_the_message_a_redelivery() {
     let office = Office::open([channel("tg", None)]);
     office.takes("tg", vec![edited("a", "1", "Sudah diperbaiki tulisannya")]).await;
