@@ -4,6 +4,7 @@
 mod channels;
 mod demo;
 mod held;
+mod media;
 mod normalize;
 mod outbox;
 mod quarantine;
@@ -76,6 +77,9 @@ enum Command {
     /// What could not be understood, with its bytes.
     #[command(subcommand)]
     Quarantine(quarantine::Quarantine),
+    /// The files of complaints.
+    #[command(subcommand)]
+    Media(media::MediaCommand),
     /// Messages over a limit.
     #[command(subcommand)]
     Held(held::HeldCommand),
@@ -181,6 +185,7 @@ fn run(command: Command) -> Result<(), CliError> {
         Command::Outbox(outbox) => outbox.run(),
         Command::Quarantine(quarantine) => quarantine.run(),
         Command::Held(held) => held.run(),
+        Command::Media(media) => media.run(),
         Command::HashPassword => hash_password(),
     }
 }

@@ -8,6 +8,8 @@ use uuid::Uuid;
 
 use super::{
     Db, Store, StoreError,
+    media::{self, NewFiles},
+    now_ms,
     outbox::NewEvent,
     quarantine::{self, NewQuarantine},
     reply::{NewCorrespondence, NewReply},
@@ -26,6 +28,8 @@ pub struct NewMessage {
     pub draft: Vec<u8>,
     /// Set if the message is over a limit: it is stored, but not refined yet.
     pub hold: Option<Hold>,
+    /// Its files.
+    pub files: NewFiles,
 }
 
 /// Why and until when a message is held.
@@ -84,6 +88,8 @@ pub struct NewAmendment {
     pub target: IdempotencyKey,
     /// The amendment as JSON.
     pub body: Vec<u8>,
+    /// The files of the message as it is now.
+    pub files: NewFiles,
     /// The message as it is now: taken as the message itself if that never came.
     pub instead: Option<NewMessage>,
 }
@@ -133,6 +139,8 @@ pub struct Waiting {
     pub held: bool,
     /// Of a change: the number of the receipt of the message that is changed.
     pub amends: Option<i64>,
+    /// How many of its files the event calls settled; none if it has no files.
+    pub files_settled: Option<u32>,
 }
 
 /// What refining made of a draft.
@@ -155,6 +163,7 @@ impl Store {
         let taken = self.write(move |db| take(db, &intake)).await?;
         if fresh {
             self.shared.received.notify_one();
+            self.shared.files.notify_one();
         }
         if replies {
             // a report makes an event, or lets another way be tried
@@ -180,15 +189,20 @@ impl Store {
         .await
     }
 
-    /// The next drafts that wait, oldest first.
+    /// The next drafts that are to be refined, oldest first. Those that wait for their files are passed over until
+    /// their time has come.
     ///
     /// # Errors
     /// The store cannot be read.
     pub async fn waiting(&self, most: u32) -> Result<Vec<Waiting>, StoreError> {
         self.read(move |connection| {
-            let sql =
-                "SELECT serial, id, channel, at, draft, held, amends FROM inbox ORDER BY serial LIMIT ?1";
-            connection.prepare_cached(sql)?.query_map([most], waiting)?.collect()
+            // two ranges of one index, each in order: nothing that waits is read
+            let sql = "SELECT * FROM (SELECT serial, id, channel, at, draft, held, amends FROM inbox
+                                      WHERE wait_until = 0 ORDER BY serial LIMIT ?1)
+                       UNION ALL
+                       SELECT * FROM (SELECT serial, id, channel, at, draft, held, amends FROM inbox
+                                      WHERE wait_until BETWEEN 1 AND ?2 ORDER BY wait_until, serial LIMIT ?1)";
+            connection.prepare_cached(sql)?.query_map((most, now_ms()), waiting)?.collect()
         })
         .await
     }
@@ -200,6 +214,12 @@ impl Store {
     pub async fn refine(&self, refined: Vec<(Waiting, Refined)>) -> Result<(), StoreError> {
         self.write(move |db| {
             for (row, made) in &refined {
+                // a file that settled meanwhile would never be told of: the row stays for the next round
+                if let (Refined::Event(..), Some(settled)) = (made, row.files_settled)
+                    && !media::tell(db, row.serial, settled)?
+                {
+                    continue;
+                }
                 // a row that is gone was refined before: this run lost a race with itself, not a message
                 if db.execute("DELETE FROM inbox WHERE serial = ?1", [row.serial])? == 0 {
                     continue;
@@ -343,18 +363,19 @@ fn accept(db: &Db<'_>, intake: &Intake, message: &NewMessage, at: i64) -> rusqli
         (&message.key.text, serial, id, at, message.hold.is_some()),
     )?;
     let channel = intake.channel.as_str();
+    let wait_until = media::open(db, &message.files, (message.id, serial, serial), &intake.channel)?;
     match &message.hold {
         None => {
             db.execute(
-                "INSERT INTO inbox (serial, id, channel, at, draft) VALUES (?1, ?2, ?3, ?4, ?5)",
-                (serial, id, channel, at, &message.draft),
+                "INSERT INTO inbox (serial, id, channel, at, draft, wait_until) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                (serial, id, channel, at, &message.draft, wait_until),
             )?;
             db.count(|change| change.inbox += 1);
         }
         Some(hold) => {
             let release_at = hold.release_at.as_millisecond();
             db.execute(
-                "INSERT INTO held VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                "INSERT INTO held VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
                 (
                     serial,
                     id,
@@ -364,6 +385,7 @@ fn accept(db: &Db<'_>, intake: &Intake, message: &NewMessage, at: i64) -> rusqli
                     hold.sender.map(u64::cast_signed),
                     release_at,
                     hold.reason,
+                    wait_until,
                 ),
             )?;
             db.count(|change| change.held += 1);
@@ -398,9 +420,15 @@ fn amend(
     };
     let serial = db.next_serial();
     remember(db, &amendment.key, serial, target.id.0, at)?;
+    let of = (target.id, serial, target.serial);
+    let wait_until = media::open(db, &amendment.files, of, &intake.channel)?;
+    // a change must not overtake its message
+    let sql = "SELECT wait_until FROM inbox WHERE serial = ?1";
+    let message: Option<i64> = db.prepare(sql)?.query_row([target.serial], |row| row.get(0)).optional()?;
+    let wait_until = wait_until.max(message.unwrap_or_default());
     db.execute(
-        "INSERT INTO inbox (serial, id, channel, at, draft, amends) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        (serial, target.id.0, intake.channel.as_str(), at, &amendment.body, target.serial),
+        "INSERT INTO inbox (serial, id, channel, at, draft, amends, wait_until) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        (serial, target.id.0, intake.channel.as_str(), at, &amendment.body, target.serial, wait_until),
     )?;
     db.count(|change| {
         change.inbox += 1;
@@ -424,6 +452,7 @@ pub(super) fn waiting(row: &rusqlite::Row<'_>) -> rusqlite::Result<Waiting> {
         draft: row.get(4)?,
         held: row.get(5)?,
         amends: row.get(6)?,
+        files_settled: None,
     })
 }
 

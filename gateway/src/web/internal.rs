@@ -14,10 +14,12 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::json;
 use tokio::sync::watch;
 
+use super::media;
 use crate::{
     broker::{Broker, BrokerState},
     health::{Health, State as ChannelState},
     intake::Intake,
+    media::Media,
     store::Store,
 };
 
@@ -30,6 +32,8 @@ pub struct InternalState {
     pub intake: Intake,
     /// The channels' health.
     pub health: Arc<Health>,
+    /// The files of complaints.
+    pub media: Arc<Media>,
     /// The broker, if one is configured.
     pub broker: Option<Broker>,
     /// Events that reached the broker but no queue.
@@ -49,6 +53,7 @@ pub fn router(state: InternalState) -> Router {
         .route("/readyz", get(readyz))
         .route("/health", get(health))
         .route("/metrics", get(metrics))
+        .route("/media/{complaint}/{number}", get(media::file))
         .with_state(state)
 }
 
@@ -81,7 +86,9 @@ async fn health(State(state): State<InternalState>) -> Response {
         }
     };
     let unrouted = *state.unrouted.borrow();
+    let files_failing = state.media.failing();
     let well = failing.is_none()
+        && files_failing.is_none()
         && unrouted == 0
         && full.is_none()
         && matches!(broker_state, "absent" | "connected")
@@ -99,6 +106,7 @@ async fn health(State(state): State<InternalState>) -> Response {
             "waiting": state.store.levels(),
         },
         "broker": { "state": broker_state, "detail": broker_detail, "unrouted": unrouted },
+        "media": { "state": if files_failing.is_some() { "failing" } else { "healthy" }, "error": files_failing },
         "channels": channels,
     });
     Json(body).into_response()
