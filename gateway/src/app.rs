@@ -30,7 +30,7 @@ use crate::{
     health::Health,
     intake::Intake,
     media::{self, Media, MediaStartError},
-    metrics, poller, refine, relay,
+    metrics, poller, refine, relay, replies,
     store::{self, Store, StoreError},
     upkeep,
     web::{
@@ -110,6 +110,7 @@ pub struct Gateway {
 #[derive(Default)]
 struct Stop {
     public: CancellationToken,
+    replies: CancellationToken,
     refine: CancellationToken,
     relay: CancellationToken,
     broker: CancellationToken,
@@ -120,6 +121,7 @@ struct Workers {
     public: tokio::task::JoinHandle<()>,
     refine: tokio::task::JoinHandle<()>,
     relay: Option<tokio::task::JoinHandle<()>>,
+    consumer: Option<tokio::task::JoinHandle<()>>,
     upkeep: tokio::task::JoinHandle<()>,
     media: tokio::task::JoinHandle<()>,
     internal: tokio::task::JoinHandle<()>,
@@ -167,6 +169,23 @@ impl Gateway {
             };
             tokio::spawn(relay::run(store.clone(), broker, settings, stop.relay.clone()))
         });
+        let consumed = config.broker.as_ref().filter(|settings| settings.replies).map(|settings| {
+            let (state, watch_state) =
+                watch::channel(BrokerState::Connecting { since: Timestamp::now(), last_error: None });
+            let mut connection = broker_settings(settings);
+            connection.connection_name = "muara replies".to_owned();
+            let (store, cancel) = (store.clone(), stop.replies.clone());
+            let prefetch = settings.replies_prefetch.max(1);
+            let task = tokio::spawn(async move {
+                let handle = |body: Vec<u8>| {
+                    let store = store.clone();
+                    async move { replies::take(&store, &body).await }
+                };
+                broker::consume(connection, prefetch, handle, state, cancel).await;
+            });
+            (task, watch_state)
+        });
+        let (consumer, watch_consumer) = consumed.unzip();
         let refine =
             refine::run(store.clone(), normalizer, Arc::clone(&channels), files_url, stop.refine.clone());
         let upkeep = upkeep::run(
@@ -199,6 +218,7 @@ impl Gateway {
             health: Arc::clone(&health),
             media: Arc::clone(&media),
             broker: broker.clone(),
+            consumer: watch_consumer,
             unrouted: watch_unrouted_depth,
             metrics: handle.clone(),
             draining: watch_draining,
@@ -210,6 +230,7 @@ impl Gateway {
             public: tokio::spawn(server::serve(public, routes, slow, drain, stop.public.clone())),
             refine: tokio::spawn(refine),
             relay,
+            consumer,
             upkeep: tokio::spawn(upkeep),
             media: tokio::spawn(media::run(media, intake.clone(), stop.refine.clone())),
             internal: tokio::spawn(server::serve(
@@ -279,6 +300,10 @@ impl Gateway {
         tracing::info!("Shutting down: open requests finish, what was accepted goes its way.");
         self.draining.send_replace(true);
         self.stop.public.cancel();
+        self.stop.replies.cancel();
+        if let Some(consumer) = self.workers.consumer.take() {
+            finish(consumer).await;
+        }
         self.stop_pollers().await;
         finish(self.workers.public).await;
         if tokio::time::timeout(self.drain, drained(&self.store, self.broker.as_ref())).await.is_err() {
@@ -359,6 +384,7 @@ fn broker_settings(config: &crate::config::Broker) -> broker::Settings {
         crate::config::Topology::Check => broker::TopologyMode::Check,
     };
     settings.confirm_timeout = Duration::from_secs(config.confirm_timeout_seconds.into());
+    settings.names.consumes = config.replies;
     settings
 }
 
