@@ -242,6 +242,10 @@ impl Media {
     /// One attempt at one file, written down. Returns how long its channel pauses.
     async fn work(&self, file: File) -> Option<Duration> {
         let Verdict { fetched, result, pause } = self.attempt(&file).await;
+        if let Err(error) = self.store.fetched(file.clone(), fetched.clone(), self.base_url.clone()).await {
+            tracing::error!(%error, "What became of a file could not be written down; it is fetched again.");
+            return Some(LOOK_AGAIN);
+        }
         metrics::media(
             &file.channel,
             result,
@@ -262,10 +266,6 @@ impl Media {
             Fetched::Later { due_at, reason } => {
                 tracing::debug!(%id, number, channel, reason, "File {number} of {id} is tried again at {due_at}.");
             }
-        }
-        if let Err(error) = self.store.fetched(file, fetched, self.base_url.clone()).await {
-            tracing::error!(%error, "What became of a file could not be written down; it is fetched again.");
-            return Some(LOOK_AGAIN);
         }
         pause
     }

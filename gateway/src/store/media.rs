@@ -353,6 +353,11 @@ fn settle(db: &Db<'_>, file: &File, fetched: &Fetched, base: &str) -> rusqlite::
              AND NOT EXISTS (SELECT 1 FROM inbox AS message WHERE message.serial = inbox.amends)",
             [file.serial],
         )?;
+        db.execute(
+            "UPDATE inbox SET wait_until = 0 WHERE wait_until > 0 AND amends = ?1
+             AND NOT EXISTS (SELECT 1 FROM media WHERE media.serial = inbox.serial AND state = 'pending')",
+            [file.serial],
+        )?;
         db.execute("UPDATE held SET wait_until = 0 WHERE serial = ?1 AND wait_until > 0", [file.serial])?;
     }
     let told = "SELECT told FROM media WHERE complaint = ?1 AND number = ?2";

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use muara::store::{
     Settings, Store,
     inbox::{Intake, NewMessage, Refined},
+    media::NewFiles,
     outbox::{NewEvent, Settled, Settlement},
 };
 use muara_normalizer::{ComplaintId, IdempotencyKey};
@@ -22,6 +23,7 @@ async fn left_behind(gateway: &Gateway) -> Vec<Uuid> {
         id: ComplaintId(Uuid::now_v7()),
         draft: b"{}".to_vec(),
         hold: None,
+        files: NewFiles::default(),
     });
     let intake = Intake {
         channel: "qlue".parse().unwrap(),
@@ -29,6 +31,9 @@ async fn left_behind(gateway: &Gateway) -> Vec<Uuid> {
         messages: messages.collect(),
         quarantine: vec![],
         cursor: None,
+        amendments: vec![],
+        reports: vec![],
+        inquiries: vec![],
         replayed: None,
     };
     store.take(intake).await.unwrap();
@@ -38,7 +43,7 @@ async fn left_behind(gateway: &Gateway) -> Vec<Uuid> {
             routing_key: "complaint.received.v1.qlue".to_owned(),
             body: json!({"number": number}).to_string().into_bytes(),
         };
-        (row, Refined::Event(event))
+        (row, Refined::Event(event, None))
     });
     store.refine(refined.collect()).await.unwrap();
     let due = store.due(0, 10).await.unwrap();
