@@ -174,6 +174,7 @@ impl Gateway {
                 watch::channel(BrokerState::Connecting { since: Timestamp::now(), last_error: None });
             let mut connection = broker_settings(settings);
             connection.connection_name = "muara replies".to_owned();
+            connection.names.consumes = true;
             let (store, cancel) = (store.clone(), stop.replies.clone());
             let prefetch = settings.replies_prefetch.max(1);
             let task = tokio::spawn(async move {
@@ -384,7 +385,6 @@ fn broker_settings(config: &crate::config::Broker) -> broker::Settings {
         crate::config::Topology::Check => broker::TopologyMode::Check,
     };
     settings.confirm_timeout = Duration::from_secs(config.confirm_timeout_seconds.into());
-    settings.names.consumes = config.replies;
     settings
 }
 

@@ -94,17 +94,7 @@ fn bytes(raw: &str) -> NewQuarantine {
 }
 
 fn intake(messages: Vec<NewMessage>, quarantine: Vec<NewQuarantine>) -> Intake {
-    Intake {
-        channel: "qlue".parse().unwrap(),
-        received_at: ago(SignedDuration::ZERO),
-        messages,
-        quarantine,
-        cursor: None,
-        amendments: vec![],
-        reports: vec![],
-        inquiries: vec![],
-        replayed: None,
-    }
+    Intake { messages, quarantine, ..Intake::new("qlue".parse().unwrap(), ago(SignedDuration::ZERO)) }
 }
 
 async fn take(store: &Store, key: &str) -> Taken {

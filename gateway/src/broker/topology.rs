@@ -46,7 +46,7 @@ pub struct Topology {
     pub replies: String,
     /// Dead letter exchange (fanout) and its queue, for replies that can never be delivered.
     pub replies_dead: String,
-    /// Whether replies are consumed at all.
+    /// Whether the queue of replies belongs to it: on the consumer's connection, so that a fault in it stops no event.
     pub consumes: bool,
     /// How often `complaints` delivers one message before dead lettering it. Default 20, as RabbitMQ 4.
     pub delivery_limit: u16,
@@ -61,7 +61,7 @@ impl Default for Topology {
             dead: "crm.complaints.dead".to_owned(),
             replies: "muara.replies".to_owned(),
             replies_dead: "muara.replies.dead".to_owned(),
-            consumes: true,
+            consumes: false,
             delivery_limit: 20,
         }
     }

@@ -8,6 +8,7 @@ mod media;
 mod normalize;
 mod outbox;
 mod quarantine;
+mod replies;
 mod serve;
 mod trial;
 
@@ -52,7 +53,7 @@ enum Command {
     Channels {
         #[command(flatten)]
         file: ConfigFile,
-        /// An array of {id, connector, direction, auth, redelivers, state, reason}.
+        /// An array of {id, connector, direction, auth, redelivers, state, reason, limits}.
         #[arg(long)]
         json: bool,
     },
@@ -83,6 +84,9 @@ enum Command {
     /// Messages over a limit.
     #[command(subcommand)]
     Held(held::HeldCommand),
+    /// What is said to citizens: what waits, what failed.
+    #[command(subcommand)]
+    Replies(replies::Replies),
     /// Hash a desk officer's password, read from standard input, for the configuration.
     HashPassword,
 }
@@ -186,6 +190,7 @@ fn run(command: Command) -> Result<(), CliError> {
         Command::Quarantine(quarantine) => quarantine.run(),
         Command::Held(held) => held.run(),
         Command::Media(media) => media.run(),
+        Command::Replies(replies) => replies.run(),
         Command::HashPassword => hash_password(),
     }
 }

@@ -25,17 +25,8 @@ async fn left_behind(gateway: &Gateway) -> Vec<Uuid> {
         hold: None,
         files: NewFiles::default(),
     });
-    let intake = Intake {
-        channel: "qlue".parse().unwrap(),
-        received_at: Timestamp::now(),
-        messages: messages.collect(),
-        quarantine: vec![],
-        cursor: None,
-        amendments: vec![],
-        reports: vec![],
-        inquiries: vec![],
-        replayed: None,
-    };
+    let intake =
+        Intake { messages: messages.collect(), ..Intake::new("qlue".parse().unwrap(), Timestamp::now()) };
     store.take(intake).await.unwrap();
     let refined = store.waiting(10).await.unwrap().into_iter().zip(0..).map(|(row, number)| {
         let event = NewEvent {

@@ -23,17 +23,7 @@ fn one_file(wait: SignedDuration) -> NewFiles {
 }
 
 fn intake(messages: Vec<NewMessage>, amendments: Vec<NewAmendment>) -> Intake {
-    Intake {
-        channel: "qlue".parse().unwrap(),
-        received_at: Timestamp::now(),
-        messages,
-        quarantine: vec![],
-        cursor: None,
-        amendments,
-        reports: vec![],
-        inquiries: vec![],
-        replayed: None,
-    }
+    Intake { messages, amendments, ..Intake::new("qlue".parse().unwrap(), Timestamp::now()) }
 }
 
 fn message(files: NewFiles) -> NewMessage {
