@@ -18,7 +18,7 @@ pub(super) fn tables(
         ("broker", broker.map(Broker::wrong).unwrap_or_default()),
         ("intake", zeros(&[("body_timeout_seconds", intake.body_timeout_seconds.into())])),
         ("desk", zeros(&[("session_hours", desk.session_hours.into())])),
-        ("media", media.wrong(base)),
+        ("media", media.wrong()),
         ("log", log.wrong()),
     ];
     found.into_iter().flat_map(|(table, wrong)| wrong.into_iter().map(move |error| (table, error))).collect()

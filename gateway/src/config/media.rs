@@ -1,6 +1,6 @@
 //! `[media]`: where the files of complaints are kept, and what is fetched.
 
-use std::{net::IpAddr, path::Path};
+use std::net::IpAddr;
 
 use muara_connectors::SettingsError;
 use schemars::JsonSchema;
@@ -86,7 +86,7 @@ impl Default for Media {
 }
 
 impl Media {
-    pub(super) fn wrong(&self, base: &Path) -> Vec<SettingsError> {
+    pub(super) fn wrong(&self) -> Vec<SettingsError> {
         let mut wrong = zeros(&[
             ("max_mb", self.max_mb.into()),
             ("parallel", self.parallel.into()),
@@ -94,7 +94,7 @@ impl Media {
             ("attempts", self.attempts.into()),
             ("give_up_hours", self.give_up_hours.into()),
         ]);
-        if let Err(error) = Vault::check(self, base) {
+        if let Err(error) = Vault::check(self) {
             wrong.push(SettingsError::value("url", error.to_string()));
         }
         let web = ["http://", "https://"].iter().any(|start| self.public_url.starts_with(start));

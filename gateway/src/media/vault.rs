@@ -64,7 +64,7 @@ impl Vault {
     ///
     /// # Errors
     /// What is wrong.
-    pub fn check(settings: &config::Media, _base: &Path) -> Result<(), VaultError> {
+    pub fn check(settings: &config::Media) -> Result<(), VaultError> {
         match place(&settings.url)? {
             Place::S3 { .. }
                 if settings.s3.access_key_id.is_empty()
@@ -86,6 +86,7 @@ impl Vault {
                 let folder = base.join(folder);
                 std::fs::create_dir_all(&folder)
                     .map_err(|source| VaultError::Folder { folder: folder.clone(), source })?;
+                sweep(&folder.join("sha256"));
                 // an event names a file only when it is on disk, as it is with every commit
                 Arc::new(LocalFileSystem::new_with_prefix(&folder)?.with_fsync(true))
             }
@@ -146,6 +147,19 @@ impl Vault {
             Ok(found) => Ok((found.meta.size, found.into_stream())),
             Err(object_store::Error::NotFound { .. }) => Err(VaultError::Missing),
             Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Removes what a crash left half written: it has a `#` and a number behind the name that it was to get.
+fn sweep(folder: &Path) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
+        let half = path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.contains('#'));
+        if path.is_dir() {
+            sweep(&path);
+        } else if half && let Err(error) = std::fs::remove_file(&path) {
+            tracing::warn!(%error, file = %path.display(), "A half written file stays where it is.");
         }
     }
 }

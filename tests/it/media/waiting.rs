@@ -75,6 +75,11 @@ async fn a_kill_while_files_are_fetched_loses_none_and_keeps_each_once() {
     assert_eq!((vendor.asked("/4.jpg"), vendor.asked("/5.jpg")), (0, 0));
     vendor.open();
     gateway.kill9().await;
+    // what a kill in the middle of a write leaves
+    let hash = sha256(&content);
+    let folder = gateway.folder().join("media/sha256").join(&hash[..2]);
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join(format!("{}#1", &hash[2..])), &content[..5]).unwrap();
     gateway.start().await;
     let events = events(&gateway, 6).await;
     for event in &events {
