@@ -72,6 +72,15 @@ fn path(event: &Value) -> String {
     format!("/media/{}", url.split_once("/media/").unwrap().1)
 }
 
+/// Holds an event against the published schema of its type.
+fn is_valid(event: &Value) {
+    let name = event["type"].as_str().unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../normalizer/schema");
+    let schema = std::fs::read_to_string(folder.join(format!("{name}.json"))).unwrap();
+    let schema = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
+    assert!(schema.is_valid(event), "{event}");
+}
+
 /// Every file below a folder.
 fn kept(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
@@ -97,6 +106,7 @@ async fn a_file_is_kept_once_and_served_to_the_core_crm() {
     let second = post(&gateway, 2, &vendor.url("/moved.jpg")).await;
     let events = events(&gateway, 2).await;
     for event in &events {
+        is_valid(event);
         let file = attachment(event);
         let complaint = event["subject"].as_str().unwrap();
         assert!([&first, &second].into_iter().any(|id| id == complaint));
