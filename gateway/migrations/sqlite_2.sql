@@ -32,7 +32,7 @@ CREATE INDEX reply_part_seq ON reply_part (seq);
 -- Changes of messages that are held: they go when their message goes. `target` is its serial.
 CREATE TABLE follower (
   serial INTEGER PRIMARY KEY, target INTEGER NOT NULL, id BLOB NOT NULL, channel TEXT NOT NULL, at INTEGER NOT NULL,
-  draft BLOB NOT NULL
+  draft BLOB NOT NULL, wait_until INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX follower_target ON follower (target);
 

@@ -29,6 +29,7 @@ use crate::{
     egress,
     health::Health,
     intake::Intake,
+    media::{self, Media, MediaStartError},
     metrics, poller, refine, relay, replies,
     store::{self, Store, StoreError},
     upkeep,
@@ -75,6 +76,9 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
+    /// Files cannot be kept.
+    #[error("media: {0}")]
+    Media(#[from] MediaStartError),
     /// The metrics recorder cannot be installed.
     #[error("metrics: {0}")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
@@ -120,6 +124,7 @@ struct Workers {
     relay: Option<tokio::task::JoinHandle<()>>,
     consumer: Option<tokio::task::JoinHandle<()>>,
     upkeep: tokio::task::JoinHandle<()>,
+    media: tokio::task::JoinHandle<()>,
     internal: tokio::task::JoinHandle<()>,
 }
 
@@ -140,7 +145,11 @@ impl Gateway {
         let health = Arc::new(Health::default());
         health.configure(&config.channels);
         let channels = Arc::new(ArcSwap::from_pointee(config.channels));
-        let intake = Intake::new(store.clone(), Arc::clone(&health), &config.store, &config.intake);
+        let intake =
+            Intake::new(store.clone(), Arc::clone(&health), &config.store, &config.intake, &config.media);
+        let files_url = config.media.base_url(address(&internal, config.listen.internal));
+        let shared = (store.clone(), Arc::clone(&health), Arc::clone(&channels));
+        let media = Arc::new(Media::open(&config.media, &config.base, files_url.clone(), shared)?);
         let normalizer = Arc::new(Normalizer::new(privacy.clone()));
         let stop = Stop::default();
         let (unrouted, watch_unrouted_depth) = watch::channel(0);
@@ -179,7 +188,8 @@ impl Gateway {
             (task, watch_state)
         });
         let (consumer, watch_consumer) = consumed.unzip();
-        let refine = refine::run(store.clone(), normalizer, Arc::clone(&channels), stop.refine.clone());
+        let refine =
+            refine::run(store.clone(), normalizer, Arc::clone(&channels), files_url, stop.refine.clone());
         let upkeep = upkeep::run(
             store.clone(),
             intake.clone(),
@@ -208,6 +218,7 @@ impl Gateway {
             store: store.clone(),
             intake: intake.clone(),
             health: Arc::clone(&health),
+            media: Arc::clone(&media),
             broker: broker.clone(),
             consumer: watch_consumer,
             unrouted: watch_unrouted_depth,
@@ -223,6 +234,7 @@ impl Gateway {
             relay,
             consumer,
             upkeep: tokio::spawn(upkeep),
+            media: tokio::spawn(media::run(media, intake.clone(), stop.refine.clone())),
             internal: tokio::spawn(server::serve(
                 internal,
                 probes,
@@ -322,6 +334,7 @@ impl Gateway {
         self.stop.relay.cancel();
         finish(self.workers.refine).await;
         finish(self.workers.upkeep).await;
+        finish(self.workers.media).await;
         if let Some(relay) = self.workers.relay {
             finish(relay).await;
         }
@@ -341,8 +354,14 @@ async fn drained(store: &Store, broker: Option<&Broker>) {
     let mut levels = store.watch_levels();
     let takes =
         || broker.is_some_and(|broker| matches!(*broker.state().borrow(), BrokerState::Connected { .. }));
-    // a closed channel means that the store is gone, and there is nothing to wait for
-    drop(levels.wait_for(|levels| levels.inbox == 0).await);
+    // what waits for its files is on disk, and goes on at the next start
+    loop {
+        levels.borrow_and_update();
+        // an error means that the store is gone, and there is nothing to wait for
+        if store.waiting(1).await.is_ok_and(|rows| rows.is_empty()) || levels.changed().await.is_err() {
+            break;
+        }
+    }
     if takes() {
         drop(levels.wait_for(|levels| levels.outbox == 0 || !takes()).await);
     }

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::{
     channel::{Channel, Channels},
+    media::FetchError,
     metrics,
     store::StoreError,
 };
@@ -89,6 +90,8 @@ enum Trouble {
     Pull,
     /// Answers do not go out: cured by one that does.
     Send,
+    /// Files cannot be fetched: cured by one that is.
+    Media,
     /// Messages are not understood: cured by time.
     Quarantine,
 }
@@ -213,6 +216,18 @@ impl Health {
             ),
         };
         self.change(id, |channel| channel.ail(Trouble::Send, state, format!("answers: {error}"), advice));
+    }
+
+    /// A file was fetched with the channel's credentials.
+    pub fn media_fetched(&self, id: &ChannelId) {
+        self.change(id, |channel| channel.heal(&[Trouble::Media]));
+    }
+
+    /// Files of the channel cannot be fetched until somebody does something.
+    pub fn media_failed(&self, id: &ChannelId, error: &FetchError, advice: &'static str) {
+        self.change(id, |channel| {
+            channel.ail(Trouble::Media, State::Degraded, format!("files: {error}"), advice);
+        });
     }
 
     /// All channels, by id.

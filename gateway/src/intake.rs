@@ -20,6 +20,7 @@ use crate::{
     egress::answers,
     health::Health,
     limits::{self, Over},
+    media::Files,
     metrics,
     store::{
         Store, StoreError,
@@ -41,6 +42,7 @@ struct Inner {
     health: Arc<Health>,
     high_water: HighWater,
     retry_after: Duration,
+    files: Files,
     disk_free: AtomicU64,
 }
 
@@ -124,7 +126,13 @@ pub enum Refusal {
 impl Intake {
     /// An intake into a store, with the configured high-water marks.
     #[must_use]
-    pub fn new(store: Store, health: Arc<Health>, marks: &config::Store, intake: &config::Intake) -> Self {
+    pub fn new(
+        store: Store,
+        health: Arc<Health>,
+        marks: &config::Store,
+        intake: &config::Intake,
+        media: &config::Media,
+    ) -> Self {
         const MIB: u64 = 1024 * 1024;
         let high_water = HighWater {
             rows: marks.high_water_rows,
@@ -132,7 +140,9 @@ impl Intake {
             disk_free: marks.min_free_disk_mb.saturating_mul(MIB),
         };
         let retry_after = Duration::from_secs(intake.retry_after_seconds.into());
-        let inner = Inner { store, health, high_water, retry_after, disk_free: AtomicU64::new(u64::MAX) };
+        let files = Files::new(media);
+        let inner =
+            Inner { store, health, high_water, retry_after, files, disk_free: AtomicU64::new(u64::MAX) };
         inner.look_at_disk();
         Self { inner: Arc::new(inner) }
     }
@@ -142,12 +152,18 @@ impl Intake {
         self.inner.look_at_disk()
     }
 
+    /// Whether so little of the store's disk is free that files have to wait.
+    #[must_use]
+    pub fn disk_low(&self) -> bool {
+        self.inner.disk_free.load(Ordering::Relaxed) < self.inner.high_water.disk_free
+    }
+
     /// Which high-water mark is reached, in words.
     #[must_use]
     pub fn full(&self) -> Option<&'static str> {
         let levels = self.inner.store.levels();
         let marks = &self.inner.high_water;
-        if self.inner.disk_free.load(Ordering::Relaxed) < marks.disk_free {
+        if self.disk_low() {
             Some("the store's disk is nearly full (store.min_free_disk_mb)")
         } else if levels.inbox + levels.held + levels.outbox >= marks.rows {
             Some("too many messages wait for the core CRM (store.high_water_rows)")
@@ -172,7 +188,7 @@ impl Intake {
         }
         let now = Timestamp::now();
         let mut sorted = Sorted::from(decode(channel, &verified));
-        let (messages, over) = limited(channel, std::mem::take(&mut sorted.drafts), now);
+        let (messages, over) = self.limited(channel, std::mem::take(&mut sorted.drafts), now);
         if let Some(over) = over
             && channel.redelivers
             && messages.iter().all(|message| message.hold.is_some())
@@ -189,8 +205,11 @@ impl Intake {
         });
         let reason = sorted.whole.take();
         let ignored = sorted.ignored;
-        let entry =
-            Entry { messages, quarantine: quarantine.into_iter().collect(), ..entry(channel, now, sorted) };
+        let entry = Entry {
+            messages,
+            quarantine: quarantine.into_iter().collect(),
+            ..self.entry(channel, now, sorted)
+        };
         let taken = if entry.is_empty() {
             Taken::default()
         } else {
@@ -212,7 +231,7 @@ impl Intake {
         let now = Timestamp::now();
         // a page cannot be asked to come again: what is over a limit is held
         let mut sorted = Sorted::from(Ok(Decoded { items: page.items }));
-        let (messages, _) = limited(channel, std::mem::take(&mut sorted.drafts), now);
+        let (messages, _) = self.limited(channel, std::mem::take(&mut sorted.drafts), now);
         let ignored = sorted.ignored;
         let quarantine = page.rejects.into_iter().map(|(raw, reason)| NewQuarantine {
             id: Uuid::now_v7(),
@@ -224,7 +243,7 @@ impl Intake {
             messages,
             quarantine: quarantine.collect(),
             cursor: Some(page.cursor),
-            ..entry(channel, now, sorted)
+            ..self.entry(channel, now, sorted)
         };
         let taken = self.store(channel, entry).await?;
         Ok(Submitted {
@@ -253,11 +272,11 @@ impl Intake {
         });
         let (drafts, ignored) = (std::mem::take(&mut sorted.drafts), sorted.ignored);
         let entry = Entry {
-            messages: drafts.iter().map(|draft| message(channel, draft)).collect(),
+            messages: drafts.into_iter().map(|draft| self.message(channel, draft, row.at)).collect(),
             quarantine: still.into_iter().collect(),
             replayed: Some(row.id),
             // as of then: its neighbours of that time are known, however long ago that was
-            ..entry(channel, row.at, sorted)
+            ..self.entry(channel, row.at, sorted)
         };
         let taken = self.store(channel, entry).await?;
         let quarantined = taken.quarantined.first().copied();
@@ -378,59 +397,70 @@ fn decode(channel: &Channel, verified: &Verified<'_>) -> Result<Decoded, Reject>
     })
 }
 
-/// What a request or page brings beside its messages.
-fn entry(channel: &Channel, received_at: Timestamp, sorted: Sorted) -> Entry {
-    let amendments = sorted.amendments.into_iter().map(|amendment| amended(channel, &amendment));
-    let asked = sorted.inquiries.into_iter().filter(|inquiry| {
-        // a question over the limit is not worth keeping: whoever asks asks again
-        let sender = limits::bucket(&inquiry.return_address.0.to_string());
-        channel.limiter.check(Some(sender)).is_ok()
-    });
-    Entry {
-        amendments: amendments.collect(),
-        reports: sorted.reports.into_iter().map(NewReport::from).collect(),
-        inquiries: asked.map(|inquiry| answers::to(channel, inquiry)).collect(),
-        ..Entry::new(channel.id.clone(), received_at)
+impl Intake {
+    /// What a request or page brings beside its messages.
+    fn entry(&self, channel: &Channel, received_at: Timestamp, sorted: Sorted) -> Entry {
+        let amendments =
+            sorted.amendments.into_iter().map(|amendment| self.amended(channel, amendment, received_at));
+        let asked = sorted.inquiries.into_iter().filter(|inquiry| {
+            // a question over the limit is not worth keeping: whoever asks asks again
+            let sender = limits::bucket(&inquiry.return_address.0.to_string());
+            channel.limiter.check(Some(sender)).is_ok()
+        });
+        Entry {
+            amendments: amendments.collect(),
+            reports: sorted.reports.into_iter().map(NewReport::from).collect(),
+            inquiries: asked.map(|inquiry| answers::to(channel, inquiry)).collect(),
+            ..Entry::new(channel.id.clone(), received_at)
+        }
     }
-}
 
-fn amended(channel: &Channel, amendment: &Amendment) -> NewAmendment {
-    NewAmendment {
-        key: IdempotencyKey::of_amendment(&channel.id, amendment),
-        target: IdempotencyKey::of_id(&channel.id, &amendment.external_id),
-        body: serde_json::to_vec(amendment).unwrap_or_default(),
-        instead: match &amendment.change {
+    fn amended(&self, channel: &Channel, mut amendment: Amendment, at: Timestamp) -> NewAmendment {
+        let key = IdempotencyKey::of_amendment(&channel.id, &amendment);
+        let target = IdempotencyKey::of_id(&channel.id, &amendment.external_id);
+        let instead = match &amendment.change {
             Change::Edited { draft } => {
                 let draft = Draft { external_id: Some(amendment.external_id.clone()), ..(**draft).clone() };
-                Some(message(channel, &draft))
+                Some(self.message(channel, draft, at))
             }
             Change::Deleted => None,
-        },
+        };
+        let files = self.inner.files.of_amendment(&mut amendment, at);
+        NewAmendment { key, target, body: serde_json::to_vec(&amendment).unwrap_or_default(), files, instead }
     }
-}
 
-fn message(channel: &Channel, draft: &Draft) -> NewMessage {
-    NewMessage {
-        key: IdempotencyKey::of(&channel.id, draft),
-        id: ComplaintId(Uuid::now_v7()),
-        draft: serde_json::to_vec(draft).unwrap_or_default(),
-        hold: None,
-    }
-}
-
-/// Messages of drafts; what is over a limit is marked to be held. With the first limit that was met.
-fn limited(channel: &Channel, drafts: Vec<Draft>, now: Timestamp) -> (Vec<NewMessage>, Option<Over>) {
-    let mut first = None;
-    let messages = drafts.into_iter().map(|draft| {
-        let sender = identity::sender(&draft.reporter).map(|sender| limits::bucket(&sender));
-        let mut message = message(channel, &draft);
-        if let Err(over) = channel.limiter.check(sender) {
-            let wait = SignedDuration::try_from(over.wait).unwrap_or(SignedDuration::from_mins(1));
-            let release_at = now.saturating_add(wait).unwrap_or(now);
-            message.hold = Some(Hold { sender, release_at, reason: over.reason });
-            first.get_or_insert(over);
+    fn message(&self, channel: &Channel, mut draft: Draft, at: Timestamp) -> NewMessage {
+        // of the whole draft, so before its files are taken out
+        let key = IdempotencyKey::of(&channel.id, &draft);
+        let files = self.inner.files.of(&mut draft, at);
+        NewMessage {
+            key,
+            id: ComplaintId(Uuid::now_v7()),
+            draft: serde_json::to_vec(&draft).unwrap_or_default(),
+            hold: None,
+            files,
         }
-        message
-    });
-    (messages.collect(), first)
+    }
+
+    /// Messages of drafts; what is over a limit is marked to be held. With the first limit that was met.
+    fn limited(
+        &self,
+        channel: &Channel,
+        drafts: Vec<Draft>,
+        now: Timestamp,
+    ) -> (Vec<NewMessage>, Option<Over>) {
+        let mut first = None;
+        let messages = drafts.into_iter().map(|draft| {
+            let sender = identity::sender(&draft.reporter).map(|sender| limits::bucket(&sender));
+            let mut message = self.message(channel, draft, now);
+            if let Err(over) = channel.limiter.check(sender) {
+                let wait = SignedDuration::try_from(over.wait).unwrap_or(SignedDuration::from_mins(1));
+                let release_at = now.saturating_add(wait).unwrap_or(now);
+                message.hold = Some(Hold { sender, release_at, reason: over.reason });
+                first.get_or_insert(over);
+            }
+            message
+        });
+        (messages.collect(), first)
+    }
 }

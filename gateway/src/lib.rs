@@ -9,6 +9,7 @@ pub mod egress;
 pub mod health;
 pub mod intake;
 pub mod limits;
+pub mod media;
 pub mod metrics;
 pub mod poller;
 pub mod refine;

@@ -49,6 +49,9 @@ metrics_table! {
     BACKLOG gauge "muara_replies_waiting" "Replies that wait to be sent, by channel.";
     BACKLOG_OLDEST gauge "muara_replies_oldest_seconds" "Age of the oldest reply that waits, by channel.";
     REQUESTED counter "muara_replies_requested_total" "Messages of the core CRM on the queue of replies, by result: queued, known, or why not.";
+    MEDIA counter "muara_media_attempts_total" "Attempts to fetch a file, by channel and result: stored, refused, gone, absent, refused_credentials, throttled, vendor, unreachable, vault, store.";
+    MEDIA_BYTES counter "muara_media_bytes_total" "Bytes of files fetched and kept, by channel.";
+    MEDIA_WAITING gauge "muara_media_waiting" "Files that are still to be fetched.";
     LIMITER_KEYS gauge "muara_limiter_keys" "Senders the limiter remembers.";
 }
 
@@ -194,6 +197,19 @@ pub fn channel_state(channel: &str, state: &'static str, all: &[&'static str]) {
         let value = if one == state { 1.0 } else { 0.0 };
         gauge!(CHANNEL_STATE.name, "channel" => channel.to_owned(), "state" => one).set(value);
     }
+}
+
+/// One attempt to fetch a file, with the bytes that it brought.
+pub fn media(channel: &str, result: &'static str, bytes: u64) {
+    counter!(MEDIA.name, "channel" => channel.to_owned(), "result" => result).increment(1);
+    if bytes > 0 {
+        counter!(MEDIA_BYTES.name, "channel" => channel.to_owned()).increment(bytes);
+    }
+}
+
+/// Files that are still to be fetched.
+pub fn media_waiting(count: u64) {
+    gauge!(MEDIA_WAITING.name).set(to_f64(count));
 }
 
 /// Senders the limiter remembers.

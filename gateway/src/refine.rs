@@ -2,21 +2,23 @@
 //! closing the inbox rows. A row that a rule fails or panics on is quarantined alone.
 
 use std::{
+    collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Duration,
 };
 
 use arc_swap::ArcSwap;
-use muara_normalizer::{Amendment, ChannelId, Draft, Event, Normalizer, Receipt};
+use muara_normalizer::{Amendment, AttachmentRef, ChannelId, Draft, Event, Normalizer, Receipt};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     channel::Channels,
-    egress, metrics,
+    egress, media, metrics,
     store::{
         Store, StoreError,
         inbox::{Refined, Waiting},
+        media::File,
         outbox::NewEvent,
         reply::NewCorrespondence,
     },
@@ -32,10 +34,11 @@ pub async fn run(
     store: Store,
     normalizer: Arc<Normalizer>,
     channels: Arc<ArcSwap<Channels>>,
+    files_url: String,
     cancel: CancellationToken,
 ) {
     while !cancel.is_cancelled() {
-        match round(&store, &normalizer, &channels).await {
+        match round(&store, &normalizer, &channels, &files_url).await {
             Ok(0) => {}
             Ok(_) => continue,
             Err(error) => tracing::error!(%error, "Drafts could not be refined; it is tried again."),
@@ -48,7 +51,7 @@ pub async fn run(
     }
 }
 
-/// Refines the next rows; returns how many.
+/// Refines the next rows; returns how many. `files_url` is what addresses of files begin with.
 ///
 /// # Errors
 /// The store cannot be read or written; nothing was changed.
@@ -56,16 +59,24 @@ pub async fn round(
     store: &Store,
     normalizer: &Arc<Normalizer>,
     channels: &ArcSwap<Channels>,
+    files_url: &str,
 ) -> Result<usize, StoreError> {
     let rows = store.waiting(BATCH).await?;
     if rows.is_empty() {
         return Ok(0);
     }
+    let mut files = BTreeMap::<i64, Vec<File>>::new();
+    for file in store.files_of(rows.iter().map(|row| row.serial).collect()).await? {
+        files.entry(file.serial).or_default().push(file);
+    }
     let channels = channels.load_full();
     let refined: Vec<_> = rows
         .into_iter()
-        .map(|row| {
-            let made = refine(&row, store, normalizer, &channels);
+        .map(|mut row| {
+            let files = files.get(&row.serial).map(Vec::as_slice).unwrap_or_default();
+            row.files_settled = media::settled(files);
+            let files = media::describe(files, files_url);
+            let made = refine(&row, files, store, normalizer, &channels);
             (row, made)
         })
         .collect();
@@ -84,8 +95,14 @@ fn result(made: &Refined) -> &'static str {
     }
 }
 
-fn refine(row: &Waiting, store: &Store, normalizer: &Normalizer, channels: &Channels) -> Refined {
-    let made = catch_unwind(AssertUnwindSafe(|| event(row, store, normalizer, channels)));
+fn refine(
+    row: &Waiting,
+    files: Vec<AttachmentRef>,
+    store: &Store,
+    normalizer: &Normalizer,
+    channels: &Channels,
+) -> Refined {
+    let made = catch_unwind(AssertUnwindSafe(|| event(row, files, store, normalizer, channels)));
     let made = made.unwrap_or_else(|_| {
         Err("a rule failed on it, which is a fault in Muara; keep it and report the fault".to_owned())
     });
@@ -100,12 +117,13 @@ fn refine(row: &Waiting, store: &Store, normalizer: &Normalizer, channels: &Chan
 
 fn event(
     row: &Waiting,
+    files: Vec<AttachmentRef>,
     store: &Store,
     normalizer: &Normalizer,
     channels: &Channels,
 ) -> Result<(NewEvent, Option<NewCorrespondence>), String> {
     if let Some(amends) = row.amends {
-        return amended(row, amends, store, normalizer).map(|event| (event, None));
+        return amended(row, amends, files, store, normalizer).map(|event| (event, None));
     }
     let draft: Draft = serde_json::from_slice(&row.draft)
         .map_err(|error| format!("the stored draft cannot be read: {error}"))?;
@@ -117,13 +135,22 @@ fn event(
     let answered = configured.map(|channel| egress::correspondence(channel, row, &draft));
     let reference = store.reference(row.serial);
     let receipt = Receipt { id: row.id, reference, channel, connector, received_at: row.received_at };
-    let complaint = normalizer.normalize(draft, &receipt).map_err(|error| error.to_string())?;
+    let mut complaint = normalizer.normalize(draft, &receipt).map_err(|error| error.to_string())?;
+    if !files.is_empty() {
+        complaint.attachments = files;
+    }
     let event = Event::received(complaint);
     Ok((written(&event)?, answered))
 }
 
 /// The event that says a complaint was changed.
-fn amended(row: &Waiting, amends: i64, store: &Store, normalizer: &Normalizer) -> Result<NewEvent, String> {
+fn amended(
+    row: &Waiting,
+    amends: i64,
+    files: Vec<AttachmentRef>,
+    store: &Store,
+    normalizer: &Normalizer,
+) -> Result<NewEvent, String> {
     let amendment: Amendment = serde_json::from_slice(&row.draft)
         .map_err(|error| format!("the stored change cannot be read: {error}"))?;
     let channel: ChannelId =
@@ -136,7 +163,11 @@ fn amended(row: &Waiting, amends: i64, store: &Store, normalizer: &Normalizer) -
         received_at: row.received_at,
     };
     let number = row.serial.unsigned_abs();
-    written(&Event::amended(normalizer.amend(amendment, &receipt), number, row.received_at))
+    let mut amended = normalizer.amend(amendment, &receipt);
+    if !files.is_empty() {
+        amended.attachments = Some(files);
+    }
+    written(&Event::amended(amended, number, row.received_at))
 }
 
 fn written<D: serde::Serialize>(event: &Event<D>) -> Result<NewEvent, String> {

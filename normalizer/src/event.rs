@@ -23,7 +23,7 @@ pub enum EventType {
     /// A complaint came in.
     #[serde(rename = "complaint.received.v1")]
     ComplaintReceived,
-    /// Its sender changed it or took it back.
+    /// Its sender changed it or took it back, or files of it came late.
     #[serde(rename = "complaint.amended.v1")]
     ComplaintAmended,
     /// A reply came a step further on its way to the citizen.
@@ -78,7 +78,7 @@ pub struct Event<D = Complaint> {
     pub data: D,
 }
 
-/// A complaint that its sender changed or took back after it was published.
+/// A complaint that its sender changed or took back after it was published, or whose files came late.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Amended {
     /// The complaint.
@@ -100,7 +100,7 @@ pub struct Amended {
     /// The new words as they were written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original: Option<String>,
-    /// The files it has now.
+    /// All the files it has now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attachments: Option<Vec<AttachmentRef>>,
 }
@@ -113,6 +113,8 @@ pub enum AmendedChange {
     Edited,
     /// Took it back. The complaint stays with the core CRM, which decides.
     Deleted,
+    /// Nothing: Muara came further with files that were still to be fetched when the last event was published.
+    Attachments,
 }
 
 /// How far a reply came.

@@ -24,7 +24,7 @@ pub mod status;
 pub mod text;
 pub mod time;
 
-pub use complaint::Complaint;
+pub use complaint::{AttachmentRef, Complaint};
 pub use draft::{Amendment, Draft};
 pub use event::Event;
 pub use ids::{ChannelId, ComplaintId, ExternalId, Reference};

@@ -147,23 +147,47 @@ impl Normalizer {
 }
 
 fn attachment((attachment, number): (Attachment, u32)) -> AttachmentRef {
-    let (url, content_type) = match attachment {
-        Attachment::Url { url, content_type } => (Some(url), content_type),
-        Attachment::Handle { content_type, .. } | Attachment::Inline { content_type, .. } => {
-            (None, content_type)
+    AttachmentRef::of(attachment, number)
+}
+
+impl AttachmentKind {
+    /// What a file of this MIME type is.
+    #[must_use]
+    pub fn of(content_type: &str) -> Self {
+        match content_type.split('/').next() {
+            Some("image") => Self::Image,
+            Some("video") => Self::Video,
+            Some("audio") => Self::Audio,
+            _ => Self::File,
         }
-    };
-    let stated = content_type.as_deref().and_then(|t| t.split('/').next());
-    let word = stated.or_else(|| url.as_deref().and_then(extension)).map(str::to_ascii_lowercase);
-    let kind = match word.as_deref() {
-        Some("image" | "photo" | "jpg" | "jpeg" | "png" | "webp" | "gif" | "heic") => AttachmentKind::Image,
-        Some("video" | "mp4" | "mov" | "3gp" | "webm") => AttachmentKind::Video,
-        Some("audio" | "voice" | "ogg" | "opus" | "mp3" | "m4a") => AttachmentKind::Audio,
-        _ => AttachmentKind::File,
-    };
-    // vendors also write plain words such as `image` here, which is no MIME type
-    let content_type = content_type.filter(|t| t.contains('/'));
-    AttachmentRef { id: number.to_string(), kind, content_type, bytes: None, sha256: None, url }
+    }
+}
+
+impl AttachmentRef {
+    /// An attachment as its vendor describes it; nothing of it is fetched.
+    #[must_use]
+    pub fn of(attachment: Attachment, number: u32) -> Self {
+        let (url, content_type) = match attachment {
+            Attachment::Url { url, content_type } => (Some(url), content_type),
+            Attachment::Handle { content_type, .. } | Attachment::Inline { content_type, .. } => {
+                (None, content_type)
+            }
+        };
+        let stated = content_type.as_deref().and_then(|t| t.split('/').next());
+        let word = stated.or_else(|| url.as_deref().and_then(extension)).map(str::to_ascii_lowercase);
+        let kind = match word.as_deref() {
+            Some("image" | "photo" | "jpg" | "jpeg" | "png" | "webp" | "gif" | "heic") => {
+                AttachmentKind::Image
+            }
+            Some("video" | "mp4" | "mov" | "3gp" | "webm") => AttachmentKind::Video,
+            Some("audio" | "voice" | "ogg" | "opus" | "mp3" | "m4a") => AttachmentKind::Audio,
+            _ => AttachmentKind::File,
+        };
+        // vendors also write plain words such as `image` here, which is no MIME type
+        let content_type = content_type.filter(|t| t.contains('/'));
+        let id = number.to_string();
+        Self { id, kind, content_type, bytes: None, sha256: None, url, state: None, reason: None }
+    }
 }
 
 /// The ending of an address's path.

@@ -176,6 +176,7 @@ impl Office {
             Arc::clone(&health),
             &StoreSettings::default(),
             &IntakeSettings::default(),
+            &muara::config::Media { fetch: false, ..muara::config::Media::default() },
         );
         Self {
             store,
@@ -203,7 +204,9 @@ impl Office {
         let cursor = Cursor(format!("{:?}", Timestamp::now()));
         let page = Page { items, cursor, ..Page::default() };
         let submitted = self.intake.submit_page(&channel, page).await.unwrap();
-        while refine::round(&self.store, &self.normalizer, &self.channels).await.unwrap() > 0 {}
+        while refine::round(&self.store, &self.normalizer, &self.channels, "http://files/").await.unwrap() > 0
+        {
+        }
         submitted.receipts.iter().map(|receipt| receipt.id.to_string()).collect()
     }
 
@@ -255,6 +258,7 @@ impl Office {
             Arc::clone(&self.health),
             &config::Store::default(),
             &config::Intake::default(),
+            &config::Media { fetch: false, ..config::Media::default() },
         );
         Self { store, intake, ..self }
     }

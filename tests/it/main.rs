@@ -11,6 +11,7 @@ mod fixtures;
 mod intake;
 mod kill;
 mod lapor_feed;
+mod media;
 mod normalizer;
 mod normalizer_any;
 mod qlue_feed;

@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use muara::store::{
     Levels, Settings, Store,
     inbox::{Intake, NewMessage, Taken, Waiting},
+    media::NewFiles,
     outbox::NewEvent,
     quarantine::NewQuarantine,
 };
@@ -79,6 +80,7 @@ fn keyed(key: &str) -> NewMessage {
         id: ComplaintId(Uuid::now_v7()),
         draft: format!("{{\"text\":\"{key}\"}}").into_bytes(),
         hold: None,
+        files: NewFiles::default(),
     }
 }
 

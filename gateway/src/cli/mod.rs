@@ -4,6 +4,7 @@
 mod channels;
 mod demo;
 mod held;
+mod media;
 mod normalize;
 mod outbox;
 mod quarantine;
@@ -77,6 +78,9 @@ enum Command {
     /// What could not be understood, with its bytes.
     #[command(subcommand)]
     Quarantine(quarantine::Quarantine),
+    /// The files of complaints.
+    #[command(subcommand)]
+    Media(media::MediaCommand),
     /// Messages over a limit.
     #[command(subcommand)]
     Held(held::HeldCommand),
@@ -185,6 +189,7 @@ fn run(command: Command) -> Result<(), CliError> {
         Command::Outbox(outbox) => outbox.run(),
         Command::Quarantine(quarantine) => quarantine.run(),
         Command::Held(held) => held.run(),
+        Command::Media(media) => media.run(),
         Command::Replies(replies) => replies.run(),
         Command::HashPassword => hash_password(),
     }

@@ -6,6 +6,7 @@ mod channels;
 mod check;
 mod error;
 mod load;
+mod media;
 pub mod sample;
 mod value;
 
@@ -18,6 +19,7 @@ use crate::channel::Channels;
 
 pub use error::{ConfigError, ConfigErrors};
 pub use load::{load, parse};
+pub use media::{Media, S3};
 pub use value::{PrivacyKeySource, Secret};
 
 /// The whole configuration, checked.
@@ -35,6 +37,8 @@ pub struct Config {
     pub intake: Intake,
     /// The walk-in desks.
     pub desk: Desk,
+    /// The files of complaints.
+    pub media: Media,
     /// What is logged.
     pub log: Log,
     /// The official channels.

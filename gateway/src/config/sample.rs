@@ -3,7 +3,7 @@
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::Value;
 
-use super::{Broker, Desk, Intake, Listen, Log, Store};
+use super::{Broker, Desk, Intake, Listen, Log, Media, S3, Store};
 
 const HEAD: &str = "\
 # Every key of Muara's configuration with its default. Generated; do not edit.
@@ -52,6 +52,8 @@ pub fn sample() -> String {
     table::<Broker>("broker", &mut out);
     table::<Intake>("intake", &mut out);
     table::<Desk>("desk", &mut out);
+    table::<Media>("media", &mut out);
+    table::<S3>("media.s3", &mut out);
     table::<Log>("log", &mut out);
     out + TAIL
 }
@@ -66,12 +68,17 @@ fn table<T: JsonSchema>(name: &str, out: &mut String) {
     out.push('\n');
     comment(schema.get("description"), "##", out);
     // an absent [broker] means something, so the sample must not have one
-    *out += &format!("{}[{name}]\n", if name == "broker" { "# " } else { "" });
+    *out += &format!("{}[{name}]\n", if matches!(name, "broker" | "media.s3") { "# " } else { "" });
     let properties = schema.get("properties").and_then(Value::as_object);
     for (key, property) in properties.into_iter().flatten() {
+        // a table of its own
+        if (name, key.as_str()) == ("media", "s3") {
+            continue;
+        }
         comment(property.get("description"), "##", out);
         let default = match (name, key.as_str()) {
             ("broker", "url") => "\"${env:MUARA_BROKER_URL}\"".to_owned(),
+            ("media.s3", "secret_access_key") => "\"${env:MUARA_S3_SECRET}\"".to_owned(),
             _ => property.get("default").unwrap_or(&Value::Null).to_string(),
         };
         *out += &format!("# {key} = {default}\n");

@@ -55,8 +55,8 @@ impl Store {
                 let mut released = 0;
                 for serial in &serials {
                     let moved = db.execute(
-                        "INSERT INTO inbox (serial, id, channel, at, draft, held)
-                         SELECT serial, id, channel, at, draft, 1 FROM held WHERE serial = ?1",
+                        "INSERT INTO inbox (serial, id, channel, at, draft, held, wait_until)
+                         SELECT serial, id, channel, at, draft, 1, wait_until FROM held WHERE serial = ?1",
                         [serial],
                     )?;
                     db.execute("DELETE FROM held WHERE serial = ?1", [serial])?;
@@ -90,38 +90,40 @@ impl Store {
     }
 }
 
-/// Puts a change of a message aside that is itself held: nobody may hear of the change before the message. Returns its
-/// number, or nothing if its message has gone its way.
+/// Puts a change of a message aside that is itself held: nobody may hear of the change before the message. False if its
+/// message has gone its way.
 pub(super) fn follow(
     db: &Db<'_>,
     intake: &Intake,
     body: &[u8],
     target: &Receipt,
-) -> rusqlite::Result<Option<i64>> {
+    (serial, wait_until): (i64, i64),
+) -> rusqlite::Result<bool> {
     let held: bool = db
         .prepare("SELECT EXISTS (SELECT 1 FROM held WHERE serial = ?1)")?
         .query_row([target.serial], |row| row.get(0))?;
     if !held {
-        return Ok(None);
+        return Ok(false);
     }
-    let serial = db.next_serial();
     let at = intake.received_at.as_millisecond();
     db.execute(
-        "INSERT INTO follower VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        (serial, target.serial, target.id.0, intake.channel.as_str(), at, body),
+        "INSERT INTO follower VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        (serial, target.serial, target.id.0, intake.channel.as_str(), at, body, wait_until),
     )?;
     db.count(|change| {
         change.held += 1;
         change.bytes += size(body);
     });
-    Ok(Some(serial))
+    Ok(true)
 }
 
-/// The message of that number goes its way, and the changes of it go after it.
+/// The message of that number is in the inbox now, and the changes of it go after it.
 fn let_followers_go(db: &Db<'_>, target: i64) -> rusqlite::Result<()> {
     let moved = db.execute(
-        "INSERT INTO inbox (serial, id, channel, at, draft, amends)
-         SELECT serial, id, channel, at, draft, target FROM follower WHERE target = ?1",
+        "INSERT INTO inbox (serial, id, channel, at, draft, amends, wait_until)
+         SELECT serial, id, channel, at, draft, target,
+           max(wait_until, coalesce((SELECT wait_until FROM inbox WHERE serial = ?1), 0))
+         FROM follower WHERE target = ?1",
         [target],
     )?;
     if moved > 0 {

@@ -1,5 +1,7 @@
 //! Accepted drafts: idempotency key and draft in one transaction; only after it a vendor hears 2xx.
 
+mod amend;
+
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
@@ -9,7 +11,9 @@ use rusqlite::OptionalExtension;
 use uuid::Uuid;
 
 use super::{
-    Db, Store, StoreError, held,
+    Db, Store, StoreError,
+    media::{self, NewFiles},
+    now_ms,
     outbox::NewEvent,
     quarantine::{self, NewQuarantine},
     reply::{NewCorrespondence, NewReply},
@@ -28,6 +32,8 @@ pub struct NewMessage {
     pub draft: Vec<u8>,
     /// Set if the message is over a limit: it is stored, but not refined yet.
     pub hold: Option<Hold>,
+    /// Its files.
+    pub files: NewFiles,
 }
 
 /// Why and until when a message is held.
@@ -102,6 +108,8 @@ pub struct NewAmendment {
     pub target: IdempotencyKey,
     /// The amendment as JSON.
     pub body: Vec<u8>,
+    /// The files of the message as it is now.
+    pub files: NewFiles,
     /// The message as it is now: taken as the message itself if that never came.
     pub instead: Option<NewMessage>,
 }
@@ -151,6 +159,8 @@ pub struct Waiting {
     pub held: bool,
     /// Of a change: the number of the receipt of the message that is changed.
     pub amends: Option<i64>,
+    /// How many of its files the event calls settled; none if it has no files.
+    pub files_settled: Option<u32>,
 }
 
 /// What refining made of a draft.
@@ -185,6 +195,7 @@ impl Store {
         let taken = self.write(move |db| take(db, &intake)).await?;
         if fresh {
             self.shared.received.notify_one();
+            self.shared.files.notify_one();
         }
         if let Some(channel) = replies {
             self.shared.refined.notify_one();
@@ -209,15 +220,20 @@ impl Store {
         .await
     }
 
-    /// The next drafts that wait, oldest first.
+    /// The next drafts that are to be refined, oldest first. Those that wait for their files are passed over until
+    /// their time has come.
     ///
     /// # Errors
     /// The store cannot be read.
     pub async fn waiting(&self, most: u32) -> Result<Vec<Waiting>, StoreError> {
         self.read(move |connection| {
-            let sql =
-                "SELECT serial, id, channel, at, draft, held, amends FROM inbox ORDER BY serial LIMIT ?1";
-            connection.prepare_cached(sql)?.query_map([most], waiting)?.collect()
+            // two ranges of one index, each in order: nothing that waits is read
+            let sql = "SELECT * FROM (SELECT serial, id, channel, at, draft, held, amends FROM inbox
+                                      WHERE wait_until = 0 ORDER BY serial LIMIT ?1)
+                       UNION ALL
+                       SELECT * FROM (SELECT serial, id, channel, at, draft, held, amends FROM inbox
+                                      WHERE wait_until BETWEEN 1 AND ?2 ORDER BY wait_until, serial LIMIT ?1)";
+            connection.prepare_cached(sql)?.query_map((most, now_ms()), waiting)?.collect()
         })
         .await
     }
@@ -234,6 +250,12 @@ impl Store {
             .collect();
         self.write(move |db| {
             for (row, made) in &refined {
+                // a file that settled meanwhile would never be told of: the row stays for the next round
+                if let (Refined::Event(..), Some(settled)) = (made, row.files_settled)
+                    && !media::tell(db, row.serial, settled)?
+                {
+                    continue;
+                }
                 // a row that is gone was refined before: this run lost a race with itself, not a message
                 if db.execute("DELETE FROM inbox WHERE serial = ?1", [row.serial])? == 0 {
                     continue;
@@ -340,7 +362,7 @@ fn take(db: &Db<'_>, intake: &Intake) -> rusqlite::Result<Taken> {
         });
     }
     for amendment in &intake.amendments {
-        amend(db, intake, amendment, at, &mut taken)?;
+        amend::take(db, intake, amendment, at, &mut taken)?;
     }
     for report in &intake.reports {
         if super::report::note(db, intake.channel.as_str(), report, at)? {
@@ -380,18 +402,19 @@ fn accept(db: &Db<'_>, intake: &Intake, message: &NewMessage, at: i64) -> rusqli
         (&message.key.text, serial, id, at, message.hold.is_some()),
     )?;
     let channel = intake.channel.as_str();
+    let wait_until = media::open(db, &message.files, (message.id, serial, serial), &intake.channel)?;
     match &message.hold {
         None => {
             db.execute(
-                "INSERT INTO inbox (serial, id, channel, at, draft) VALUES (?1, ?2, ?3, ?4, ?5)",
-                (serial, id, channel, at, &message.draft),
+                "INSERT INTO inbox (serial, id, channel, at, draft, wait_until) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                (serial, id, channel, at, &message.draft, wait_until),
             )?;
             db.count(|change| change.inbox += 1);
         }
         Some(hold) => {
             let release_at = hold.release_at.as_millisecond();
             db.execute(
-                "INSERT INTO held VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                "INSERT INTO held VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
                 (
                     serial,
                     id,
@@ -401,6 +424,7 @@ fn accept(db: &Db<'_>, intake: &Intake, message: &NewMessage, at: i64) -> rusqli
                     hold.sender.map(u64::cast_signed),
                     release_at,
                     hold.reason,
+                    wait_until,
                 ),
             )?;
             db.count(|change| change.held += 1);
@@ -409,51 +433,6 @@ fn accept(db: &Db<'_>, intake: &Intake, message: &NewMessage, at: i64) -> rusqli
     db.count(|change| change.bytes += size(&message.draft));
     let received_at = instant(at);
     Ok(Receipt { serial, id: message.id, received_at, fresh: true, held: message.hold.is_some() })
-}
-
-/// Puts a change behind the message that it changes. What was never here is not changed: an edited message is taken as
-/// it is now, and the deletion of a message that never came changes nothing.
-fn amend(
-    db: &Db<'_>,
-    intake: &Intake,
-    amendment: &NewAmendment,
-    at: i64,
-    taken: &mut Taken,
-) -> rusqlite::Result<()> {
-    if find(&mut db.prepare(RECEIPT)?, &amendment.key, at)?.is_some() {
-        return Ok(());
-    }
-    let Some(target) = find(&mut db.prepare(RECEIPT)?, &amendment.target, at)? else {
-        match &amendment.instead {
-            Some(message) => taken.receipts.push(accept(db, intake, message, at)?),
-            None => {
-                taken.strangers += 1;
-                return Ok(());
-            }
-        }
-        return remember(db, &amendment.key, db.next_serial(), Uuid::nil(), at);
-    };
-    if let Some(serial) = held::follow(db, intake, &amendment.body, &target)? {
-        taken.amended += 1;
-        return remember(db, &amendment.key, serial, target.id.0, at);
-    }
-    let serial = db.next_serial();
-    remember(db, &amendment.key, serial, target.id.0, at)?;
-    db.execute(
-        "INSERT INTO inbox (serial, id, channel, at, draft, amends) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        (serial, target.id.0, intake.channel.as_str(), at, &amendment.body, target.serial),
-    )?;
-    db.count(|change| {
-        change.inbox += 1;
-        change.bytes += size(&amendment.body);
-    });
-    taken.amended += 1;
-    Ok(())
-}
-
-fn remember(db: &Db<'_>, key: &IdempotencyKey, serial: i64, id: Uuid, at: i64) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO receipt VALUES (?1, ?2, ?3, ?4, 0)";
-    db.execute(sql, (&key.text, serial, id, at)).map(drop)
 }
 
 pub(super) fn waiting(row: &rusqlite::Row<'_>) -> rusqlite::Result<Waiting> {
@@ -465,6 +444,7 @@ pub(super) fn waiting(row: &rusqlite::Row<'_>) -> rusqlite::Result<Waiting> {
         draft: row.get(4)?,
         held: row.get(5)?,
         amends: row.get(6)?,
+        files_settled: None,
     })
 }
 

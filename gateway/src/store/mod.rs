@@ -3,11 +3,12 @@
 //! Every write goes through one writer thread ([`writer`]), which commits whatever is waiting as one
 //! transaction (group commit), so that an fsync is shared by all who wait for it. Reads use connections of
 //! their own and never wait for a write. Each table has its room: [`inbox`], [`held`], [`outbox`],
-//! [`quarantine`], [`reply`].
+//! [`quarantine`], [`reply`], [`media`].
 
 mod checkpoint;
 pub mod held;
 pub mod inbox;
+pub mod media;
 pub mod open;
 pub mod outbox;
 pub mod quarantine;
@@ -106,6 +107,7 @@ struct Shared {
     failing: watch::Receiver<Option<StoreError>>,
     received: Notify,
     refined: Notify,
+    files: Notify,
     /// Rings when a commit has brought replies to send.
     replies: reply::Wakes,
 }
@@ -167,6 +169,12 @@ impl Store {
     #[must_use]
     pub fn refined(&self) -> &Notify {
         &self.shared.refined
+    }
+
+    /// Woken when files are to be fetched.
+    #[must_use]
+    pub fn files_to_fetch(&self) -> &Notify {
+        &self.shared.files
     }
 
     /// Runs a piece of work in the next commit and waits until it is on disk.

@@ -15,8 +15,11 @@ use super::{Shared, Store, StoreError, writer};
 /// (<https://sqlite.org/releaselog/3_51_3.html>).
 const OLDEST_SQLITE: i32 = 3_051_003;
 
-const MIGRATIONS: &[&str] =
-    &[include_str!("../../migrations/sqlite_1.sql"), include_str!("../../migrations/sqlite_2.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/sqlite_1.sql"),
+    include_str!("../../migrations/sqlite_2.sql"),
+    include_str!("../../migrations/sqlite_3.sql"),
+];
 
 /// How the store is opened.
 #[derive(Clone, Debug)]
@@ -97,6 +100,7 @@ impl Store {
                 failing: watch_failing,
                 received: Notify::new(),
                 refined: Notify::new(),
+                files: Notify::new(),
                 replies: super::reply::Wakes::default(),
             }),
         })

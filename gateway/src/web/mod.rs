@@ -3,5 +3,6 @@
 pub mod desk;
 pub mod ingress;
 pub mod internal;
+mod media;
 pub mod problem;
 pub mod server;

@@ -193,7 +193,10 @@ async fn the_default_configuration_is_valid_and_the_documented_one() {
         })
         .filter(|line| !line.starts_with("key = "))
         .collect();
-    let gateway = Gateway::new("").env("QLUE_SECRET", SECRET).env("MUARA_BROKER_URL", "amqp://127.0.0.1");
+    let gateway = Gateway::new("")
+        .env("QLUE_SECRET", SECRET)
+        .env("MUARA_BROKER_URL", "amqp://127.0.0.1")
+        .env("MUARA_S3_SECRET", SECRET);
     fs::write(gateway.config(), uncommented).unwrap();
     let (stdout, _) = ended(&gateway.muara(&["check"]).await, 0);
     assert!(stdout.contains("1 channels, 0 of them off") && !stdout.contains("no [broker]"), "{stdout}");

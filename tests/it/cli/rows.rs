@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use muara::store::{
     Settings, Store,
     inbox::{Intake, NewMessage, Refined},
+    media::NewFiles,
     outbox::{NewEvent, Settled, Settlement},
 };
 use muara_normalizer::{ComplaintId, IdempotencyKey};
@@ -22,6 +23,7 @@ async fn left_behind(gateway: &Gateway) -> Vec<Uuid> {
         id: ComplaintId(Uuid::now_v7()),
         draft: b"{}".to_vec(),
         hold: None,
+        files: NewFiles::default(),
     });
     let intake =
         Intake { messages: messages.collect(), ..Intake::new("qlue".parse().unwrap(), Timestamp::now()) };

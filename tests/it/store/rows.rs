@@ -102,7 +102,7 @@ async fn a_draft_that_becomes_nothing_is_quarantined_alone_and_can_be_refined_ag
     store.take(intake(messages, vec![])).await.unwrap();
     let normalizer = Arc::new(Normalizer::new(PrivacyKey::throw_away()));
     let channels = ArcSwap::default();
-    assert_eq!(refine::round(store, &normalizer, &channels).await.unwrap(), 4);
+    assert_eq!(refine::round(store, &normalizer, &channels, "http://files/").await.unwrap(), 4);
     let levels = fresh.levels();
     assert_eq!((levels.inbox, levels.outbox, levels.quarantined), (0, 2, 2));
     let rows = store.quarantined(None, 10).await.unwrap();
@@ -115,9 +115,9 @@ async fn a_draft_that_becomes_nothing_is_quarantined_alone_and_can_be_refined_ag
     assert!(store.refine_again(rows[0].id).await.unwrap());
     assert_eq!((fresh.levels().inbox, fresh.levels().quarantined), (1, 1));
     assert!(!store.refine_again(rows[0].id).await.unwrap(), "pressed twice");
-    assert_eq!(refine::round(store, &normalizer, &channels).await.unwrap(), 1);
+    assert_eq!(refine::round(store, &normalizer, &channels, "http://files/").await.unwrap(), 1);
     assert_eq!((fresh.levels().inbox, fresh.levels().quarantined), (0, 2));
-    assert_eq!(refine::round(store, &normalizer, &channels).await.unwrap(), 0);
+    assert_eq!(refine::round(store, &normalizer, &channels, "http://files/").await.unwrap(), 0);
 }
 
 #[tokio::test]
