@@ -16,3 +16,4 @@ mod relay;
 mod store;
 mod way;
 mod webhook_map;
+mod x;
