@@ -26,6 +26,7 @@ use crate::{
     broker::{self, Broker, BrokerState},
     channel::Channels,
     config::{Config, ConfigError},
+    egress,
     health::Health,
     intake::Intake,
     metrics, poller, refine, relay,
@@ -232,6 +233,14 @@ impl Gateway {
         for channel in self.channels.load().iter() {
             let channel = Arc::clone(channel);
             let (store, intake, health) = (self.store.clone(), self.intake.clone(), Arc::clone(&self.health));
+            let channels = Arc::clone(&self.channels);
+            tasks.spawn(egress::run(
+                Arc::clone(&channel),
+                channels,
+                store.clone(),
+                Arc::clone(&health),
+                cancel.clone(),
+            ));
             tasks.spawn(poller::run(channel, store, intake, health, cancel.clone()));
         }
         self.pollers = (cancel, tasks);

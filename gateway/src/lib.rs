@@ -5,6 +5,7 @@ pub mod broker;
 pub mod channel;
 pub mod cli;
 pub mod config;
+pub mod egress;
 pub mod health;
 pub mod intake;
 pub mod limits;

@@ -30,7 +30,7 @@ pub(super) fn list(config: &Config, as_json: bool) -> Result<(), CliError> {
 struct Row {
     id: String,
     connector: &'static str,
-    direction: &'static str,
+    direction: String,
     auth: &'static str,
     redelivers: bool,
     state: &'static str,
@@ -61,7 +61,7 @@ impl Row {
         [
             self.id.clone(),
             self.connector.to_owned(),
-            self.direction.to_owned(),
+            self.direction.clone(),
             self.auth.to_owned(),
             if self.redelivers { "yes" } else { "no" }.to_owned(),
             self.state.to_owned(),
