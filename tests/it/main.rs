@@ -11,6 +11,7 @@ mod kill;
 mod lapor_feed;
 mod normalizer;
 mod normalizer_any;
+mod open311;
 mod qlue_feed;
 mod relay;
 mod store;

@@ -66,8 +66,8 @@ fn account(body: &Value, own: &str) -> Vec<Item> {
             items.push(item.unwrap_or_else(|reason| Item::Rejected { index, reason }));
         }
     }
-    let for_another =
-        body.get("for_user_id").is_some_and(|id| id.as_str() != Some(own) && id.to_string() != own);
+    let account = Fields(body).optional_id("for_user_id").ok().flatten();
+    let for_another = account.is_some_and(|account| account.as_str() != own);
     if for_another && !items.is_empty() { vec![ANOTHER_ACCOUNT] } else { items }
 }
 

@@ -144,7 +144,7 @@ impl From<Failure> for MediaError {
             Failure::Throttled(retry_after) => Self::Throttled { retry_after },
             Failure::Body(error) => Self::Vendor { answer: error.to_string() },
             Failure::Answer(answer) => match answer.status {
-                401 | 402 | 403 => Self::Refused { answer: answer.to_string() },
+                401..=403 => Self::Refused { answer: answer.to_string() },
                 404 | 410 => Self::Gone { answer: answer.to_string() },
                 _ => Self::Vendor { answer: answer.to_string() },
             },

@@ -136,7 +136,7 @@ fn first_version(post: &Value) -> Option<ExternalId> {
     let id = paths.iter().find_map(|path| post.pointer(path))?;
     match id {
         Value::String(id) => ExternalId::new(id),
-        Value::Number(id) if !id.is_f64() => ExternalId::new(&id.to_string()),
+        Value::Number(id) if !id.is_f64() => ExternalId::new(id.to_string()),
         _ => None,
     }
 }

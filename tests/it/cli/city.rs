@@ -70,7 +70,8 @@ async fn every_official_channel_is_configured_and_needs_only_its_secrets() {
 
 #[tokio::test]
 async fn a_channel_without_its_secrets_is_off_with_the_reason_and_the_others_run() {
-    let with_jaki = variables().into_iter().filter(|name| name.starts_with("JAKI") || name.starts_with("MUARA"));
+    let with_jaki =
+        variables().into_iter().filter(|name| name.starts_with("JAKI") || name.starts_with("MUARA"));
     for row in rows(&city(with_jaki)).await {
         let (id, reason) = (row["id"].as_str().unwrap(), row["reason"].as_str().unwrap_or_default());
         match id {
@@ -116,5 +117,9 @@ async fn the_readme_shows_the_table_of_the_channels() {
     if std::env::var_os("BLESS").is_some() {
         fs::write(&file, &wanted).unwrap();
     }
-    assert_eq!(fs::read_to_string(&file).unwrap(), wanted, "README.md is stale: run BLESS=1 ./tests/run readme");
+    assert_eq!(
+        fs::read_to_string(&file).unwrap(),
+        wanted,
+        "README.md is stale: run BLESS=1 ./tests/run readme"
+    );
 }
