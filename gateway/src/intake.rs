@@ -387,15 +387,10 @@ fn entry(channel: &Channel, received_at: Timestamp, sorted: Sorted) -> Entry {
         channel.limiter.check(Some(sender)).is_ok()
     });
     Entry {
-        channel: channel.id.clone(),
-        received_at,
-        messages: Vec::new(),
-        quarantine: Vec::new(),
-        cursor: None,
         amendments: amendments.collect(),
         reports: sorted.reports.into_iter().map(NewReport::from).collect(),
         inquiries: asked.map(|inquiry| answers::to(channel, inquiry)).collect(),
-        replayed: None,
+        ..Entry::new(channel.id.clone(), received_at)
     }
 }
 

@@ -13,6 +13,7 @@ pub mod metrics;
 pub mod poller;
 pub mod refine;
 pub mod relay;
+pub mod replies;
 pub mod request_file;
 pub mod store;
 pub mod telemetry;

@@ -157,13 +157,7 @@ fn inner<T: serde::de::DeserializeOwned>(
     match read(table) {
         Ok(value) => Some(value),
         Err(inner) => {
-            errors.extend(inner.into_iter().map(|error| match error {
-                SettingsError::UnknownKey { key } => SettingsError::UnknownKey { key: format!("{at}.{key}") },
-                SettingsError::Value { key, detail } => {
-                    let key = if key.is_empty() { at.to_owned() } else { format!("{at}.{key}") };
-                    SettingsError::Value { key, detail }
-                }
-            }));
+            errors.extend(inner.into_iter().map(|error| error.under(at)));
             None
         }
     }

@@ -63,6 +63,22 @@ pub struct Intake {
 }
 
 impl Intake {
+    /// An intake that brings nothing yet.
+    #[must_use]
+    pub fn new(channel: ChannelId, received_at: Timestamp) -> Self {
+        Self {
+            channel,
+            received_at,
+            messages: Vec::new(),
+            quarantine: Vec::new(),
+            cursor: None,
+            amendments: Vec::new(),
+            reports: Vec::new(),
+            inquiries: Vec::new(),
+            replayed: None,
+        }
+    }
+
     /// Whether there is nothing to be stored.
     #[must_use]
     pub fn is_empty(&self) -> bool {
