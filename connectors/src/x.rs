@@ -26,7 +26,8 @@
 //! user_id = "44904009"                        # the city's own account
 //! [channels.twitter_dki.pull]                 # ask for mentions, too; absent where X only pushes
 //! bearer_token = "${env:X_BEARER_TOKEN}"
-//! [channels.twitter_dki.deliver]              # absent where nothing is answered
+//! messages = true                             # and for direct messages, which a webhook may have missed
+//! [channels.twitter_dki.send]                 # absent where nothing is answered
 //! reply_by = "dm_then_post"
 //! consumer_key = "${env:X_CONSUMER_KEY}"
 //! access_token = "${env:X_ACCESS_TOKEN}"
@@ -97,7 +98,7 @@ struct Settings {
     /// How to ask for mentions.
     pull: Option<pull::PullSettings>,
     /// How to answer.
-    deliver: Option<deliver::DeliverSettings>,
+    send: Option<deliver::SendSettings>,
 }
 
 fn api_url() -> String {
@@ -111,8 +112,8 @@ fn settings(table: toml::Table) -> Result<OwnSettings, Vec<SettingsError>> {
     if !is_id(&read.user_id) {
         errors.push(SettingsError::value("user_id", "expected the account's id, digits only, not its name"));
     }
-    errors.extend(read.pull.iter().flat_map(pull::PullSettings::check));
-    errors.extend(read.deliver.iter().flat_map(deliver::DeliverSettings::check));
+    errors.extend(read.pull.iter().flat_map(|pull| pull.check(read.send.is_some())));
+    errors.extend(read.send.iter().flat_map(deliver::SendSettings::check));
     if errors.is_empty() { Ok(OwnSettings::new(read)) } else { Err(errors) }
 }
 

@@ -9,7 +9,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use fake::{CONSUMER_SECRET, Fake, OWN};
 use hmac::{Hmac, KeyInit, Mac};
 use muara_connectors::{ChannelSettings, Connector, SettingsError};
-use muara_tests::gateway::Gateway;
+use muara_tests::gateway::{Gateway, PATIENCE};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
@@ -77,6 +77,41 @@ async fn the_endpoint_proves_itself_and_what_is_pushed_and_polled_is_one_complai
     assert_eq!(gateway.health().await["store"]["waiting"]["quarantined"], 1);
 }
 
+#[tokio::test]
+async fn a_direct_message_is_answered_with_its_reference_and_a_mention_not_in_public() {
+    let fake = Fake::start().await;
+    let gateway = Gateway::launch(&format!(
+        "[channels.twitter_dki]\nconnector = \"x\"\nsecret = \"{CONSUMER_SECRET}\"\nuser_id = \"{OWN}\"\napi_url = \"{}\"\n\
+         [channels.twitter_dki.send]\nconsumer_key = \"{}\"\naccess_token = \"{}\"\naccess_token_secret = \"{}\"\n",
+        fake.url,
+        fake::CONSUMER_KEY,
+        fake::TOKEN,
+        fake::TOKEN_SECRET
+    ))
+    .await;
+    let message = json!({ "type": "message_create", "id": "2001", "created_timestamp": "1793675400000",
+        "message_create": { "sender_id": "77001234", "target": { "recipient_id": OWN }, "message_data": { "text": "Lampu mati" } } });
+    for body in [
+        json!({ "data": fake::mention(1001) }),
+        json!({ "for_user_id": OWN, "direct_message_events": [message] }),
+    ] {
+        let body = body.to_string();
+        let request = gateway.http.post(gateway.url("/in/twitter_dki"));
+        let request = request.header("x-twitter-webhooks-signature", signature(body.as_bytes()));
+        let response = request.header("content-type", "application/json").body(body).send().await.unwrap();
+        assert_eq!(response.status(), 200);
+    }
+    let mut sent = fake.with(|x| x.sent.subscribe());
+    tokio::time::timeout(PATIENCE, sent.wait_for(|count| *count > 0)).await.expect("no answer").unwrap();
+    let events = gateway.rows(&["outbox", "tail"]).await;
+    let event = events.iter().find(|event| event["data"]["external"]["id"] == "2001").unwrap();
+    let (to, text) = fake.with(|x| x.messages[0].clone());
+    assert_eq!(to, "77001234");
+    assert!(text.contains(event["data"]["reference"].as_str().unwrap()), "{text}");
+    // the mention came first, so its answer would have been sent first
+    assert!(fake.with(|x| x.messages.len() == 1 && x.replies.is_empty()));
+}
+
 #[test]
 fn every_fault_in_the_settings_is_named() {
     let faults = |table: &str| match (x().settings)(table.parse().unwrap()) {
@@ -84,18 +119,16 @@ fn every_fault_in_the_settings_is_named() {
         Err(errors) => errors.iter().map(SettingsError::to_string).collect::<Vec<_>>(),
     };
     assert!(faults("user_id = \"1\"").is_empty());
-    assert!(faults("user_id = \"1\"\n[deliver]\nuser_token = \"t\"\nreply_by = \"post\"").is_empty());
+    assert!(faults("user_id = \"1\"\n[send]\nuser_token = \"t\"\nreply_by = \"post\"").is_empty());
     let text = faults("user_id = \"@DKIJakarta\"\napi_url = \"x\"\n[pull]\nbearer_token = \"\"\npage_posts = 4\ninterval_seconds = 0").join("\n");
     for key in ["user_id", "api_url", "pull.bearer_token", "pull.page_posts", "pull.interval_seconds"] {
         assert!(text.contains(key), "{key} is not in\n{text}");
     }
-    let text = faults("user_id = \"1\"\n[deliver]\nconsumer_key = \"k\"").join("\n");
-    assert!(
-        text.contains("deliver.access_token: ") && text.contains("deliver.access_token_secret"),
-        "{text}"
-    );
-    assert!(!faults("user_id = \"1\"\n[deliver]\nuser_token = \"t\"\nconsumer_key = \"k\"").is_empty());
-    assert!(!faults("user_id = \"1\"\n[deliver]\nreply_by = \"fax\"\nuser_token = \"t\"").is_empty());
+    let text = faults("user_id = \"1\"\n[send]\nconsumer_key = \"k\"").join("\n");
+    assert!(text.contains("send.access_token: ") && text.contains("send.access_token_secret"), "{text}");
+    assert!(!faults("user_id = \"1\"\n[send]\nuser_token = \"t\"\nconsumer_key = \"k\"").is_empty());
+    assert!(!faults("user_id = \"1\"\n[pull]\nbearer_token = \"t\"\nmessages = true").is_empty());
+    assert!(!faults("user_id = \"1\"\n[send]\nreply_by = \"fax\"\nuser_token = \"t\"").is_empty());
 }
 
 #[test]

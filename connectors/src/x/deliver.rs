@@ -29,10 +29,10 @@ use crate::{
 /// The longest direct message in characters.
 const LONGEST_MESSAGE: usize = 10_000;
 
-/// `[channels.<id>.deliver]`: who answers. Either `user_token`, or the other three; the consumer secret is the channel's
+/// `[channels.<id>.send]`: who answers. Either `user_token`, or the other three; the consumer secret is the channel's
 /// `secret`.
 #[derive(Clone, Deserialize)]
-pub(super) struct DeliverSettings {
+pub(super) struct SendSettings {
     /// How a post is answered.
     #[serde(default)]
     reply_by: ReplyBy,
@@ -59,12 +59,12 @@ enum ReplyBy {
     DmThenPost,
 }
 
-impl DeliverSettings {
+impl SendSettings {
     pub(super) fn check(&self) -> Vec<SettingsError> {
         let signing = [
-            ("deliver.consumer_key", self.consumer_key.is_some()),
-            ("deliver.access_token", self.access_token.is_some()),
-            ("deliver.access_token_secret", self.access_token_secret.is_some()),
+            ("send.consumer_key", self.consumer_key.is_some()),
+            ("send.access_token", self.access_token.is_some()),
+            ("send.access_token_secret", self.access_token_secret.is_some()),
         ];
         let given = signing.iter().filter(|(_, given)| *given).count();
         if self.user_token.is_some() && given == 0 {
@@ -72,7 +72,7 @@ impl DeliverSettings {
         }
         if self.user_token.is_some() {
             let detail = "stands alone, without the three keys of OAuth 1.0a";
-            return vec![SettingsError::value("deliver.user_token", detail)];
+            return vec![SettingsError::value("send.user_token", detail)];
         }
         let missing = signing.iter().filter(|(_, given)| !given);
         missing.map(|(key, _)| SettingsError::value(*key, "is missing (or give `user_token`)")).collect()
@@ -86,7 +86,7 @@ pub(super) enum User {
 }
 
 impl User {
-    pub(super) fn new(settings: &DeliverSettings, channel: &ChannelSettings) -> Option<Self> {
+    pub(super) fn new(settings: &SendSettings, channel: &ChannelSettings) -> Option<Self> {
         if let Some(token) = &settings.user_token {
             return Some(Self::Bearer(format!("Bearer {}", token.expose_secret()).into()));
         }
@@ -112,7 +112,7 @@ impl User {
 /// Opens the account of a channel for answers.
 pub(super) fn open(channel: &ChannelSettings) -> Option<Box<dyn Deliver>> {
     let settings = channel.own::<Settings>()?;
-    let own = settings.deliver.as_ref()?;
+    let own = settings.send.as_ref()?;
     let user = User::new(own, channel)?;
     Some(Box::new(Account { api_url: settings.api_url.clone(), reply_by: own.reply_by, user }))
 }

@@ -76,7 +76,7 @@ fn located(url: &str, content_type: Option<&str>) -> Attachment {
 /// Opens the files of a channel; without the account's own credentials they cannot be fetched.
 pub(super) fn open(channel: &ChannelSettings) -> Option<Box<dyn MediaSource>> {
     let settings = channel.own::<Settings>()?;
-    let user = User::new(settings.deliver.as_ref()?, channel)?;
+    let user = User::new(settings.send.as_ref()?, channel)?;
     Some(Box::new(Files { api_url: settings.api_url.clone(), user }))
 }
 

@@ -25,7 +25,7 @@ use super::{
 
 fn table(fake: &Fake, more: &str) -> String {
     format!(
-        "user_id = \"{OWN}\"\napi_url = \"{}\"\n[deliver]\nconsumer_key = \"{CONSUMER_KEY}\"\n\
+        "user_id = \"{OWN}\"\napi_url = \"{}\"\n[send]\nconsumer_key = \"{CONSUMER_KEY}\"\n\
          access_token = \"{TOKEN}\"\naccess_token_secret = \"{TOKEN_SECRET}\"\n{more}",
         fake.url
     )

@@ -18,6 +18,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha1::Sha1;
+use tokio::sync::watch;
 
 pub(super) const OWN: &str = "44904009";
 pub(super) const BEARER: &str = "x-test-bearer";
@@ -31,6 +32,12 @@ pub(super) const TOKEN_SECRET: &str = "x-test-token-secret";
 pub(super) struct X {
     /// Mentions by id.
     pub(super) posts: BTreeMap<u64, Value>,
+    /// Direct messages to the city by id.
+    pub(super) inbox: BTreeMap<u64, Value>,
+    /// The queries of the messages asked for.
+    pub(super) asked_messages: Vec<HashMap<String, String>>,
+    /// No request for messages is left.
+    pub(super) spares_messages: bool,
     /// No page has more.
     pub(super) page_posts: usize,
     /// The queries of the mentions asked for.
@@ -47,6 +54,8 @@ pub(super) struct X {
     pub(super) gone: BTreeSet<String>,
     /// Direct messages as they were sent: recipient and text.
     pub(super) messages: Vec<(String, String)>,
+    /// How many direct messages were sent.
+    pub(super) sent: watch::Sender<usize>,
     /// Answers in public: post and text.
     pub(super) replies: Vec<(String, String)>,
     /// Nonces of requests that were signed.
@@ -67,6 +76,7 @@ impl Fake {
         let app = Router::new()
             .route("/2/users/{id}/mentions", get(mentions))
             .route("/2/dm_conversations/with/{user}/messages", post(message))
+            .route("/2/dm_events", get(messages))
             .route("/2/tweets", post(reply))
             .route("/2/media/{key}", get(media))
             .with_state(state.clone());
@@ -168,6 +178,32 @@ async fn mentions(
     (limits(&x), Json(json!({ "data": page, "includes": { "users": users }, "meta": meta }))).into_response()
 }
 
+async fn messages(
+    State(state): State<Shared>,
+    Query(query): Query<HashMap<String, String>>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let mut x = state.lock().unwrap();
+    if !signed(&mut x, "GET", &uri, &headers) {
+        return unauthorized();
+    }
+    x.asked_messages.push(query.clone());
+    if x.spares_messages {
+        let reset = HeaderValue::from(Timestamp::now().as_second() + 600);
+        return (StatusCode::TOO_MANY_REQUESTS, [("x-rate-limit-reset", reset)]).into_response();
+    }
+    assert!(!query.contains_key("since_id"), "X knows none here");
+    let below = query.get("pagination_token").map_or(u64::MAX, |token| token.parse().unwrap());
+    let found: Vec<_> = x.inbox.iter().rev().filter(|(id, _)| **id < below).take(x.page_posts + 1).collect();
+    let page: Vec<_> = found.iter().take(x.page_posts).map(|(_, message)| *message).collect();
+    let mut meta = json!({ "result_count": page.len() });
+    if found.len() > page.len() {
+        meta["next_token"] = found[page.len() - 1].0.to_string().into();
+    }
+    Json(json!({ "data": page, "meta": meta })).into_response()
+}
+
 async fn message(
     State(state): State<Shared>,
     Path(user): Path<String>,
@@ -188,6 +224,7 @@ async fn message(
     let text = body["text"].as_str().unwrap().to_owned();
     assert!(text.chars().count() <= 10_000);
     x.messages.push((user.clone(), text));
+    x.sent.send_modify(|count| *count += 1);
     let id = format!("dm-{}", x.messages.len());
     let data = json!({ "dm_conversation_id": format!("{OWN}-{user}"), "dm_event_id": id });
     (StatusCode::CREATED, Json(json!({ "data": data }))).into_response()

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{
     channel,
-    fake::{BEARER, Fake, OWN},
+    fake::{BEARER, CONSUMER_KEY, Fake, OWN, TOKEN, TOKEN_SECRET},
     x,
 };
 
@@ -177,4 +177,62 @@ async fn trouble_is_said_in_words_and_the_cursor_stays() {
     assert!(matches!(error(503, json!(null)).await, PullError::Vendor { answer } if answer == "HTTP 503"));
     assert!(matches!(error(200, json!({ "errors": [] })).await, PullError::Page(_)));
     assert!(matches!(error(400, json!({})).await, PullError::Vendor { answer } if answer == "HTTP 400"));
+}
+
+#[tokio::test]
+async fn messages_that_a_webhook_missed_are_caught_up_with_beside_the_mentions() {
+    let fake = Fake::start().await;
+    fake.with(|x| x.page_posts = 10);
+    let written = |ids: std::ops::RangeInclusive<u64>| {
+        let message = |id: u64| {
+            json!({ "id": id.to_string(), "event_type": "MessageCreate", "sender_id": "77001234",
+                "dm_conversation_id": format!("{OWN}-77001234"), "text": format!("pesan {id}"),
+                "created_at": "2026-11-03T03:10:00.000Z" })
+        };
+        fake.with(|x| x.inbox.extend(ids.map(|id| (id, message(id)))));
+    };
+    let messages = "messages = true\nmessages_interval_seconds = 3600";
+    let keys = format!(
+        "\n[send]\nconsumer_key = \"{CONSUMER_KEY}\"\naccess_token = \"{TOKEN}\"\naccess_token_secret = \"{TOKEN_SECRET}\""
+    );
+    let open = || mentions(&fake, &format!("{messages}{keys}"));
+    let poll = async |pull: &mut dyn Pull, cursor: &mut Cursor| {
+        let mut taken = Vec::new();
+        loop {
+            let page = pull.next(cursor).await.unwrap();
+            assert!(page.drafts().all(|draft| draft.reporter.private != draft.public));
+            taken.extend(ids(&page));
+            *cursor = page.cursor;
+            if !page.more {
+                taken.sort_unstable();
+                return taken;
+            }
+        }
+    };
+    let mut cursor = Cursor::default();
+    let mut pull = open();
+    fake.mentioned(101..=112);
+    written(201..=225);
+    let all = (101..=112).chain(201..=225).collect::<Vec<_>>();
+    assert_eq!(poll(pull.as_mut(), &mut cursor).await, all);
+    assert_eq!(fake.with(|x| x.asked_messages.len()), 3);
+
+    // not before it is time again
+    fake.mentioned(113..=113);
+    written(226..=240);
+    assert_eq!(poll(pull.as_mut(), &mut cursor).await, [113]);
+    // after a restart it is; what is known ends the walk
+    assert_eq!(poll(open().as_mut(), &mut cursor).await, (226..=240).collect::<Vec<_>>());
+    assert_eq!(fake.with(|x| x.asked_messages.len()), 5);
+
+    // a limit of the messages alone does not stop the mentions, and the messages come when it is over
+    written(241..=241);
+    fake.mentioned(114..=114);
+    fake.with(|x| x.spares_messages = true);
+    let mut pull = open();
+    assert_eq!(poll(pull.as_mut(), &mut cursor).await, [114]);
+    fake.mentioned(115..=115);
+    assert_eq!(poll(pull.as_mut(), &mut cursor).await, [115]);
+    fake.with(|x| x.spares_messages = false);
+    assert_eq!(poll(open().as_mut(), &mut cursor).await, [241]);
 }
