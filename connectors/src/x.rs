@@ -16,7 +16,7 @@
 //! {"data": {"id": "1850001", "author_id": "77", "text": "@DKIJakarta banjir"}, "includes": {}}
 //! ```
 //! The first two are those of the Account Activity API, the third is that of the X Activity API which follows it, the
-//! last is that of a filtered stream and, with a list as `data`, of the mentions that are asked for ([`pull`]). The id of
+//! last is that of a filtered stream and, with a list as `data`, of the mentions that are asked for. The id of
 //! a post is the same everywhere, so webhook and poll know each other's messages.
 //!
 //! ```toml

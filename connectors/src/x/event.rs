@@ -13,7 +13,12 @@ use crate::{
     x::{message, post},
 };
 
-const ANOTHER_ACCOUNT: Item = Item::Ignored("an event of another account");
+/// An app may have subscribed several accounts at one address. Whose messages they are is the operator's to say, so they
+/// are kept.
+fn another_account(field: &str) -> Reject {
+    let detail = "is not this channel's `user_id`; let X send this account's events to a channel of its own";
+    Reject::Field { field: field.to_owned(), detail: detail.to_owned() }
+}
 
 /// The items of a body for the account `own`.
 pub(super) fn items(body: &Value, own: &str) -> Result<Vec<Item>, Reject> {
@@ -67,16 +72,19 @@ fn account(body: &Value, own: &str) -> Vec<Item> {
         }
     }
     let account = Fields(body).optional_id("for_user_id").ok().flatten();
-    let for_another = account.is_some_and(|account| account.as_str() != own);
-    if for_another && !items.is_empty() { vec![ANOTHER_ACCOUNT] } else { items }
+    if account.is_none_or(|account| account.as_str() == own) {
+        return items;
+    }
+    let kept = items.into_iter().enumerate().map(|(index, item)| match item {
+        Item::Ignored(reason) => Item::Ignored(reason),
+        _ => Item::Rejected { index, reason: another_account("for_user_id") },
+    });
+    kept.collect()
 }
 
 /// The X Activity API: one event with its type.
 fn activity(data: &Value, body: &Value, own: &str) -> Result<Vec<Item>, Reject> {
     let fields = Fields(data);
-    if fields.text("filter.user_id")?.is_some_and(|user| user != own) {
-        return Ok(vec![ANOTHER_ACCOUNT]);
-    }
     let kind = fields.text("event_type")?.unwrap_or_default();
     let reason = match kind.as_str() {
         "post.create"
@@ -91,6 +99,9 @@ fn activity(data: &Value, body: &Value, own: &str) -> Result<Vec<Item>, Reject> 
     };
     if let Some(reason) = reason {
         return Ok(vec![Item::Ignored(reason)]);
+    }
+    if fields.text("filter.user_id")?.is_some_and(|user| user != own) {
+        return Err(another_account("data.filter.user_id"));
     }
     let payload = data.get("payload").filter(|payload| payload.is_object());
     let payload = payload.ok_or_else(|| Reject::missing("data.payload"))?;

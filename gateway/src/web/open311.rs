@@ -20,7 +20,6 @@ use muara_connectors::{
     verify,
 };
 use muara_normalizer::{Reference, draft::SourceTime, reply::Answered, time::WIB};
-use serde::Deserialize;
 
 use super::ingress::{self, IngressState};
 use crate::{
@@ -87,8 +86,7 @@ fn settings(channel: &Channel) -> Result<&Settings, Refused> {
 }
 
 /// The parameters of a GET.
-#[derive(Default, Deserialize)]
-#[serde(default)]
+#[derive(Default)]
 struct Asked {
     jurisdiction_id: Option<String>,
     api_key: Option<String>,
@@ -100,6 +98,28 @@ struct Asked {
 }
 
 impl Asked {
+    /// What is given more than once is the same as a list with commas.
+    fn read(pairs: Vec<(String, String)>) -> Self {
+        let mut asked = Self::default();
+        for (name, text) in pairs {
+            let place = match name.as_str() {
+                "jurisdiction_id" => &mut asked.jurisdiction_id,
+                "api_key" => &mut asked.api_key,
+                "service_request_id" => &mut asked.service_request_id,
+                "service_code" => &mut asked.service_code,
+                "start_date" => &mut asked.start_date,
+                "end_date" => &mut asked.end_date,
+                "status" => &mut asked.status,
+                _ => continue,
+            };
+            *place = Some(match place.take() {
+                None => text,
+                Some(before) => format!("{before},{text}"),
+            });
+        }
+        asked
+    }
+
     fn in_jurisdiction(&self, settings: &Settings) -> Result<(), Refused> {
         match (&self.jurisdiction_id, &settings.jurisdiction_id) {
             (Some(asked), Some(own)) if !asked.is_empty() && asked != own => {
@@ -118,8 +138,9 @@ fn named(document: &str) -> (&str, Format) {
 async fn list(
     State(state): State<Open311State>,
     Path((name, document)): Path<(String, String)>,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<Vec<(String, String)>>,
 ) -> Response {
+    let asked = Asked::read(asked);
     let (document, format) = named(&document);
     let answer = async {
         let channel = channel(&state, &name)?;
@@ -138,8 +159,9 @@ async fn list(
 async fn one(
     State(state): State<Open311State>,
     Path((name, collection, document)): Path<(String, String, String)>,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<Vec<(String, String)>>,
 ) -> Response {
+    let asked = Asked::read(asked);
     let (id, format) = named(&document);
     let answer = async {
         let channel = channel(&state, &name)?;
@@ -256,7 +278,12 @@ fn span(asked: &Asked, now: Timestamp) -> Result<(Timestamp, Timestamp), Refused
         let Some(written) = written.as_deref().filter(|written| !written.trim().is_empty()) else {
             return Ok(None);
         };
-        let at = match SourceTime::parse(&written.replace(' ', "+")) {
+        let time = match SourceTime::parse(written) {
+            // a plus that was not encoded arrives as a space
+            SourceTime::Unreadable(text) => SourceTime::parse(&text.replace(' ', "+")),
+            time => time,
+        };
+        let at = match time {
             SourceTime::Instant(at) => Some(at),
             SourceTime::Naive(civil) => WIB.to_timestamp(civil).ok(),
             SourceTime::Unreadable(_) => None,

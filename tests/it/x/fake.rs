@@ -115,17 +115,17 @@ fn limits(x: &X) -> HeaderMap {
 }
 
 /// Counts the request and refuses it where none is left.
-fn counted(x: &mut X) -> Result<(), Response> {
+fn counted(x: &mut X) -> Option<Response> {
     if let Some((status, body)) = x.trouble.clone() {
-        return Err((StatusCode::from_u16(status).unwrap(), limits(x), Json(body)).into_response());
+        return Some((StatusCode::from_u16(status).unwrap(), limits(x), Json(body)).into_response());
     }
-    let Some((left, _)) = &mut x.left else { return Ok(()) };
+    let (left, _) = x.left.as_mut()?;
     *left -= 1;
     if *left >= 0 {
-        return Ok(());
+        return None;
     }
     let body = json!({ "title": "Too Many Requests", "detail": "Too Many Requests", "type": "about:blank" });
-    Err((StatusCode::TOO_MANY_REQUESTS, limits(x), Json(body)).into_response())
+    Some((StatusCode::TOO_MANY_REQUESTS, limits(x), Json(body)).into_response())
 }
 
 fn unauthorized() -> Response {
@@ -146,7 +146,7 @@ async fn mentions(
     {
         return unauthorized();
     }
-    if let Err(refused) = counted(&mut x) {
+    if let Some(refused) = counted(&mut x) {
         return refused;
     }
     assert_eq!(user, OWN);
@@ -215,7 +215,7 @@ async fn message(
     if !signed(&mut x, "POST", &uri, &headers) {
         return unauthorized();
     }
-    if let Err(refused) = counted(&mut x) {
+    if let Some(refused) = counted(&mut x) {
         return refused;
     }
     if let Some(answer) = x.closed.get(&user) {
@@ -240,7 +240,7 @@ async fn reply(
     if !signed(&mut x, "POST", &uri, &headers) {
         return unauthorized();
     }
-    if let Err(refused) = counted(&mut x) {
+    if let Some(refused) = counted(&mut x) {
         return refused;
     }
     let text = body["text"].as_str().unwrap().to_owned();
