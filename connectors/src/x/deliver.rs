@@ -216,7 +216,10 @@ fn parts(text: &str) -> Vec<&str> {
         parts.push(&rest[..cut]);
         rest = rest[cut..].trim_start();
     }
-    parts.push(rest);
+    // nothing but spaces may be left
+    if parts.is_empty() || !rest.is_empty() {
+        parts.push(rest);
+    }
     parts
 }
 

@@ -154,6 +154,10 @@ async fn long_texts_are_shortened_in_public_and_parted_in_private() {
     assert_eq!(said("水".repeat(150)).await, format!("{}…", "水".repeat(139)));
 
     let private = account(&fake, "");
+    let sent =
+        private.deliver(&privately(), &outgoing(&format!("{} ", "k".repeat(10_000)), None)).await.unwrap();
+    assert_eq!(sent.vendor_ids.len(), 1);
+    fake.with(|x| x.messages.clear());
     let mut message = outgoing(&"kata ".repeat(4_000), None);
     message
         .attachments
