@@ -19,6 +19,7 @@ mod relay;
 mod replies;
 mod sms;
 mod store;
+mod telegram;
 mod way;
 mod webhook_map;
 mod x;
