@@ -22,6 +22,7 @@ pub mod connector;
 pub mod deliver;
 mod fields;
 pub mod media;
+mod meta;
 pub mod registry;
 pub mod reject;
 pub mod request;
