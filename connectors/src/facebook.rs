@@ -44,9 +44,7 @@ use crate::{
 pub static CONNECTOR: Connector = Connector {
     title: "Facebook (messages, comments)",
     docs: "https://developers.facebook.com/docs/messenger-platform/webhooks",
-    challenge: Some(|request, channel| {
-        meta::challenge(request, &channel.own::<Settings>()?.verify_token)
-    }),
+    challenge: Some(|request, channel| meta::challenge(request, &channel.own::<Settings>()?.verify_token)),
     settings: conversation::settings,
     decode,
     deliver: Some(|channel| conversation::open(channel, &RULES)),
@@ -54,12 +52,8 @@ pub static CONNECTOR: Connector = Connector {
     ..meta::WEBHOOK
 };
 
-static RULES: Rules = Rules {
-    message: Limit::Chars(2000),
-    comment: Limit::Chars(8000),
-    comments: "comments",
-    by_id: true,
-};
+static RULES: Rules =
+    Rules { message: Limit::Chars(2000), comment: Limit::Chars(8000), comments: "comments", by_id: true };
 
 fn decode(verified: &Verified<'_>) -> Result<Decoded, Reject> {
     let page = verified.settings().own::<Settings>().and_then(|settings| settings.account_id.as_deref());
@@ -165,7 +159,11 @@ fn draft(
         url: if comment { None } else { text(change, &["post", "permalink_url"])? },
         thread: post,
         text: words,
-        reporter: DraftReporter { id: from, name: text(change, &["from", "name"])?, ..DraftReporter::default() },
+        reporter: DraftReporter {
+            id: from,
+            name: text(change, &["from", "name"])?,
+            ..DraftReporter::default()
+        },
         attachments,
         sent_at: time(change, "created_time"),
         public: true,

@@ -33,9 +33,7 @@ use crate::{
 pub static CONNECTOR: Connector = Connector {
     title: "Instagram (messages, comments)",
     docs: "https://developers.facebook.com/docs/instagram-platform/webhooks",
-    challenge: Some(|request, channel| {
-        meta::challenge(request, &channel.own::<Settings>()?.verify_token)
-    }),
+    challenge: Some(|request, channel| meta::challenge(request, &channel.own::<Settings>()?.verify_token)),
     settings: conversation::settings,
     decode,
     deliver: Some(|channel| conversation::open(channel, &RULES)),
@@ -43,12 +41,8 @@ pub static CONNECTOR: Connector = Connector {
     ..meta::WEBHOOK
 };
 
-static RULES: Rules = Rules {
-    message: Limit::Bytes(1000),
-    comment: Limit::Chars(2200),
-    comments: "replies",
-    by_id: false,
-};
+static RULES: Rules =
+    Rules { message: Limit::Bytes(1000), comment: Limit::Chars(2200), comments: "replies", by_id: false };
 
 fn decode(verified: &Verified<'_>) -> Result<Decoded, Reject> {
     let account = verified.settings().own::<Settings>().and_then(|settings| settings.account_id.as_deref());
@@ -61,11 +55,14 @@ fn decode(verified: &Verified<'_>) -> Result<Decoded, Reject> {
             Happening::Messaging(event) => messaging::items(entry, event),
             Happening::Change { field: "comments" | "live_comments", value } => vec![comment(entry, value)],
             Happening::Change { field: "mentions", .. } => {
-                let detail = "a mention comes without its words; look at the account's notifications".to_owned();
+                let detail =
+                    "a mention comes without its words; look at the account's notifications".to_owned();
                 vec![Err(Reject::Field { field: "text".to_owned(), detail })]
             }
             // an app with Instagram's own sign-in, and the test button, bring messages as changes
-            Happening::Change { field, value } if field.starts_with("messag") => messaging::items(entry, value),
+            Happening::Change { field, value } if field.starts_with("messag") => {
+                messaging::items(entry, value)
+            }
             Happening::Change { .. } => vec![Ok(Item::Ignored("a change of something else than comments"))],
         }
     })

@@ -124,8 +124,7 @@ pub(crate) fn decode(
         return Ok(Decoded::ignored("an empty list of entries"));
     }
     let items = items.into_iter().enumerate();
-    let items =
-        items.map(|(index, item)| item.unwrap_or_else(|reason| Item::Rejected { index, reason }));
+    let items = items.map(|(index, item)| item.unwrap_or_else(|reason| Item::Rejected { index, reason }));
     Ok(Decoded { items: items.collect() })
 }
 

@@ -34,7 +34,7 @@ use serde_json::Value;
 
 use crate::{
     connector::{Ask, Connector, Decoded, DeliveryReport, DeliveryState, Inquiry, Item},
-    meta::{self, Happening, Items, degrees, graph, list, messaging::add_words, place_in_words, text, time},
+    meta::{self, Happening, Items, degrees, graph, list, place_in_words, text, time},
     reject::Reject,
     value,
     verify::Verified,
@@ -45,9 +45,7 @@ use crate::{
 pub static CONNECTOR: Connector = Connector {
     title: "WhatsApp (Cloud API)",
     docs: "https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks",
-    challenge: Some(|request, channel| {
-        meta::challenge(request, &channel.own::<Settings>()?.verify_token)
-    }),
+    challenge: Some(|request, channel| meta::challenge(request, &channel.own::<Settings>()?.verify_token)),
     settings: send::settings,
     decode,
     deliver: Some(send::open),
@@ -126,7 +124,11 @@ fn item(message: &Value, contacts: &[Value]) -> Result<Item, Reject> {
         return_address: address,
         ..Draft::default()
     };
-    if draft.is_empty() { Err(Reject::missing(format!("messages.{kind}"))) } else { Ok(Item::Draft(Box::new(draft))) }
+    if draft.is_empty() {
+        Err(Reject::missing(format!("messages.{kind}")))
+    } else {
+        Ok(Item::Draft(Box::new(draft)))
+    }
 }
 
 /// Who wrote, by number or by the id that stands for a hidden one.
@@ -168,8 +170,9 @@ impl Sender {
     fn address(&self, message: &ExternalId) -> Option<muara_normalizer::draft::ReturnAddress> {
         let to = self.phone.clone();
         let recipient = if to.is_some() { None } else { self.user_id.clone() };
-        (to.is_some() || recipient.is_some())
-            .then(|| Address { to, recipient, message: Some(message.as_str().to_owned()), unheard: false }.into())
+        (to.is_some() || recipient.is_some()).then(|| {
+            Address { to, recipient, message: Some(message.as_str().to_owned()), unheard: false }.into()
+        })
     }
 }
 
@@ -190,7 +193,8 @@ impl Said {
             "button" => words(value::member(said, "text")?),
             "interactive" => words(chosen(said)?),
             "image" | "document" | "video" | "audio" | "voice" | "sticker" => {
-                let handle = value::member(said, "id")?.ok_or_else(|| Reject::missing(format!("{kind}.id")))?;
+                let handle =
+                    value::member(said, "id")?.ok_or_else(|| Reject::missing(format!("{kind}.id")))?;
                 let content_type = value::member(said, "mime_type")?;
                 Self {
                     text: value::member(said, "caption")?.unwrap_or_default(),
@@ -235,32 +239,27 @@ fn chosen(said: &Value) -> Result<Option<String>, Reject> {
     }
     let Some(answers) = text(said, &["nfm_reply", "response_json"])? else { return Ok(None) };
     let answers = value::parse(answers.as_bytes())?;
-    let mut words = String::new();
-    for (name, answer) in answers.as_object().into_iter().flatten() {
-        // the token is ours and says nothing
-        if name == "flow_token" {
-            continue;
-        }
-        match answer {
-            Value::Null => {}
-            Value::String(answer) => add_words(&mut words, &format!("{name}: {answer}")),
-            other => add_words(&mut words, &format!("{name}: {other}")),
-        }
-    }
-    Ok(Some(words))
+    // the token is ours and says nothing
+    let answers = answers.as_object().into_iter().flatten().filter(|(name, _)| *name != "flow_token");
+    let lines = answers.filter_map(|(name, answer)| match answer {
+        Value::Null => None,
+        Value::String(answer) => Some(format!("{name}: {answer}")),
+        other => Some(format!("{name}: {other}")),
+    });
+    Ok(Some(lines.collect::<Vec<_>>().join("\n")))
 }
 
 /// Shared contacts as name and numbers.
 fn cards(cards: &[Value]) -> Result<String, Reject> {
-    let mut words = String::new();
+    let mut lines = Vec::with_capacity(cards.len());
     for card in cards {
         let mut parts: Vec<String> = text(card, &["name", "formatted_name"])?.into_iter().collect();
         for phone in list(card, "phones") {
             parts.extend(value::member(phone, "phone")?);
         }
-        add_words(&mut words, &parts.join(", "));
+        lines.push(parts.join(", "));
     }
-    Ok(words)
+    Ok(lines.join("\n"))
 }
 
 fn status(status: &Value) -> Result<Item, Reject> {

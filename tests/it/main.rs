@@ -9,6 +9,7 @@ mod fixtures;
 mod intake;
 mod kill;
 mod lapor_feed;
+mod meta;
 mod normalizer;
 mod normalizer_any;
 mod qlue_feed;

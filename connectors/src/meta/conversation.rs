@@ -159,8 +159,11 @@ impl Conversations {
         let parts = split::split(&text, self.rules.message);
         for part in &parts[self.progress.of(message.id, "message").min(parts.len())..] {
             body["message"] = json!({ "text": part });
-            let taken =
-                self.graph.post(&[self.sender(), "messages"], &body).await.map_err(|failure| failure.error)?;
+            let taken = self
+                .graph
+                .post(&[self.sender(), "messages"], &body)
+                .await
+                .map_err(|failure| failure.error)?;
             self.progress.add(message.id, "message", id(&taken, "message_id"));
         }
         self.progress.end(message.id)
@@ -170,14 +173,17 @@ impl Conversations {
     async fn below(&self, kind: &str, object: &str, message: &Outgoing) -> Result<Sent, DeliverError> {
         let text = message.text_with_files();
         // of a longer text the rest could never be sent
-        let possible = heard_within(message, self.settings.private_reply_hours) && self.rules.message.holds(&text);
+        let possible =
+            heard_within(message, self.settings.private_reply_hours) && self.rules.message.holds(&text);
         if possible && self.progress.of(message.id, "comment") == 0 {
             let body = json!({ "recipient": { kind: object }, "message": { "text": text } });
             match self.graph.post(&[self.sender(), "messages"], &body).await {
                 Ok(taken) => return Ok(Sent { vendor_ids: id(&taken, "message_id").into_iter().collect() }),
                 Err(failure) if NO_PRIVATE_REPLY.contains(&failure.code) => {}
                 Err(failure) => match failure.error {
-                    DeliverError::WindowClosed | DeliverError::Blocked { .. } | DeliverError::NoRecipient { .. }
+                    DeliverError::WindowClosed
+                    | DeliverError::Blocked { .. }
+                    | DeliverError::NoRecipient { .. }
                         if message.public_text.is_some() => {}
                     error => return Err(error),
                 },

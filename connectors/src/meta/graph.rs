@@ -29,7 +29,10 @@ pub(crate) fn api_url() -> String {
 pub(crate) fn check_api_url(url: &str) -> Option<SettingsError> {
     match Url::parse(url) {
         Ok(parsed) if matches!(parsed.scheme(), "http" | "https") && parsed.query().is_none() => None,
-        _ => Some(SettingsError::value("api_url", "expected the Graph API's address, e.g. \"https://host/v23.0\"")),
+        _ => Some(SettingsError::value(
+            "api_url",
+            "expected the Graph API's address, e.g. \"https://host/v23.0\"",
+        )),
     }
 }
 
@@ -64,7 +67,11 @@ impl From<Unreachable> for Failure {
 
 impl Graph {
     /// With the account's token and the app's secret; nothing where the address is none.
-    pub(crate) fn new(api_url: &str, token: &SecretString, app_secret: Option<&SecretString>) -> Option<Self> {
+    pub(crate) fn new(
+        api_url: &str,
+        token: &SecretString,
+        app_secret: Option<&SecretString>,
+    ) -> Option<Self> {
         let base = Url::parse(api_url).ok()?;
         let proof = app_secret.and_then(|secret| proof(token, secret));
         Some(Self { base, token: token.clone(), proof })
@@ -186,13 +193,17 @@ pub(crate) fn meaning(code: i64, subcode: i64) -> Option<Meaning> {
         // outside the window: Messenger, Instagram, WhatsApp
         (10 | 200, 2_018_278 | 2_018_065 | 2_534_022) | (131_047, _) => Meaning::WindowClosed,
         // not available, opted out, or spared by Meta's own limits on templates
-        (551 | 10 | 200 | 100, 1_545_041 | 2_018_108) | (551 | 131_050 | 131_049 | 130_472, _) => Meaning::Blocked,
+        (551 | 10 | 200 | 100, 1_545_041 | 2_018_108) | (551 | 131_050 | 131_049 | 130_472, _) => {
+            Meaning::Blocked
+        }
         (100, 2_018_001 | 2_534_014) | (131_026 | 131_030 | 131_062, _) => Meaning::NoRecipient,
-        (4 | 17 | 32 | 613 | 80_000..=80_014, _)
-        | (130_429 | 131_048 | 131_056 | 133_016, _) => Meaning::Throttled,
+        (4 | 17 | 32 | 613 | 80_000..=80_014, _) | (130_429 | 131_048 | 131_056 | 133_016, _) => {
+            Meaning::Throttled
+        }
         // token, permission, account: locked, unpaid, not registered
-        (3 | 10 | 102 | 190 | 200..=299 | 368, _)
-        | (131_005 | 131_031 | 131_042 | 131_045 | 133_010, _) => Meaning::Refused,
+        (3 | 10 | 102 | 190 | 200..=299 | 368, _) | (131_005 | 131_031 | 131_042 | 131_045 | 133_010, _) => {
+            Meaning::Refused
+        }
         (1 | 2, _) | (131_000 | 131_016 | 131_057 | 133_004, _) => Meaning::Vendor,
         (100, _) => Meaning::Rejected,
         _ => return None,
@@ -236,7 +247,10 @@ mod tests {
         let error = |status, error| failure(status, &error, None).error;
         let (bad, down) = (StatusCode::BAD_REQUEST, StatusCode::BAD_GATEWAY);
         assert!(matches!(error(bad, json!({ "code": 999_999 })), DeliverError::Rejected { .. }));
-        assert!(matches!(error(bad, json!({ "code": 999_999, "is_transient": true })), DeliverError::Vendor { .. }));
+        assert!(matches!(
+            error(bad, json!({ "code": 999_999, "is_transient": true })),
+            DeliverError::Vendor { .. }
+        ));
         assert!(matches!(error(down, json!(null)), DeliverError::Vendor { .. }));
     }
 }

@@ -71,13 +71,19 @@ fn item(entry: &Entry<'_>, event: &Value) -> Result<Item, Reject> {
     }
     if let Some(read) = present(event, "read") {
         let report = |vendor_id| {
-            Item::Report(DeliveryReport { vendor_id, state: DeliveryState::Read, at: time(event, "timestamp") })
+            Item::Report(DeliveryReport {
+                vendor_id,
+                state: DeliveryState::Read,
+                at: time(event, "timestamp"),
+            })
         };
         return Ok(value::member(read, "mid")?.map_or(Item::Ignored("a mark of reading"), report));
     }
     match NOTICES.iter().find(|(name, _)| event.get(name).is_some()) {
         Some((_, reason)) => Ok(Item::Ignored(reason)),
-        None => Err(Reject::Shape { expected: "an event with `message`, `postback` or another known member" }),
+        None => {
+            Err(Reject::Shape { expected: "an event with `message`, `postback` or another known member" })
+        }
     }
 }
 
@@ -108,7 +114,8 @@ fn message(event: &Value, message: &Value, sender: Option<String>) -> Result<Ite
     if is(message, "is_deleted") {
         let external_id = id.ok_or_else(|| Reject::missing("message.mid"))?;
         let at = time(event, "timestamp");
-        let amendment = Amendment { external_id, revision: "deleted".to_owned(), at, change: Change::Deleted };
+        let amendment =
+            Amendment { external_id, revision: "deleted".to_owned(), at, change: Change::Deleted };
         return Ok(Item::Amendment(Box::new(amendment)));
     }
     let id = id.ok_or_else(|| Reject::missing("message.mid"))?;
@@ -140,8 +147,9 @@ fn said(event: &Value, id: ExternalId, words: Option<String>, sender: Option<Str
 }
 
 fn edited(event: &Value, edit: &Value, sender: Option<String>) -> Result<Item, Reject> {
-    let external_id =
-        value::member(edit, "mid")?.and_then(ExternalId::new).ok_or_else(|| Reject::missing("message_edit.mid"))?;
+    let external_id = value::member(edit, "mid")?
+        .and_then(ExternalId::new)
+        .ok_or_else(|| Reject::missing("message_edit.mid"))?;
     let words = value::member(edit, "text")?.ok_or_else(|| Reject::missing("message_edit.text"))?;
     let revision = match value::member(edit, "num_edit")? {
         Some(number) => Some(number),
@@ -207,7 +215,8 @@ fn with_attachments(message: &Value, mut draft: Draft) -> Result<Draft, Reject> 
 }
 
 fn place(attachment: &Value, url: Option<String>, draft: &mut Draft) -> Result<(), Reject> {
-    let point = attachment.get("payload").and_then(|payload| payload.get("coordinates")).unwrap_or(&Value::Null);
+    let point =
+        attachment.get("payload").and_then(|payload| payload.get("coordinates")).unwrap_or(&Value::Null);
     let (lat, lon) = (degrees(point, "lat")?, degrees(point, "long")?);
     let address = value::member(attachment, "title")?;
     let words = place_in_words(address.as_deref().unwrap_or_default(), lat, lon);

@@ -118,7 +118,8 @@ mod tests {
 
     #[test]
     fn parts_end_at_words_and_lose_nothing() {
-        let text = "Lampu jalan di depan kelurahan sudah diperbaiki petugas.\nTerima kasih atas laporan Anda 🙏🏽";
+        let text =
+            "Lampu jalan di depan kelurahan sudah diperbaiki petugas.\nTerima kasih atas laporan Anda 🙏🏽";
         for most in 1..80 {
             for limit in [Limit::Chars(most), Limit::Bytes(most)] {
                 let parts = split(text, limit);

@@ -105,7 +105,9 @@ pub(super) struct Address {
 impl From<Address> for ReturnAddress {
     fn from(address: Address) -> Self {
         let mut members = serde_json::Map::new();
-        for (name, value) in [("to", address.to), ("recipient", address.recipient), ("message", address.message)] {
+        for (name, value) in
+            [("to", address.to), ("recipient", address.recipient), ("message", address.message)]
+        {
             members.extend(value.map(|value| (name.to_owned(), value.into())));
         }
         if address.unheard {
