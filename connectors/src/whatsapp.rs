@@ -13,6 +13,9 @@
 //! Who has a user name may hide the number: then `from` is missing and `from_user_id` (good for this business only)
 //! stands for the citizen. What the advertisement says that a conversation began with (`referral`) is not the citizen's.
 //!
+//! A changed message comes as one of type `edit`, a deleted one as `revoke`, each with an id of its own; where Meta does
+//! not pass a change on, it comes as `unsupported` and is kept.
+//!
 //! ```toml
 //! [channels.whatsapp]
 //! connector = "whatsapp"
@@ -27,8 +30,8 @@ mod media;
 mod send;
 
 use muara_normalizer::{
-    Draft, ExternalId,
-    draft::{Attachment, DraftPlace, DraftReporter},
+    Amendment, Draft, ExternalId,
+    draft::{Attachment, Change, DraftPlace, DraftReporter, ReturnAddress},
 };
 use serde_json::Value;
 
@@ -105,30 +108,62 @@ fn item(message: &Value, contacts: &[Value]) -> Result<Item, Reject> {
     let id = value::member(message, "id")?.and_then(ExternalId::new);
     let id = id.ok_or_else(|| Reject::missing("messages.id"))?;
     let sender = Sender::of(message, contacts)?;
-    let address = sender.address(&id);
     if kind == "request_welcome" {
+        let address = sender.address(&id);
         return Ok(address.map_or(Item::Ignored("a conversation opened"), |return_address| {
             Item::Inquiry(Box::new(Inquiry { external_id: id, ask: Ask::Welcome, return_address }))
         }));
     }
-    let said = Said::of(message, &kind)?;
+    match kind.as_str() {
+        "edit" => edited(message, id, sender),
+        "revoke" => {
+            let external_id = original(message, "revoke")?;
+            let at = time(message, "timestamp");
+            let amendment =
+                Amendment { external_id, revision: "deleted".to_owned(), at, change: Change::Deleted };
+            Ok(Item::Amendment(Box::new(amendment)))
+        }
+        kind => Ok(Item::Draft(Box::new(draft(message, message, kind, id, sender)?))),
+    }
+}
+
+/// The message that another one changes.
+fn original(message: &Value, kind: &str) -> Result<ExternalId, Reject> {
+    let id = text(message, &[kind, "original_message_id"])?.and_then(ExternalId::new);
+    id.ok_or_else(|| Reject::missing(format!("{kind}.original_message_id")))
+}
+
+/// The whole message as it is now; the change has an id of its own.
+fn edited(message: &Value, change: ExternalId, sender: Sender) -> Result<Item, Reject> {
+    let external_id = original(message, "edit")?;
+    let now = message.get("edit").and_then(|edit| edit.get("message")).unwrap_or(&Value::Null);
+    let kind = value::member(now, "type")?.ok_or_else(|| Reject::missing("edit.message.type"))?;
+    let draft = draft(message, now, &kind, external_id.clone(), sender)?;
+    let amendment = Amendment {
+        external_id,
+        revision: change.as_str().to_owned(),
+        at: time(message, "timestamp"),
+        change: Change::Edited { draft: Box::new(draft) },
+    };
+    Ok(Item::Amendment(Box::new(amendment)))
+}
+
+/// A message in its frame, which says who sent it when; where it was changed, `said` is what it is now.
+fn draft(frame: &Value, said: &Value, kind: &str, id: ExternalId, sender: Sender) -> Result<Draft, Reject> {
+    let Said { text: words, place, attachments } = Said::of(said, kind)?;
     let draft = Draft {
-        external_id: Some(id),
-        thread: value::member(message, "group_id")?,
-        text: said.text,
-        place: said.place,
+        thread: value::member(frame, "group_id")?,
+        text: words,
+        place,
+        attachments,
+        sent_at: time(frame, "timestamp"),
+        replies_to: text(said, &["context", "id"])?.into_iter().collect(),
+        return_address: sender.address(&id),
         reporter: sender.reporter(),
-        attachments: said.attachments,
-        sent_at: time(message, "timestamp"),
-        replies_to: text(message, &["context", "id"])?.into_iter().collect(),
-        return_address: address,
+        external_id: Some(id),
         ..Draft::default()
     };
-    if draft.is_empty() {
-        Err(Reject::missing(format!("messages.{kind}")))
-    } else {
-        Ok(Item::Draft(Box::new(draft)))
-    }
+    if draft.is_empty() { Err(Reject::missing(format!("messages.{kind}"))) } else { Ok(draft) }
 }
 
 /// Who wrote, by number or by the id that stands for a hidden one.
@@ -167,7 +202,7 @@ impl Sender {
         DraftReporter { id, phone, name: self.name, ..DraftReporter::default() }
     }
 
-    fn address(&self, message: &ExternalId) -> Option<muara_normalizer::draft::ReturnAddress> {
+    fn address(&self, message: &ExternalId) -> Option<ReturnAddress> {
         let to = self.phone.clone();
         let recipient = if to.is_some() { None } else { self.user_id.clone() };
         (to.is_some() || recipient.is_some()).then(|| {

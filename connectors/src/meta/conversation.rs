@@ -156,7 +156,7 @@ impl Conversations {
             return Err(DeliverError::WindowClosed);
         }
         let text = message.text_with_files();
-        let parts = split::split(&text, self.rules.message);
+        let parts = split::parts(&text, self.rules.message)?;
         for part in &parts[self.progress.of(message.id, "message").min(parts.len())..] {
             body["message"] = json!({ "text": part });
             let taken = self
@@ -166,7 +166,7 @@ impl Conversations {
                 .map_err(|failure| failure.error)?;
             self.progress.add(message.id, "message", id(&taken, "message_id"));
         }
-        self.progress.end(message.id)
+        Ok(self.progress.end(message.id))
     }
 
     /// Privately once; else publicly what may be public.
@@ -191,13 +191,13 @@ impl Conversations {
         }
         let public = message.public_text.as_deref().ok_or(DeliverError::OnlyPublic)?;
         let edge = if kind == "post_id" { "comments" } else { self.rules.comments };
-        let parts = split::split(public, self.rules.comment);
+        let parts = split::parts(public, self.rules.comment)?;
         for part in &parts[self.progress.of(message.id, "comment").min(parts.len())..] {
             let body = json!({ "message": part });
             let taken = self.graph.post(&[object, edge], &body).await.map_err(|failure| failure.error)?;
             self.progress.add(message.id, "comment", id(&taken, "id"));
         }
-        self.progress.end(message.id)
+        Ok(self.progress.end(message.id))
     }
 }
 

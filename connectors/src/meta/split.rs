@@ -39,9 +39,18 @@ impl Limit {
     }
 }
 
+/// The parts of a message to a citizen; without words there is none.
+pub(crate) fn parts(text: &str, limit: Limit) -> Result<Vec<&str>, DeliverError> {
+    let parts = split(text, limit);
+    if parts.is_empty() {
+        return Err(DeliverError::Rejected { answer: "there is nothing to say in it".to_owned() });
+    }
+    Ok(parts)
+}
+
 /// The parts of a text in order: each as long as it may be, ended at a line, else at a word, else anywhere. Nothing
 /// but the white space between two parts is left out.
-pub(crate) fn split(text: &str, limit: Limit) -> Vec<&str> {
+fn split(text: &str, limit: Limit) -> Vec<&str> {
     let mut parts = Vec::new();
     let mut rest = text.trim();
     while !limit.holds(rest) {
@@ -104,11 +113,9 @@ impl Progress {
         taken.vendor_ids.extend(vendor_id);
     }
 
-    /// All parts were taken; none at all were there where nothing was to be said.
-    pub(crate) fn end(&self, message: Uuid) -> Result<Sent, DeliverError> {
-        let nothing = || DeliverError::Rejected { answer: "there is nothing to say in it".to_owned() };
-        let taken = self.lock().remove(&message).ok_or_else(nothing)?;
-        Ok(Sent { vendor_ids: taken.vendor_ids })
+    /// All parts were taken.
+    pub(crate) fn end(&self, message: Uuid) -> Sent {
+        Sent { vendor_ids: self.lock().remove(&message).unwrap_or_default().vendor_ids }
     }
 }
 

@@ -174,7 +174,7 @@ impl Deliver for Number {
 impl Number {
     async fn text(&self, address: &Address, message: &Outgoing) -> Result<Sent, DeliverError> {
         let text = message.text_with_files();
-        let parts = split::split(&text, TEXT);
+        let parts = split::parts(&text, TEXT)?;
         for (number, part) in parts.iter().enumerate().skip(self.progress.of(message.id, "text")) {
             let mut body = envelope(address, message, "text");
             body["text"] = json!({ "body": part, "preview_url": false });
@@ -183,7 +183,7 @@ impl Number {
             }
             self.post(message, "text", &body).await?;
         }
-        self.progress.end(message.id)
+        Ok(self.progress.end(message.id))
     }
 
     async fn template(
@@ -195,7 +195,7 @@ impl Number {
         let text = in_one_line(&message.text_with_files());
         let reference = message.reference.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
         let parts = if template.parameters.contains(&Parameter::Text) {
-            split::split(&text, Limit::Chars(template.text_limit))
+            split::parts(&text, Limit::Chars(template.text_limit))?
         } else {
             vec![text.as_str()]
         };
@@ -215,7 +215,7 @@ impl Number {
             }
             self.post(message, "template", &body).await?;
         }
-        self.progress.end(message.id)
+        Ok(self.progress.end(message.id))
     }
 
     async fn post(&self, message: &Outgoing, form: &'static str, body: &Value) -> Result<(), DeliverError> {
