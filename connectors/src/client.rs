@@ -86,7 +86,6 @@ pub(crate) fn retry_after(response: &Response) -> Option<Duration> {
 
 /// A response that says that a message was taken. What a status means beyond this a connector knows better: it looks
 /// first.
-#[expect(dead_code, reason = "the connectors that deliver come next")]
 pub(crate) fn taken(response: Response) -> Result<Response, DeliverError> {
     let status = response.status();
     let answer = format!("HTTP {}", status.as_u16());
@@ -99,4 +98,32 @@ pub(crate) fn taken(response: Response) -> Result<Response, DeliverError> {
         }
         _ => Err(DeliverError::Rejected { answer }),
     }
+}
+
+/// The JSON of an answer; what is none is an empty one, since the status has said what matters.
+pub(crate) async fn answer(response: Response) -> Result<serde_json::Value, Unreachable> {
+    const MOST_BYTES: usize = 256 * 1024;
+    let body = match body(response, MOST_BYTES).await {
+        Ok(body) => body,
+        Err(PullError::Unreachable(error)) => return Err(error),
+        Err(_) => Vec::new(),
+    };
+    Ok(serde_json::from_slice(&body).unwrap_or_default())
+}
+
+/// A text in parts that a vendor takes, broken between words where it can be. `length` counts as the vendor does.
+pub(crate) fn parts(text: &str, most: usize, length: impl Fn(&str) -> usize) -> Vec<String> {
+    let (mut parts, mut rest) = (Vec::new(), text.trim());
+    while length(rest) > most {
+        let fits = rest.char_indices().map(|(place, c)| place + c.len_utf8());
+        // at least one character, or it would never end
+        let end = fits.take_while(|end| length(&rest[..*end]) <= most).last();
+        let end = end.unwrap_or_else(|| rest.chars().next().map_or(rest.len(), char::len_utf8));
+        let head = &rest[..end];
+        let cut = head.rfind(['\n', ' ']).filter(|cut| *cut > end / 2).unwrap_or(end);
+        parts.push(rest[..cut].trim_end().to_owned());
+        rest = rest[cut..].trim_start();
+    }
+    parts.push(rest.to_owned());
+    parts
 }

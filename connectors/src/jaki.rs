@@ -20,9 +20,12 @@
 //! * `location.source`: `device` where phone or photo gave the point, `chosen` (or absent) where the citizen set the pin.
 //! * `location.patokan`: the landmark; it joins the address.
 //! * `dukungan`: how many others support the report.
+//! Status and words go back to `callback.url`, signed in the same way:
+//! `{"id": "JK2611030001", "reference": "7K3M-9QXW-C", "status": "Proses", "text": "…"}`.
+//!
 //! * `reporter`: an account's id. Officers never learn who reports: every report is anonymous and a name is not read.
 
-use std::borrow::Cow;
+use std::sync::Arc;
 
 use muara_normalizer::{
     Draft,
@@ -32,28 +35,44 @@ use serde_json::value::RawValue;
 
 use crate::{
     answer::Answer,
+    callback::{self, Callback, Defaults},
     connector::{Connector, Decoded},
     fields::{self, Fields},
     reject::Reject,
-    verify::{Algorithm, Auth, Encoding, HmacScheme, Verified},
+    settings::{self, OwnSettings, SettingsError},
+    verify::{Auth, HmacScheme, Verified},
+};
+
+/// The header with the signature, both ways.
+const SIGNATURE: &str = "X-Jaki-Signature";
+
+/// How JAKI hears of a report: the CRM's status and the words below it.
+const CALLBACK: Defaults = Defaults {
+    fields: &[("id", "{id}"), ("reference", "{reference}"), ("status", "{status}"), ("text", "{words}")],
+    sign: Some(SIGNATURE),
+    token: None,
 };
 
 /// The connector.
 pub static CONNECTOR: Connector = Connector {
     title: "JAKI",
     docs: "connectors/src/jaki.rs",
-    auth: Auth::Hmac(HmacScheme {
-        header: Cow::Borrowed("X-Jaki-Signature"),
-        algorithm: Algorithm::Sha256,
-        encoding: Encoding::Hex,
-        prefix: Cow::Borrowed("sha256="),
-        timestamp: None,
-    }),
+    auth: Auth::Hmac(HmacScheme::sha256_hex(SIGNATURE)),
     redelivers: true,
     answer: Answer::Receipts,
+    settings,
     decode,
+    deliver: Some(|channel| Some(channel.own::<Option<Arc<Callback>>>()?.as_ref()?.open(channel))),
     ..Connector::WEBHOOK
 };
+
+/// The connector's own key is `callback`.
+fn settings(mut table: toml::Table) -> Result<OwnSettings, Vec<SettingsError>> {
+    let mut errors = Vec::new();
+    let callback = Callback::take(&mut table, &CALLBACK, &mut errors).map(Arc::new);
+    errors.extend(settings::none(table).err().into_iter().flatten());
+    if errors.is_empty() { Ok(OwnSettings::new(callback)) } else { Err(errors) }
+}
 
 fn decode(verified: &Verified<'_>) -> Result<Decoded, Reject> {
     let expected = "an object with a list `reports`, or one report with `id`";
@@ -88,7 +107,11 @@ fn draft(raw: &RawValue) -> Result<Draft, Reject> {
         sent_at: report.time("created_at")?,
         ..Draft::default()
     };
-    if draft.is_empty() { Err(Reject::missing("description or photos")) } else { Ok(draft) }
+    if draft.is_empty() {
+        Err(Reject::missing("description or photos"))
+    } else {
+        Ok(callback::answerable(draft))
+    }
 }
 
 /// A switch that cannot be read must not publish anything, so it is an error and not a default.

@@ -25,11 +25,15 @@
 //! * `rahasia`: not shown in public. `anonim`: the name is not read.
 //! * Times without an offset are WIB.
 //!
+//! Follow-ups are posted to `callback.url`: `{"token": "…", "trackingid": "1916449", "status": "Proses", "tindaklanjut": "…"}`.
+//! LAPOR!'s own clocks are three working days to pass a report on and five for the agency; it closes a report ten working
+//! days after an answer that nobody replied to.
+//!
 //! Reports can be pulled as well: `lapor/pull.rs` says how.
 
 mod pull;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use muara_normalizer::{
     Draft, ExternalId,
@@ -42,6 +46,7 @@ use serde_json::{Value, value::RawValue};
 
 use crate::{
     answer::Answer,
+    callback::{self, Callback, Defaults},
     connector::{Connector, Decoded},
     fields::{self, Fields},
     reject::Reject,
@@ -61,6 +66,7 @@ pub static CONNECTOR: Connector = Connector {
     settings,
     decode,
     pull: Some(pull::open),
+    deliver: Some(|channel| Some(channel.own::<Settings>()?.callback.as_ref()?.open(channel))),
     ..Connector::WEBHOOK
 };
 
@@ -68,19 +74,36 @@ pub static CONNECTOR: Connector = Connector {
 const SHAPES: &str =
     "<lapor> with <laporan>, an object with a list `laporan`, or one report with `trackingid`";
 
+/// How LAPOR! hears of a report: a follow-up (tindak lanjut) with the token in its body.
+const CALLBACK: Defaults = Defaults {
+    fields: &[("trackingid", "{id}"), ("status", "{status}"), ("tindaklanjut", "{text}")],
+    sign: None,
+    token: Some("token"),
+};
+
 /// The connector's own keys.
 #[derive(Deserialize)]
 struct Settings {
     /// The feed to ask; absent where LAPOR! only pushes.
     pull: Option<pull::PullSettings>,
+    /// Where follow-ups are posted; absent where they are not.
+    #[serde(skip)]
+    callback: Option<Arc<Callback>>,
 }
 
-fn settings(table: toml::Table) -> Result<OwnSettings, Vec<SettingsError>> {
-    let read: Settings = settings::read(table)?;
-    match read.pull.as_ref().map(pull::PullSettings::check) {
-        Some(errors) if !errors.is_empty() => Err(errors),
-        _ => Ok(OwnSettings::new(read)),
+fn settings(mut table: toml::Table) -> Result<OwnSettings, Vec<SettingsError>> {
+    let mut errors = Vec::new();
+    let callback = Callback::take(&mut table, &CALLBACK, &mut errors).map(Arc::new);
+    match settings::read::<Settings>(table) {
+        Err(found) => errors.extend(found),
+        Ok(read) => {
+            errors.extend(read.pull.iter().flat_map(pull::PullSettings::check));
+            if errors.is_empty() {
+                return Ok(OwnSettings::new(Settings { callback, ..read }));
+            }
+        }
     }
+    Err(errors)
 }
 
 fn decode(verified: &Verified<'_>) -> Result<Decoded, Reject> {
@@ -146,7 +169,7 @@ fn draft(report: &Fields<'_>, words: &str, around: &Fields<'_>) -> Result<Draft,
         sent_at: report.time("created_at")?,
         ..Draft::default()
     };
-    if draft.is_empty() { Err(Reject::missing(words)) } else { Ok(draft) }
+    if draft.is_empty() { Err(Reject::missing(words)) } else { Ok(callback::answerable(draft)) }
 }
 
 /// The number of a report, also written as citizens see it: `#1916449`.

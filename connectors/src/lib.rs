@@ -17,6 +17,7 @@
 //! any JSON or form body by a declarative field map.
 
 pub mod answer;
+mod callback;
 mod client;
 pub mod connector;
 pub mod deliver;

@@ -89,6 +89,16 @@ impl SettingsError {
     pub fn value(key: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::Value { key: key.into(), detail: detail.into() }
     }
+
+    /// The same error of a table that stands under a key.
+    #[must_use]
+    pub fn under(self, above: &str) -> Self {
+        match self {
+            Self::UnknownKey { key } => Self::UnknownKey { key: format!("{above}.{key}") },
+            Self::Value { key, detail } if key.is_empty() => Self::Value { key: above.to_owned(), detail },
+            Self::Value { key, detail } => Self::Value { key: format!("{above}.{key}"), detail },
+        }
+    }
 }
 
 /// Reads a table into a type and lists everything that is wrong: every unknown key and every wrong value.

@@ -276,6 +276,18 @@ fn equal(given: &str, secret: Option<&SecretString>) -> Result<(), Forged> {
 }
 
 impl HmacScheme {
+    /// `<header>: sha256=<hex HMAC-SHA256 of the raw body>`.
+    #[must_use]
+    pub const fn sha256_hex(header: &'static str) -> Self {
+        Self {
+            header: Cow::Borrowed(header),
+            algorithm: Algorithm::Sha256,
+            encoding: Encoding::Hex,
+            prefix: Cow::Borrowed("sha256="),
+            timestamp: None,
+        }
+    }
+
     fn check(&self, request: &Request, secret: &SecretString, now: Timestamp) -> Result<(), Forged> {
         let given = request.header(&self.header).ok_or(Forged::Unsigned)?;
         let written = given.strip_prefix(self.prefix.as_ref()).ok_or(Forged::Mismatch)?;

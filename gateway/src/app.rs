@@ -26,9 +26,10 @@ use crate::{
     broker::{self, Broker, BrokerState},
     channel::Channels,
     config::{Config, ConfigError},
+    egress,
     health::Health,
     intake::Intake,
-    metrics, poller, refine, relay,
+    metrics, poller, refine, relay, replies,
     store::{self, Store, StoreError},
     upkeep,
     web::{
@@ -105,6 +106,7 @@ pub struct Gateway {
 #[derive(Default)]
 struct Stop {
     public: CancellationToken,
+    replies: CancellationToken,
     refine: CancellationToken,
     relay: CancellationToken,
     broker: CancellationToken,
@@ -115,6 +117,7 @@ struct Workers {
     public: tokio::task::JoinHandle<()>,
     refine: tokio::task::JoinHandle<()>,
     relay: Option<tokio::task::JoinHandle<()>>,
+    consumer: Option<tokio::task::JoinHandle<()>>,
     upkeep: tokio::task::JoinHandle<()>,
     internal: tokio::task::JoinHandle<()>,
 }
@@ -157,6 +160,24 @@ impl Gateway {
             };
             tokio::spawn(relay::run(store.clone(), broker, settings, stop.relay.clone()))
         });
+        let consumed = config.broker.as_ref().filter(|settings| settings.replies).map(|settings| {
+            let (state, watch_state) =
+                watch::channel(BrokerState::Connecting { since: Timestamp::now(), last_error: None });
+            let mut connection = broker_settings(settings);
+            connection.connection_name = "muara replies".to_owned();
+            connection.names.consumes = true;
+            let (store, cancel) = (store.clone(), stop.replies.clone());
+            let prefetch = settings.replies_prefetch.max(1);
+            let task = tokio::spawn(async move {
+                let handle = |body: Vec<u8>| {
+                    let store = store.clone();
+                    async move { replies::take(&store, &body).await }
+                };
+                broker::consume(connection, prefetch, handle, state, cancel).await;
+            });
+            (task, watch_state)
+        });
+        let (consumer, watch_consumer) = consumed.unzip();
         let refine = refine::run(store.clone(), normalizer, Arc::clone(&channels), stop.refine.clone());
         let upkeep = upkeep::run(
             store.clone(),
@@ -187,6 +208,7 @@ impl Gateway {
             intake: intake.clone(),
             health: Arc::clone(&health),
             broker: broker.clone(),
+            consumer: watch_consumer,
             unrouted: watch_unrouted_depth,
             metrics: handle.clone(),
             draining: watch_draining,
@@ -198,6 +220,7 @@ impl Gateway {
             public: tokio::spawn(server::serve(public, routes, slow, drain, stop.public.clone())),
             refine: tokio::spawn(refine),
             relay,
+            consumer,
             upkeep: tokio::spawn(upkeep),
             internal: tokio::spawn(server::serve(
                 internal,
@@ -232,6 +255,14 @@ impl Gateway {
         for channel in self.channels.load().iter() {
             let channel = Arc::clone(channel);
             let (store, intake, health) = (self.store.clone(), self.intake.clone(), Arc::clone(&self.health));
+            let channels = Arc::clone(&self.channels);
+            tasks.spawn(egress::run(
+                Arc::clone(&channel),
+                channels,
+                store.clone(),
+                Arc::clone(&health),
+                cancel.clone(),
+            ));
             tasks.spawn(poller::run(channel, store, intake, health, cancel.clone()));
         }
         self.pollers = (cancel, tasks);
@@ -258,6 +289,10 @@ impl Gateway {
         tracing::info!("Shutting down: open requests finish, what was accepted goes its way.");
         self.draining.send_replace(true);
         self.stop.public.cancel();
+        self.stop.replies.cancel();
+        if let Some(consumer) = self.workers.consumer.take() {
+            finish(consumer).await;
+        }
         self.stop_pollers().await;
         finish(self.workers.public).await;
         if tokio::time::timeout(self.drain, drained(&self.store, self.broker.as_ref())).await.is_err() {

@@ -10,20 +10,22 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use muara_connectors::{Decoded, Item, Page, Reject, Request, Verified};
-use muara_normalizer::{ComplaintId, Draft, IdempotencyKey, Reference, identity};
+use muara_connectors::{Decoded, DeliveryReport, Inquiry, Item, Page, Reject, Request, Verified};
+use muara_normalizer::{Amendment, ComplaintId, Draft, IdempotencyKey, Reference, draft::Change, identity};
 use uuid::Uuid;
 
 use crate::{
     channel::Channel,
     config,
+    egress::answers,
     health::Health,
     limits::{self, Over},
     metrics,
     store::{
         Store, StoreError,
-        inbox::{Hold, Intake as Entry, NewMessage, Taken},
+        inbox::{Hold, Intake as Entry, NewAmendment, NewMessage, Taken},
         quarantine::{NewQuarantine, Quarantined, Stage},
+        report::NewReport,
     },
 };
 
@@ -169,8 +171,8 @@ impl Intake {
             return Err(Refusal::Full { retry_after, reason });
         }
         let now = Timestamp::now();
-        let sorted = Sorted::from(decode(channel, &verified));
-        let (messages, over) = limited(channel, sorted.drafts, now);
+        let mut sorted = Sorted::from(decode(channel, &verified));
+        let (messages, over) = limited(channel, std::mem::take(&mut sorted.drafts), now);
         if let Some(over) = over
             && channel.redelivers
             && messages.iter().all(|message| message.hold.is_some())
@@ -185,26 +187,21 @@ impl Intake {
             content_type: verified.request().media_type(),
             raw: verified.body().to_vec(),
         });
-        let entry = Entry {
-            channel: channel.id.clone(),
-            received_at: now,
-            messages,
-            quarantine: quarantine.into_iter().collect(),
-            cursor: None,
-            replayed: None,
-        };
-        let taken = if entry.messages.is_empty() && entry.quarantine.is_empty() {
+        let reason = sorted.whole.take();
+        let ignored = sorted.ignored;
+        let entry =
+            Entry { messages, quarantine: quarantine.into_iter().collect(), ..entry(channel, now, sorted) };
+        let taken = if entry.is_empty() {
             Taken::default()
         } else {
             self.store(channel, entry).await.map_err(|error| Refusal::StoreFailing { retry_after, error })?
         };
-        metrics::messages(channel.id.as_str(), "ignored", sorted.ignored);
+        metrics::messages(channel.id.as_str(), "ignored", ignored + taken.strangers);
         let quarantined = taken.quarantined.first().copied();
-        if let (Some(quarantine), Some(reason), true) = (quarantined, sorted.whole, taken.receipts.is_empty())
-        {
+        if let (Some(quarantine), Some(reason), true) = (quarantined, reason, taken.receipts.is_empty()) {
             return Err(Refusal::Undecodable { quarantine, reason });
         }
-        Ok(Submitted { receipts: self.receipts(&taken), quarantined, ignored: sorted.ignored })
+        Ok(Submitted { receipts: self.receipts(&taken), quarantined, ignored: ignored + taken.strangers })
     }
 
     /// Takes a pulled page in, and moves the cursor in the same transaction.
@@ -214,8 +211,9 @@ impl Intake {
     pub async fn submit_page(&self, channel: &Channel, page: Page) -> Result<Submitted, StoreError> {
         let now = Timestamp::now();
         // a page cannot be asked to come again: what is over a limit is held
-        let sorted = Sorted::from(Ok(Decoded { items: page.items }));
-        let (messages, _) = limited(channel, sorted.drafts, now);
+        let mut sorted = Sorted::from(Ok(Decoded { items: page.items }));
+        let (messages, _) = limited(channel, std::mem::take(&mut sorted.drafts), now);
+        let ignored = sorted.ignored;
         let quarantine = page.rejects.into_iter().map(|(raw, reason)| NewQuarantine {
             id: Uuid::now_v7(),
             reason: reason.to_string(),
@@ -223,18 +221,16 @@ impl Intake {
             raw: raw.to_vec(),
         });
         let entry = Entry {
-            channel: channel.id.clone(),
-            received_at: now,
             messages,
             quarantine: quarantine.collect(),
             cursor: Some(page.cursor),
-            replayed: None,
+            ..entry(channel, now, sorted)
         };
         let taken = self.store(channel, entry).await?;
         Ok(Submitted {
             receipts: self.receipts(&taken),
             quarantined: taken.quarantined.first().copied(),
-            ignored: sorted.ignored,
+            ignored: ignored + taken.strangers,
         })
     }
 
@@ -248,25 +244,24 @@ impl Intake {
             return Ok(Submitted::default());
         }
         let request = Request::from_body(row.content_type.as_deref(), row.raw.clone().into());
-        let sorted = Sorted::from(decode(channel, &Verified::before(&request, &channel.settings)));
-        let still = sorted.reason.map(|reason| NewQuarantine {
+        let mut sorted = Sorted::from(decode(channel, &Verified::before(&request, &channel.settings)));
+        let still = sorted.reason.take().map(|reason| NewQuarantine {
             id: row.id,
             reason,
             content_type: row.content_type.clone(),
             raw: row.raw.clone(),
         });
+        let (drafts, ignored) = (std::mem::take(&mut sorted.drafts), sorted.ignored);
         let entry = Entry {
-            channel: channel.id.clone(),
-            // as of then: its neighbours of that time are known, however long ago that was
-            received_at: row.at,
-            messages: sorted.drafts.iter().map(|draft| message(channel, draft)).collect(),
+            messages: drafts.iter().map(|draft| message(channel, draft)).collect(),
             quarantine: still.into_iter().collect(),
-            cursor: None,
             replayed: Some(row.id),
+            // as of then: its neighbours of that time are known, however long ago that was
+            ..entry(channel, row.at, sorted)
         };
         let taken = self.store(channel, entry).await?;
         let quarantined = taken.quarantined.first().copied();
-        Ok(Submitted { receipts: self.receipts(&taken), quarantined, ignored: sorted.ignored })
+        Ok(Submitted { receipts: self.receipts(&taken), quarantined, ignored })
     }
 
     async fn store(&self, channel: &Channel, entry: Entry) -> Result<Taken, StoreError> {
@@ -329,6 +324,9 @@ impl Inner {
 #[derive(Default)]
 struct Sorted {
     drafts: Vec<Draft>,
+    amendments: Vec<Amendment>,
+    reports: Vec<DeliveryReport>,
+    inquiries: Vec<Inquiry>,
     ignored: usize,
     /// Why something of it goes into quarantine.
     reason: Option<String>,
@@ -349,9 +347,10 @@ impl From<Result<Decoded, Reject>> for Sorted {
                 for item in decoded.items {
                     match item {
                         Item::Draft(draft) => sorted.drafts.push(*draft),
-                        Item::Ignored(_) | Item::Amendment(_) | Item::Report(_) | Item::Inquiry(_) => {
-                            sorted.ignored += 1;
-                        }
+                        Item::Amendment(amendment) => sorted.amendments.push(*amendment),
+                        Item::Report(report) => sorted.reports.push(report),
+                        Item::Inquiry(inquiry) => sorted.inquiries.push(*inquiry),
+                        Item::Ignored(_) => sorted.ignored += 1,
                         Item::Rejected { index, reason } => {
                             reasons.push(format!("item {index}: {reason}"));
                             sorted.whole.get_or_insert(reason);
@@ -377,6 +376,37 @@ fn decode(channel: &Channel, verified: &Verified<'_>) -> Result<Decoded, Reject>
         tracing::error!(channel = %channel.id, "The decoder of connector {} panicked: a fault in Muara.", channel.connector_name);
         Err(Reject::Fault)
     })
+}
+
+/// What a request or page brings beside its messages.
+fn entry(channel: &Channel, received_at: Timestamp, sorted: Sorted) -> Entry {
+    let amendments = sorted.amendments.into_iter().map(|amendment| amended(channel, &amendment));
+    let asked = sorted.inquiries.into_iter().filter(|inquiry| {
+        // a question over the limit is not worth keeping: whoever asks asks again
+        let sender = limits::bucket(&inquiry.return_address.0.to_string());
+        channel.limiter.check(Some(sender)).is_ok()
+    });
+    Entry {
+        amendments: amendments.collect(),
+        reports: sorted.reports.into_iter().map(NewReport::from).collect(),
+        inquiries: asked.map(|inquiry| answers::to(channel, inquiry)).collect(),
+        ..Entry::new(channel.id.clone(), received_at)
+    }
+}
+
+fn amended(channel: &Channel, amendment: &Amendment) -> NewAmendment {
+    NewAmendment {
+        key: IdempotencyKey::of_amendment(&channel.id, amendment),
+        target: IdempotencyKey::of_id(&channel.id, &amendment.external_id),
+        body: serde_json::to_vec(amendment).unwrap_or_default(),
+        instead: match &amendment.change {
+            Change::Edited { draft } => {
+                let draft = Draft { external_id: Some(amendment.external_id.clone()), ..(**draft).clone() };
+                Some(message(channel, &draft))
+            }
+            Change::Deleted => None,
+        },
+    }
 }
 
 fn message(channel: &Channel, draft: &Draft) -> NewMessage {

@@ -8,16 +8,17 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use muara_normalizer::{ChannelId, Draft, Event, Normalizer, Receipt};
+use muara_normalizer::{Amendment, ChannelId, Draft, Event, Normalizer, Receipt};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     channel::Channels,
-    metrics,
+    egress, metrics,
     store::{
         Store, StoreError,
         inbox::{Refined, Waiting},
         outbox::NewEvent,
+        reply::NewCorrespondence,
     },
 };
 
@@ -78,7 +79,7 @@ pub async fn round(
 
 fn result(made: &Refined) -> &'static str {
     match made {
-        Refined::Event(_) => "event",
+        Refined::Event(..) => "event",
         Refined::Rejected(_) => "quarantined",
     }
 }
@@ -89,7 +90,7 @@ fn refine(row: &Waiting, store: &Store, normalizer: &Normalizer, channels: &Chan
         Err("a rule failed on it, which is a fault in Muara; keep it and report the fault".to_owned())
     });
     match made {
-        Ok(event) => Refined::Event(event),
+        Ok((event, answered)) => Refined::Event(event, answered.map(Box::new)),
         Err(reason) => {
             tracing::warn!(id = %row.id, channel = row.channel, "Message {} could not become a complaint and is kept: see `muara quarantine show {}`.", row.id, row.id);
             Refined::Rejected(reason)
@@ -102,17 +103,43 @@ fn event(
     store: &Store,
     normalizer: &Normalizer,
     channels: &Channels,
-) -> Result<NewEvent, String> {
+) -> Result<(NewEvent, Option<NewCorrespondence>), String> {
+    if let Some(amends) = row.amends {
+        return amended(row, amends, store, normalizer).map(|event| (event, None));
+    }
     let draft: Draft = serde_json::from_slice(&row.draft)
         .map_err(|error| format!("the stored draft cannot be read: {error}"))?;
     let channel: ChannelId =
         row.channel.parse().map_err(|error| format!("channel `{}`: {error}", row.channel))?;
     // a channel that was removed from the configuration while its message waited still had a name
-    let connector = channels.get(&row.channel).map_or("unknown", |channel| channel.connector_name).to_owned();
+    let configured = channels.get(&row.channel);
+    let connector = configured.map_or("unknown", |channel| channel.connector_name).to_owned();
+    let answered = configured.map(|channel| egress::correspondence(channel, row, &draft));
     let reference = store.reference(row.serial);
     let receipt = Receipt { id: row.id, reference, channel, connector, received_at: row.received_at };
     let complaint = normalizer.normalize(draft, &receipt).map_err(|error| error.to_string())?;
     let event = Event::received(complaint);
-    let body = serde_json::to_vec(&event).map_err(|error| format!("the event cannot be written: {error}"))?;
+    Ok((written(&event)?, answered))
+}
+
+/// The event that says a complaint was changed.
+fn amended(row: &Waiting, amends: i64, store: &Store, normalizer: &Normalizer) -> Result<NewEvent, String> {
+    let amendment: Amendment = serde_json::from_slice(&row.draft)
+        .map_err(|error| format!("the stored change cannot be read: {error}"))?;
+    let channel: ChannelId =
+        row.channel.parse().map_err(|error| format!("channel `{}`: {error}", row.channel))?;
+    let receipt = Receipt {
+        id: row.id,
+        reference: store.reference(amends),
+        channel,
+        connector: String::new(),
+        received_at: row.received_at,
+    };
+    let number = row.serial.unsigned_abs();
+    written(&Event::amended(normalizer.amend(amendment, &receipt), number, row.received_at))
+}
+
+fn written<D: serde::Serialize>(event: &Event<D>) -> Result<NewEvent, String> {
+    let body = serde_json::to_vec(event).map_err(|error| format!("the event cannot be written: {error}"))?;
     Ok(NewEvent { id: event.id, routing_key: event.routing_key(), body })
 }

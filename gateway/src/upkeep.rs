@@ -51,6 +51,10 @@ pub async fn run(
             }
         }
         if second % 60 == 59 {
+            let before = now.saturating_sub(SignedDuration::from_hours(24 * 7)).unwrap_or(Timestamp::MIN);
+            if let Err(error) = store.forget_reports(before).await {
+                tracing::error!(%error, "Old delivery reports could not be removed; it is tried again.");
+            }
             let channels = channels.load();
             channels.iter().for_each(|channel| channel.limiter.forget_idle());
             metrics::limiter_keys(channels.iter().map(|channel| channel.limiter.len()).sum());

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use crate::{
     category,
     complaint::{AttachmentKind, AttachmentRef, Channel, Complaint, External, Flag, Links, SchemaVersion},
-    draft::{Attachment, Draft},
+    draft::{Amendment, Attachment, Change, Draft},
+    event::{Amended, AmendedChange},
     identity::{self, PrivacyKey},
     ids::{ChannelId, ComplaintId, Reference},
     place, text, time,
@@ -110,6 +111,38 @@ impl Normalizer {
             links: Links::default(),
             flags,
         })
+    }
+}
+
+impl Normalizer {
+    /// Turns a change of a complaint into what the core CRM hears of it; `receipt` is the complaint's, but for the time,
+    /// which is the change's own. An edit that leaves nothing is a change, too.
+    #[must_use]
+    pub fn amend(&self, amendment: Amendment, receipt: &Receipt) -> Amended {
+        let stored_at = receipt.received_at;
+        let at = amendment.at.as_ref().and_then(|at| time::credible(at, stored_at).ok()).unwrap_or(stored_at);
+        let blank = Amended {
+            complaint_id: receipt.id,
+            reference: receipt.reference.clone(),
+            channel: receipt.channel.clone(),
+            change: AmendedChange::Deleted,
+            at,
+            title: None,
+            description: None,
+            original: None,
+            attachments: None,
+        };
+        match amendment.change {
+            Change::Deleted => blank,
+            Change::Edited { draft } => Amended {
+                change: AmendedChange::Edited,
+                title: draft.title.as_deref().and_then(text::clean_line),
+                description: Some(text::clean(&draft.text)),
+                original: Some(draft.text),
+                attachments: Some(draft.attachments.into_iter().zip(1..).map(attachment).collect()),
+                ..blank
+            },
+        }
     }
 }
 

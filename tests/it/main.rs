@@ -2,9 +2,11 @@
 #![allow(clippy::print_stdout, reason = "a failing test shows what it printed")]
 
 mod broker;
+mod callback;
 mod cli;
 mod desk;
 mod desk_browser;
+mod egress;
 mod fixtures;
 mod intake;
 mod kill;
@@ -14,6 +16,8 @@ mod normalizer;
 mod normalizer_any;
 mod qlue_feed;
 mod relay;
+mod replies;
+mod sms;
 mod store;
 mod way;
 mod webhook_map;

@@ -63,6 +63,7 @@ fn counted(file: &Path) -> Levels {
         outbox: count("outbox"),
         dead: count("dead"),
         quarantined: count("quarantine"),
+        replies: one("SELECT count(*) FROM reply WHERE state = 'waiting'"),
         bytes: bytes("inbox", "draft") + bytes("held", "draft") + bytes("outbox", "body"),
     }
 }
@@ -91,14 +92,7 @@ fn bytes(raw: &str) -> NewQuarantine {
 }
 
 fn intake(messages: Vec<NewMessage>, quarantine: Vec<NewQuarantine>) -> Intake {
-    Intake {
-        channel: "qlue".parse().unwrap(),
-        received_at: ago(SignedDuration::ZERO),
-        messages,
-        quarantine,
-        cursor: None,
-        replayed: None,
-    }
+    Intake { messages, quarantine, ..Intake::new("qlue".parse().unwrap(), ago(SignedDuration::ZERO)) }
 }
 
 async fn take(store: &Store, key: &str) -> Taken {

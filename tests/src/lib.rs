@@ -1,5 +1,6 @@
 //! Support for the integration tests: real peers, and ways to break them on purpose.
 
+pub mod callbacks;
 pub mod chaos;
 pub mod consume;
 pub mod fake_broker;

@@ -24,7 +24,7 @@ use super::{
 };
 
 /// How long a polite `connection.close` may take before the socket is simply shut.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Batches that may queue behind the one being published.
 const QUEUED_REQUESTS: usize = 16;
 
@@ -346,7 +346,7 @@ impl Supervisor {
     }
 }
 
-fn pauses(reconnect: Reconnect) -> impl Iterator<Item = Duration> + Send {
+pub(super) fn pauses(reconnect: Reconnect) -> impl Iterator<Item = Duration> + Send {
     ExponentialBuilder::default()
         .with_min_delay(reconnect.first)
         .with_max_delay(reconnect.cap)

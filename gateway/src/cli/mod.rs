@@ -7,6 +7,7 @@ mod held;
 mod normalize;
 mod outbox;
 mod quarantine;
+mod replies;
 mod serve;
 mod trial;
 
@@ -51,7 +52,7 @@ enum Command {
     Channels {
         #[command(flatten)]
         file: ConfigFile,
-        /// An array of {id, connector, direction, auth, redelivers, state, reason}.
+        /// An array of {id, connector, direction, auth, redelivers, state, reason, limits}.
         #[arg(long)]
         json: bool,
     },
@@ -79,6 +80,9 @@ enum Command {
     /// Messages over a limit.
     #[command(subcommand)]
     Held(held::HeldCommand),
+    /// What is said to citizens: what waits, what failed.
+    #[command(subcommand)]
+    Replies(replies::Replies),
     /// Hash a desk officer's password, read from standard input, for the configuration.
     HashPassword,
 }
@@ -181,6 +185,7 @@ fn run(command: Command) -> Result<(), CliError> {
         Command::Outbox(outbox) => outbox.run(),
         Command::Quarantine(quarantine) => quarantine.run(),
         Command::Held(held) => held.run(),
+        Command::Replies(replies) => replies.run(),
         Command::HashPassword => hash_password(),
     }
 }

@@ -108,6 +108,10 @@ pub struct Broker {
     pub attempts: u32,
     /// Seconds to wait for a confirm before the connection is given up.
     pub confirm_timeout_seconds: u32,
+    /// Read the core CRM's replies from the queue `muara.replies` and carry them to the citizens.
+    pub replies: bool,
+    /// Replies taken off the queue before they are on disk.
+    pub replies_prefetch: u16,
 }
 
 /// Who makes exchanges and queues.
@@ -130,6 +134,8 @@ impl Default for Broker {
             batch: 500,
             attempts: 12,
             confirm_timeout_seconds: 10,
+            replies: true,
+            replies_prefetch: 50,
         }
     }
 }

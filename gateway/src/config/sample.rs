@@ -26,7 +26,18 @@ const TAIL: &str = r#"
 ##   secret      what the vendor signs with; a channel whose ${env:…} is not set is off, the others run
 ##   redelivers  whether the vendor delivers again what was not answered 2xx: over a limit such a channel
 ##               answers 429, any other is answered 2xx and the message held
-##   limits      { channel = { per_minute, burst }, sender = { per_minute, burst }, body_kb }
+##   limits      { channel = { per_minute, burst }, sender = { per_minute, burst },
+##                 outgoing = { per_minute, burst }, body_kb }
+##   replies     how citizens are answered:
+##     receipt         answer each complaint with its reference (default: where the channel can send; never what was
+##                     held or quarantined, a machine's message, or one made in public)
+##     receipt_text    that answer, with {reference} and {channel}
+##     public_receipt  also where everybody reads it (default false)
+##     public          what of a reply may be said where everybody reads it: "nothing" (default), "status" or "text"
+##                     (numbers and addresses masked)
+##     fallback        channels that stand in where this one cannot answer, e.g. ["sms", "email_dki"]: they write to the
+##                     phone number or e-mail address that the citizen gave
+##     attempts        a reply that the vendor fails so often is given up (default 12; pauses do not count)
 [channels.qlue]
 connector = "qlue"
 secret = "${env:QLUE_SECRET}"

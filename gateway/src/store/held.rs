@@ -51,7 +51,8 @@ impl Store {
                 let mut released = 0;
                 for serial in &serials {
                     let moved = db.execute(
-                        "INSERT INTO inbox SELECT serial, id, channel, at, draft FROM held WHERE serial = ?1",
+                        "INSERT INTO inbox (serial, id, channel, at, draft, held)
+                         SELECT serial, id, channel, at, draft, 1 FROM held WHERE serial = ?1",
                         [serial],
                     )?;
                     db.execute("DELETE FROM held WHERE serial = ?1", [serial])?;

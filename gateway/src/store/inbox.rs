@@ -10,6 +10,8 @@ use super::{
     Db, Store, StoreError,
     outbox::NewEvent,
     quarantine::{self, NewQuarantine},
+    reply::{NewCorrespondence, NewReply},
+    report::NewReport,
     writer::size,
 };
 
@@ -50,8 +52,56 @@ pub struct Intake {
     pub quarantine: Vec<NewQuarantine>,
     /// Where the pull stands after this page.
     pub cursor: Option<Cursor>,
+    /// Changes of earlier messages.
+    pub amendments: Vec<NewAmendment>,
+    /// What became of our own messages.
+    pub reports: Vec<NewReport>,
+    /// Questions to be answered.
+    pub inquiries: Vec<NewReply>,
     /// The quarantined row that this is a replay of: closed in the same transaction.
     pub replayed: Option<Uuid>,
+}
+
+impl Intake {
+    /// An intake that brings nothing yet.
+    #[must_use]
+    pub fn new(channel: ChannelId, received_at: Timestamp) -> Self {
+        Self {
+            channel,
+            received_at,
+            messages: Vec::new(),
+            quarantine: Vec::new(),
+            cursor: None,
+            amendments: Vec::new(),
+            reports: Vec::new(),
+            inquiries: Vec::new(),
+            replayed: None,
+        }
+    }
+
+    /// Whether there is nothing to be stored.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+            && self.quarantine.is_empty()
+            && self.amendments.is_empty()
+            && self.reports.is_empty()
+            && self.inquiries.is_empty()
+            && self.cursor.is_none()
+    }
+}
+
+/// A change of an earlier message on its way in.
+#[derive(Clone, Debug)]
+pub struct NewAmendment {
+    /// What makes a redelivery.
+    pub key: IdempotencyKey,
+    /// The key of the message that is changed.
+    pub target: IdempotencyKey,
+    /// The amendment as JSON.
+    pub body: Vec<u8>,
+    /// The message as it is now: taken as the message itself if that never came.
+    pub instead: Option<NewMessage>,
 }
 
 /// What a message was answered, the first time and every time.
@@ -76,6 +126,10 @@ pub struct Taken {
     pub receipts: Vec<Receipt>,
     /// The quarantine rows, one for each; those of a redelivery are those of the first delivery.
     pub quarantined: Vec<Uuid>,
+    /// Changes and reports that were new.
+    pub amended: usize,
+    /// Changes and reports of what was never here.
+    pub strangers: usize,
 }
 
 /// A draft that waits to be refined.
@@ -89,15 +143,19 @@ pub struct Waiting {
     pub channel: String,
     /// When it was stored.
     pub received_at: Timestamp,
-    /// The draft as JSON.
+    /// The draft as JSON; of a change the amendment.
     pub draft: Vec<u8>,
+    /// Whether it was held or quarantined before: nobody waits for an automatic answer any more.
+    pub held: bool,
+    /// Of a change: the number of the receipt of the message that is changed.
+    pub amends: Option<i64>,
 }
 
 /// What refining made of a draft.
 #[derive(Clone, Debug)]
 pub enum Refined {
-    /// An event for the outbox.
-    Event(NewEvent),
+    /// An event for the outbox, how the complaint is answered, and what is said at once.
+    Event(NewEvent, Option<Box<NewCorrespondence>>),
     /// It could not become a complaint: the words say why.
     Rejected(String),
 }
@@ -108,10 +166,16 @@ impl Store {
     /// # Errors
     /// Nothing of it was stored.
     pub async fn take(&self, intake: Intake) -> Result<Taken, StoreError> {
-        let fresh = !intake.messages.is_empty();
+        let fresh = !intake.messages.is_empty() || !intake.amendments.is_empty();
+        let replies = !intake.inquiries.is_empty() || !intake.reports.is_empty();
         let taken = self.write(move |db| take(db, &intake)).await?;
         if fresh {
             self.shared.received.notify_one();
+        }
+        if replies {
+            // a report makes an event, or lets another way be tried
+            self.shared.refined.notify_one();
+            self.shared.replies.send_modify(|count| *count += 1);
         }
         Ok(taken)
     }
@@ -138,7 +202,8 @@ impl Store {
     /// The store cannot be read.
     pub async fn waiting(&self, most: u32) -> Result<Vec<Waiting>, StoreError> {
         self.read(move |connection| {
-            let sql = "SELECT serial, id, channel, at, draft FROM inbox ORDER BY serial LIMIT ?1";
+            let sql =
+                "SELECT serial, id, channel, at, draft, held, amends FROM inbox ORDER BY serial LIMIT ?1";
             connection.prepare_cached(sql)?.query_map([most], waiting)?.collect()
         })
         .await
@@ -160,7 +225,12 @@ impl Store {
                     change.bytes -= size(&row.draft);
                 });
                 match made {
-                    Refined::Event(event) => super::outbox::put(db, row.id, event)?,
+                    Refined::Event(event, answered) => {
+                        super::outbox::put(db, row.id, event)?;
+                        if let Some(answered) = answered {
+                            super::reply::correspond(db, row, answered)?;
+                        }
+                    }
                     Refined::Rejected(reason) => quarantine::put_draft(db, row, reason)?,
                 }
             }
@@ -168,6 +238,7 @@ impl Store {
         })
         .await?;
         self.shared.refined.notify_one();
+        self.shared.replies.send_modify(|count| *count += 1);
         Ok(())
     }
 
@@ -247,6 +318,19 @@ fn take(db: &Db<'_>, intake: &Intake) -> rusqlite::Result<Taken> {
             None => accept(db, intake, message, at)?,
         });
     }
+    for amendment in &intake.amendments {
+        amend(db, intake, amendment, at, &mut taken)?;
+    }
+    for report in &intake.reports {
+        if super::report::note(db, intake.channel.as_str(), report, at)? {
+            taken.amended += 1;
+        } else {
+            taken.strangers += 1;
+        }
+    }
+    for inquiry in &intake.inquiries {
+        super::reply::put(db, inquiry, at)?;
+    }
     for row in &intake.quarantine {
         taken.quarantined.push(quarantine::put(db, &intake.channel, at, row, intake.replayed.is_some())?);
     }
@@ -278,7 +362,7 @@ fn accept(db: &Db<'_>, intake: &Intake, message: &NewMessage, at: i64) -> rusqli
     match &message.hold {
         None => {
             db.execute(
-                "INSERT INTO inbox VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT INTO inbox (serial, id, channel, at, draft) VALUES (?1, ?2, ?3, ?4, ?5)",
                 (serial, id, channel, at, &message.draft),
             )?;
             db.count(|change| change.inbox += 1);
@@ -306,6 +390,47 @@ fn accept(db: &Db<'_>, intake: &Intake, message: &NewMessage, at: i64) -> rusqli
     Ok(Receipt { serial, id: message.id, received_at, fresh: true, held: message.hold.is_some() })
 }
 
+/// Puts a change behind the message that it changes. What was never here is not changed: an edited message is taken as
+/// it is now, and the deletion of a message that never came changes nothing.
+fn amend(
+    db: &Db<'_>,
+    intake: &Intake,
+    amendment: &NewAmendment,
+    at: i64,
+    taken: &mut Taken,
+) -> rusqlite::Result<()> {
+    if find(&mut db.prepare(RECEIPT)?, &amendment.key, at)?.is_some() {
+        return Ok(());
+    }
+    let Some(target) = find(&mut db.prepare(RECEIPT)?, &amendment.target, at)? else {
+        match &amendment.instead {
+            Some(message) => taken.receipts.push(accept(db, intake, message, at)?),
+            None => {
+                taken.strangers += 1;
+                return Ok(());
+            }
+        }
+        return remember(db, &amendment.key, db.next_serial(), Uuid::nil(), at);
+    };
+    let serial = db.next_serial();
+    remember(db, &amendment.key, serial, target.id.0, at)?;
+    db.execute(
+        "INSERT INTO inbox (serial, id, channel, at, draft, amends) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        (serial, target.id.0, intake.channel.as_str(), at, &amendment.body, target.serial),
+    )?;
+    db.count(|change| {
+        change.inbox += 1;
+        change.bytes += size(&amendment.body);
+    });
+    taken.amended += 1;
+    Ok(())
+}
+
+fn remember(db: &Db<'_>, key: &IdempotencyKey, serial: i64, id: Uuid, at: i64) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO receipt VALUES (?1, ?2, ?3, ?4, 0)";
+    db.execute(sql, (&key.text, serial, id, at)).map(drop)
+}
+
 pub(super) fn waiting(row: &rusqlite::Row<'_>) -> rusqlite::Result<Waiting> {
     Ok(Waiting {
         serial: row.get(0)?,
@@ -313,6 +438,8 @@ pub(super) fn waiting(row: &rusqlite::Row<'_>) -> rusqlite::Result<Waiting> {
         channel: row.get(2)?,
         received_at: instant(row.get(3)?),
         draft: row.get(4)?,
+        held: row.get(5)?,
+        amends: row.get(6)?,
     })
 }
 

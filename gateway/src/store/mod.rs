@@ -3,7 +3,7 @@
 //! Every write goes through one writer thread ([`writer`]), which commits whatever is waiting as one
 //! transaction (group commit), so that an fsync is shared by all who wait for it. Reads use connections of
 //! their own and never wait for a write. Each table has its room: [`inbox`], [`held`], [`outbox`],
-//! [`quarantine`].
+//! [`quarantine`], [`reply`].
 
 mod checkpoint;
 pub mod held;
@@ -11,6 +11,8 @@ pub mod inbox;
 pub mod open;
 pub mod outbox;
 pub mod quarantine;
+pub mod reply;
+pub mod report;
 mod writer;
 
 use std::{
@@ -83,6 +85,8 @@ pub struct Levels {
     pub dead: u64,
     /// Bodies and drafts that could not be understood.
     pub quarantined: u64,
+    /// Replies that wait to be sent.
+    pub replies: u64,
     /// Bytes of all drafts and events that wait.
     pub bytes: u64,
 }
@@ -102,6 +106,8 @@ struct Shared {
     failing: watch::Receiver<Option<StoreError>>,
     received: Notify,
     refined: Notify,
+    /// Counts the commits that may have brought replies.
+    replies: watch::Sender<u64>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -161,6 +167,12 @@ impl Store {
     #[must_use]
     pub fn refined(&self) -> &Notify {
         &self.shared.refined
+    }
+
+    /// Changes whenever a commit may have brought replies to send.
+    #[must_use]
+    pub fn watch_replies(&self) -> watch::Receiver<u64> {
+        self.shared.replies.subscribe()
     }
 
     /// Runs a piece of work in the next commit and waits until it is on disk.

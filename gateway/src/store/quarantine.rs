@@ -99,7 +99,8 @@ impl Store {
         let moved = self
             .write(move |db| {
                 let moved = db.execute(
-                    "INSERT INTO inbox SELECT serial, complaint, channel, at, raw FROM quarantine
+                    "INSERT INTO inbox (serial, id, channel, at, draft, held, amends)
+                     SELECT serial, complaint, channel, at, raw, 1, amends FROM quarantine
                      WHERE id = ?1 AND serial IS NOT NULL",
                     [id],
                 )?;
@@ -152,11 +153,26 @@ pub(super) fn put(
 
 /// Keeps a stored draft that could not become a complaint, with its receipt.
 pub(super) fn put_draft(db: &Db<'_>, row: &Waiting, reason: &str) -> rusqlite::Result<()> {
-    let fingerprint = row.id.0.as_bytes();
+    // a change has the id of the complaint that it changes, which may be here itself
+    let id = match row.amends {
+        Some(_) => Uuid::new_v5(&row.id.0, &row.serial.to_be_bytes()),
+        None => row.id.0,
+    };
     db.execute(
-        "INSERT INTO quarantine (id, channel, at, stage, reason, content_type, raw, fingerprint, serial, complaint)
-         VALUES (?1, ?2, ?3, 'refine', ?4, 'application/json', ?5, ?6, ?7, ?1)",
-        (row.id.0, &row.channel, row.received_at.as_millisecond(), reason, &row.draft, fingerprint, row.serial),
+        "INSERT INTO quarantine
+         (id, channel, at, stage, reason, content_type, raw, fingerprint, serial, complaint, amends)
+         VALUES (?1, ?2, ?3, 'refine', ?4, 'application/json', ?5, ?6, ?7, ?8, ?9)",
+        (
+            id,
+            &row.channel,
+            row.received_at.as_millisecond(),
+            reason,
+            &row.draft,
+            id.as_bytes(),
+            row.serial,
+            row.id.0,
+            row.amends,
+        ),
     )?;
     db.count(|change| change.quarantined += 1);
     Ok(())

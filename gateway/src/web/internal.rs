@@ -36,6 +36,8 @@ pub struct InternalState {
     pub unrouted: watch::Receiver<u32>,
     /// The metrics.
     pub metrics: PrometheusHandle,
+    /// Where the consumer of replies stands.
+    pub consumer: Option<watch::Receiver<BrokerState>>,
     /// True once shutdown has begun.
     pub draining: watch::Receiver<bool>,
     /// When the process started.
@@ -81,10 +83,18 @@ async fn health(State(state): State<InternalState>) -> Response {
         }
     };
     let unrouted = *state.unrouted.borrow();
+    let (replies_state, replies_detail) = match &state.consumer {
+        None => ("absent", "replies of the core CRM are not read".to_owned()),
+        Some(consumer) => {
+            let now = consumer.borrow().clone();
+            (broker_word(&now), now.to_string())
+        }
+    };
     let well = failing.is_none()
         && unrouted == 0
         && full.is_none()
         && matches!(broker_state, "absent" | "connected")
+        && matches!(replies_state, "absent" | "connected")
         && channels
             .iter()
             .all(|channel| !matches!(channel.state, ChannelState::Failing | ChannelState::Degraded));
@@ -99,6 +109,7 @@ async fn health(State(state): State<InternalState>) -> Response {
             "waiting": state.store.levels(),
         },
         "broker": { "state": broker_state, "detail": broker_detail, "unrouted": unrouted },
+        "replies": { "state": replies_state, "detail": replies_detail },
         "channels": channels,
     });
     Json(body).into_response()

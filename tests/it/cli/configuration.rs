@@ -123,11 +123,12 @@ async fn channels_prints_what_scripts_rely_on() {
     let rows: Value = serde_json::from_str(&stdout).unwrap();
     let expected = json!([
         {"id": "lama", "connector": "qlue", "direction": "in", "auth": "hmac", "redelivers": true,
-         "state": "disabled", "reason": "environment variable MUARA_TEST_NO_SUCH_SECRET is not set"},
+         "state": "disabled", "reason": "environment variable MUARA_TEST_NO_SUCH_SECRET is not set",
+         "limits": "30/min a sender, 600/min out"},
         {"id": "qlue", "connector": "qlue", "direction": "in, pull", "auth": "hmac", "redelivers": true,
-         "state": "enabled", "reason": null},
+         "state": "enabled", "reason": null, "limits": "30/min a sender, 600/min out"},
         {"id": "web", "connector": "webhook", "direction": "in", "auth": "path secret", "redelivers": true,
-         "state": "disabled", "reason": "switched off (enabled = false)"},
+         "state": "disabled", "reason": "switched off (enabled = false)", "limits": "30/min a sender, 600/min out"},
     ]);
     assert_eq!(rows, expected);
     let (table, _) = ended(&gateway.muara(&["channels"]).await, 0);

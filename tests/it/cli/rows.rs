@@ -23,14 +23,8 @@ async fn left_behind(gateway: &Gateway) -> Vec<Uuid> {
         draft: b"{}".to_vec(),
         hold: None,
     });
-    let intake = Intake {
-        channel: "qlue".parse().unwrap(),
-        received_at: Timestamp::now(),
-        messages: messages.collect(),
-        quarantine: vec![],
-        cursor: None,
-        replayed: None,
-    };
+    let intake =
+        Intake { messages: messages.collect(), ..Intake::new("qlue".parse().unwrap(), Timestamp::now()) };
     store.take(intake).await.unwrap();
     let refined = store.waiting(10).await.unwrap().into_iter().zip(0..).map(|(row, number)| {
         let event = NewEvent {
@@ -38,7 +32,7 @@ async fn left_behind(gateway: &Gateway) -> Vec<Uuid> {
             routing_key: "complaint.received.v1.qlue".to_owned(),
             body: json!({"number": number}).to_string().into_bytes(),
         };
-        (row, Refined::Event(event))
+        (row, Refined::Event(event, None))
     });
     store.refine(refined.collect()).await.unwrap();
     let due = store.due(0, 10).await.unwrap();

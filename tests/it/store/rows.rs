@@ -29,7 +29,8 @@ async fn a_draft_becomes_an_event_that_is_settled_retried_or_dead() {
     store.take(intake(["a", "b", "c"].map(keyed).into(), vec![])).await.unwrap();
     assert_eq!(fresh.levels().inbox, 3);
     let waiting = store.waiting(10).await.unwrap();
-    let refined: Vec<_> = waiting.into_iter().map(|row| (row.clone(), Refined::Event(event(&row)))).collect();
+    let refined: Vec<_> =
+        waiting.into_iter().map(|row| (row.clone(), Refined::Event(event(&row), None))).collect();
     store.refine(refined.clone()).await.unwrap();
     assert_eq!((fresh.levels().inbox, fresh.levels().outbox), (0, 3));
     // a second run of the same, after a crash that it did not notice
