@@ -1,16 +1,17 @@
-//! Facebook, Instagram and WhatsApp: answers by the Graph API, files, and the proof of who owns the endpoint.
+//! Facebook, Instagram and WhatsApp: answers by the Graph API, files, and what Meta is answered.
 //!
 //! The signatures in `tests/fixtures/{facebook,instagram,whatsapp}` were checked with `pywa`'s own validator: those of
 //! `forged`, `unsigned`, `signature_of_another_scheme` and `written_anew` do not fit, all others do.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod graph;
+mod inbound;
 
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use muara_connectors::{
-    ChannelSettings, Contact, DeliverError, Outgoing, Request, Sent,
+    ChannelSettings, Contact, DeliverError, Outgoing, Sent,
     deliver::{Occasion, OutgoingFile},
     media::MediaError,
 };
@@ -18,7 +19,6 @@ use muara_normalizer::{
     draft::{Attachment, ReturnAddress},
     ids::ReferenceKey,
 };
-use muara_tests::gateway::Gateway;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -447,65 +447,4 @@ fn every_slip_in_a_table_is_named() {
         ["unknown key `acces_token`"]
     );
     assert_eq!(errors("instagram", ""), ["missing field `verify_token`"]);
-}
-
-#[test]
-fn the_endpoint_proves_that_it_knows_the_word() {
-    let challenge = |connector: &str, query: &str| {
-        let known = muara_connectors::find(connector).unwrap();
-        let path = format!("/in/{connector}{query}");
-        let request = Request::new(http_get(), path, Default::default(), Default::default());
-        (known.challenge.unwrap())(&request, &configured(connector, ""))
-            .map(|reply| (reply.status, reply.body))
-    };
-    let good = "?hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token=muara-jakarta";
-    for connector in ["facebook", "instagram", "whatsapp"] {
-        assert_eq!(challenge(connector, good), Some((200, "1158201444".to_owned())));
-        for bad in [
-            "",
-            "?hub.mode=subscribe&hub.challenge=1&hub.verify_token=muara",
-            "?hub.mode=subscribe&hub.challenge=1&hub.verify_token=",
-            "?hub.mode=subscribe&hub.challenge=1",
-            "?hub.mode=unsubscribe&hub.challenge=1&hub.verify_token=muara-jakarta",
-            "?hub.mode=subscribe&hub.challenge=1&hub.verify_token=x&hub.verify_token=muara-jakarta",
-            "?hub.mode=subscribe&hub.verify_token=muara-jakarta",
-        ] {
-            assert_eq!(challenge(connector, bad), None, "{bad}");
-        }
-    }
-}
-
-/// Meta switches off an endpoint that fails, so what is kept is answered like the rest.
-#[tokio::test]
-async fn meta_is_answered_200_for_all_that_it_signed_and_nothing_of_it_is_lost() {
-    let table = format!("secret = \"{SECRET}\"\nverify_token = \"muara-jakarta\"\n");
-    let gateway = Gateway::launch(&format!("[channels.whatsapp]\nconnector = \"whatsapp\"\n{table}")).await;
-    let url = gateway.url("/in/whatsapp");
-    let get = |query: &str| gateway.http.get(format!("{url}?{query}")).send();
-    let known = get("hub.mode=subscribe&hub.challenge=42&hub.verify_token=muara-jakarta").await.unwrap();
-    assert_eq!((known.status().as_u16(), known.text().await.unwrap()), (200, "42".to_owned()));
-    let unknown = get("hub.mode=subscribe&hub.challenge=42&hub.verify_token=another").await.unwrap();
-    assert_eq!(unknown.status(), 403);
-
-    let captured = |case: &str| {
-        let file = crate::fixtures::folder().join("whatsapp").join(case).join("request.http");
-        let bytes = std::fs::read(file).unwrap();
-        let head = bytes.windows(2).position(|pair| pair == b"\n\n").unwrap();
-        let request = muara::request_file::parse(&bytes).unwrap();
-        gateway.http.post(&url).headers(request.headers).body(bytes[head + 2..].to_vec()).send()
-    };
-    for case in ["ok", "ok", "redelivered", "malformed", "another_object", "batch", "statuses", "irrelevant"]
-    {
-        let answer = captured(case).await.unwrap();
-        assert_eq!((answer.status().as_u16(), answer.text().await.unwrap()), (200, String::new()), "{case}");
-    }
-    assert_eq!(captured("forged").await.unwrap().status(), 401);
-    // one message of `ok`, however often it comes, and three of `batch`
-    gateway.waiting("outbox", 4).await;
-    // two bodies, one message of `batch` and one report of `statuses`
-    gateway.waiting("quarantined", 4).await;
-}
-
-fn http_get() -> reqwest::Method {
-    reqwest::Method::GET
 }
