@@ -16,7 +16,7 @@ macro_rules! connectors {
     };
 }
 
-connectors! { desk, facebook, infobip, instagram, jaki, lapor, qlue, twilio, webhook, whatsapp }
+connectors! { desk, facebook, infobip, instagram, jaki, lapor, qlue, telegram, twilio, webhook, whatsapp }
 
 /// The connector of a name.
 #[must_use]

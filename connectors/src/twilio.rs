@@ -177,7 +177,11 @@ impl Message {
             },
             ..Draft::default()
         };
-        if draft.is_empty() { Err(Reject::missing("Body, MediaUrl0 or Address")) } else { Ok(draft) }
+        if draft.is_empty() && !draft.has_point() {
+            Err(Reject::missing("Body, MediaUrl0 or Latitude"))
+        } else {
+            Ok(draft)
+        }
     }
 
     /// A number where there is one, so that SMS and WhatsApp of one citizen are one person's; else the account,

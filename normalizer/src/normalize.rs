@@ -30,8 +30,8 @@ pub struct Receipt {
 /// Why a draft cannot become a complaint. It is quarantined with its raw bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NormalizeError {
-    /// The source sent neither words nor files. The source's or the field map's fault; replay after a mapping fix.
-    #[error("the message has no text, no title and no attachment: nothing to complain about was said")]
+    /// The source sent neither words nor files nor a point on the map. The source's or the field map's fault; replay after a mapping fix.
+    #[error("the message has no text, no title, no attachment and no position: nothing was said")]
     Empty,
 }
 
@@ -53,7 +53,7 @@ impl Normalizer {
     /// # Errors
     /// [`NormalizeError`]: there is nothing in it.
     pub fn normalize(&self, draft: Draft, receipt: &Receipt) -> Result<Complaint, NormalizeError> {
-        if draft.is_empty() {
+        if draft.is_empty() && !draft.has_point() {
             return Err(NormalizeError::Empty);
         }
         let mut flags = Vec::new();

@@ -19,5 +19,6 @@ mod relay;
 mod replies;
 mod sms;
 mod store;
+mod telegram;
 mod way;
 mod webhook_map;

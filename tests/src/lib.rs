@@ -7,6 +7,7 @@ pub mod fake_broker;
 pub mod gateway;
 pub mod rabbitmq;
 pub mod reports;
+pub mod telegram;
 pub mod vendors;
 
 /// Installs the one TLS provider that `main()` installs in the program. Safe to call by every test.

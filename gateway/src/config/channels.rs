@@ -129,9 +129,14 @@ fn one(
     });
     let auth = authentication(name, connector_name, connector, shared.auth, errors)?;
     let secret = shared.secret.map(|Secret(secret)| secret);
-    if auth.needs_secret() && missing.is_empty() && secret.as_ref().is_none_or(is_empty) {
-        errors.push(ConfigError::SecretMissing { channel: name.to_owned() });
-        return None;
+    let mut settings = ChannelSettings { id: id.clone(), secret, auth, own };
+    if settings.auth.needs_secret() && missing.is_empty() && settings.secret.as_ref().is_none_or(is_empty) {
+        if connector.pull.is_none_or(|open| open(&settings).is_none()) {
+            errors.push(ConfigError::SecretMissing { channel: name.to_owned() });
+            return None;
+        }
+        // who asks its vendor needs no secret of a vendor that calls; and nobody can call without one
+        settings.auth = Auth::Pull;
     }
     let limits = Limits {
         channel: shared.limits.channel.unwrap_or(connector.limits.channel),
@@ -139,7 +144,6 @@ fn one(
         outgoing: shared.limits.outgoing.unwrap_or(connector.limits.outgoing),
         body_bytes: shared.limits.body_kb.map_or(connector.limits.body_bytes, |kb| kb * 1024),
     };
-    let settings = ChannelSettings { id: id.clone(), secret, auth, own };
     let replies = replies(shared.replies, connector, &settings, limits.outgoing, &table_name, errors);
     Some(Channel {
         title: shared.title.unwrap_or_else(|| connector.title.to_owned()),

@@ -109,7 +109,7 @@ async fn a_draft_that_becomes_nothing_is_quarantined_alone_and_can_be_refined_ag
     assert!(
         rows.iter().all(|row| row.stage == Stage::Refine && row.complaint.map(|id| id.0) == Some(row.id))
     );
-    assert!(rows.iter().any(|row| row.reason.contains("nothing to complain about")), "{rows:?}");
+    assert!(rows.iter().any(|row| row.reason.contains("nothing was said")), "{rows:?}");
 
     // still nothing: it comes back to where it was
     assert!(store.refine_again(rows[0].id).await.unwrap());
