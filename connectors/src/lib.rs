@@ -24,6 +24,7 @@ pub mod deliver;
 mod fields;
 mod html;
 pub mod media;
+mod meta;
 pub mod registry;
 pub mod reject;
 pub mod request;

@@ -12,6 +12,7 @@ mod fixtures;
 mod intake;
 mod kill;
 mod lapor_feed;
+mod meta;
 mod normalizer;
 mod normalizer_any;
 mod open311;
