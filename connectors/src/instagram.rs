@@ -20,10 +20,9 @@ use crate::{
     meta::{
         self, Entry, Happening,
         conversation::{self, Address, Rules, Settings},
-        messaging,
-        split::Limit,
-        text,
+        messaging, text,
     },
+    parts::Limit,
     reject::Reject,
     value,
     verify::Verified,

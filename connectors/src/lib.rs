@@ -25,6 +25,7 @@ mod fields;
 mod html;
 pub mod media;
 mod meta;
+mod parts;
 pub mod registry;
 pub mod reject;
 pub mod request;

@@ -14,7 +14,6 @@
 pub(crate) mod conversation;
 pub(crate) mod graph;
 pub(crate) mod messaging;
-pub(crate) mod split;
 
 use std::borrow::Cow;
 
@@ -214,13 +213,5 @@ pub(crate) fn degrees(object: &Value, name: &str) -> Result<Option<f64>, Reject>
             let wrong = || Reject::Field { field: name.to_owned(), detail: "expected a number".to_owned() };
             number.map(Some).ok_or_else(wrong)
         }
-    }
-}
-
-/// A place as a text, for a message that says nothing else: its name and address, or else the point itself.
-pub(crate) fn place_in_words(names: &str, lat: Option<f64>, lon: Option<f64>) -> String {
-    match (names.is_empty(), lat, lon) {
-        (true, Some(lat), Some(lon)) => format!("{lat}, {lon}"),
-        _ => names.to_owned(),
     }
 }

@@ -37,7 +37,7 @@ use serde_json::Value;
 
 use crate::{
     connector::{Ask, Connector, Decoded, DeliveryReport, DeliveryState, Inquiry, Item},
-    meta::{self, Happening, Items, degrees, graph, list, place_in_words, text, time},
+    meta::{self, Happening, Items, degrees, graph, list, text, time},
     reject::Reject,
     value,
     verify::Verified,
@@ -163,7 +163,11 @@ fn draft(frame: &Value, said: &Value, kind: &str, id: ExternalId, sender: Sender
         external_id: Some(id),
         ..Draft::default()
     };
-    if draft.is_empty() { Err(Reject::missing(format!("messages.{kind}"))) } else { Ok(draft) }
+    if draft.is_empty() && !draft.has_point() {
+        Err(Reject::missing(format!("messages.{kind}")))
+    } else {
+        Ok(draft)
+    }
 }
 
 /// Who wrote, by number or by the id that stands for a hidden one.
@@ -253,7 +257,7 @@ impl Said {
             [value::member(said, "name")?, value::member(said, "address")?].into_iter().flatten().collect();
         let address = names.join(", ");
         Ok(Self {
-            text: place_in_words(&address, lat, lon),
+            text: address.clone(),
             place: DraftPlace {
                 lat,
                 lon,

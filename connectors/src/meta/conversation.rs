@@ -13,10 +13,8 @@ use serde_json::{Value, json};
 
 use crate::{
     deliver::{Deliver, DeliverError, Occasion, Outgoing, Sent},
-    meta::{
-        graph::{self, Graph},
-        split::{self, Limit, Progress},
-    },
+    meta::graph::{self, Graph},
+    parts::{self, Limit, Progress},
     settings::{self, ChannelSettings, OwnSettings, SettingsError},
     value,
 };
@@ -156,7 +154,7 @@ impl Conversations {
             return Err(DeliverError::WindowClosed);
         }
         let text = message.text_with_files();
-        let parts = split::parts(&text, self.rules.message)?;
+        let parts = parts::parts(&text, self.rules.message)?;
         for part in &parts[self.progress.of(message.id, "message").min(parts.len())..] {
             body["message"] = json!({ "text": part });
             let taken = self
@@ -191,7 +189,7 @@ impl Conversations {
         }
         let public = message.public_text.as_deref().ok_or(DeliverError::OnlyPublic)?;
         let edge = if kind == "post_id" { "comments" } else { self.rules.comments };
-        let parts = split::parts(public, self.rules.comment)?;
+        let parts = parts::parts(public, self.rules.comment)?;
         for part in &parts[self.progress.of(message.id, "comment").min(parts.len())..] {
             let body = json!({ "message": part });
             let taken = self.graph.post(&[object, edge], &body).await.map_err(|failure| failure.error)?;

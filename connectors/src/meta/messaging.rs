@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::{
     connector::{Ask, DeliveryReport, DeliveryState, Inquiry, Item},
-    meta::{Entry, Items, conversation::Address, degrees, list, place_in_words, text, time},
+    meta::{Entry, Items, conversation::Address, degrees, list, text, time},
     reject::Reject,
     value,
 };
@@ -123,7 +123,7 @@ fn message(event: &Value, message: &Value, sender: Option<String>) -> Result<Ite
         replies_to: text(message, &["reply_to", "mid"])?.into_iter().collect(),
         ..with_attachments(message, said(event, id, value::member(message, "text")?, sender))?
     };
-    if draft.is_empty() {
+    if draft.is_empty() && !draft.has_point() {
         return Err(if is(message, "is_unsupported") {
             let detail = "a kind of message that Meta does not pass on; look into the account's inbox";
             Reject::Field { field: "message.is_unsupported".to_owned(), detail: detail.to_owned() }
@@ -219,10 +219,9 @@ fn place(attachment: &Value, url: Option<String>, draft: &mut Draft) -> Result<(
         attachment.get("payload").and_then(|payload| payload.get("coordinates")).unwrap_or(&Value::Null);
     let (lat, lon) = (degrees(point, "lat")?, degrees(point, "long")?);
     let address = value::member(attachment, "title")?;
-    let words = place_in_words(address.as_deref().unwrap_or_default(), lat, lon);
     // with words of the citizen's own the place needs none
     if draft.text.is_empty() {
-        draft.text = if words.is_empty() { url.unwrap_or_default() } else { words };
+        draft.text = address.clone().or_else(|| url.filter(|_| lat.is_none())).unwrap_or_default();
     }
     draft.place = DraftPlace { lat, lon, address, ..DraftPlace::default() };
     Ok(())

@@ -13,9 +13,9 @@ use crate::{
     meta::{
         conversation::{day, heard_within},
         graph::{self, Graph},
-        split::{self, Limit, Progress},
         text,
     },
+    parts::{self, Limit, Progress},
     settings::{self, ChannelSettings, OwnSettings, SettingsError},
 };
 
@@ -174,7 +174,7 @@ impl Deliver for Number {
 impl Number {
     async fn text(&self, address: &Address, message: &Outgoing) -> Result<Sent, DeliverError> {
         let text = message.text_with_files();
-        let parts = split::parts(&text, TEXT)?;
+        let parts = parts::parts(&text, TEXT)?;
         for (number, part) in parts.iter().enumerate().skip(self.progress.of(message.id, "text")) {
             let mut body = envelope(address, message, "text");
             body["text"] = json!({ "body": part, "preview_url": false });
@@ -195,7 +195,7 @@ impl Number {
         let text = in_one_line(&message.text_with_files());
         let reference = message.reference.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
         let parts = if template.parameters.contains(&Parameter::Text) {
-            split::parts(&text, Limit::Chars(template.text_limit))?
+            parts::parts(&text, Limit::Chars(template.text_limit))?
         } else {
             vec![text.as_str()]
         };

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::{
     client,
     deliver::{Deliver, DeliverError, Outgoing, Sent},
+    parts::{Limit, parts},
     settings::{ChannelSettings, SettingsError},
     x::{
         Settings,
@@ -26,8 +27,8 @@ use crate::{
     },
 };
 
-/// The longest direct message in characters.
-const LONGEST_MESSAGE: usize = 10_000;
+/// The longest direct message.
+const LONGEST_MESSAGE: Limit = Limit::Chars(10_000);
 
 /// `[channels.<id>.send]`: who answers. Either `user_token`, or the other three; the consumer secret is the channel's
 /// `secret`.
@@ -168,7 +169,7 @@ impl Account {
     async fn write(&self, user: &str, message: &Outgoing) -> Result<Sent, DeliverError> {
         let url = format!("{}/2/dm_conversations/with/{user}/messages", self.api_url);
         let mut sent = Sent::default();
-        for part in parts(&message.text_with_files()) {
+        for part in parts(&message.text_with_files(), LONGEST_MESSAGE)? {
             let answer = self.post(&url, &json!({ "text": part }), message.now).await.map_err(refusal)?;
             let id = answer.pointer("/data/dm_event_id").and_then(Value::as_str);
             sent.vendor_ids.extend(id.map(str::to_owned));
@@ -205,22 +206,6 @@ impl Account {
         // what X took is sent, whatever it writes about it
         Ok(api::json(response).await.unwrap_or_default())
     }
-}
-
-/// A text in parts that a direct message can hold, cut between words where there are any.
-fn parts(text: &str) -> Vec<&str> {
-    let mut parts = Vec::new();
-    let mut rest = text;
-    while let Some((end, _)) = rest.char_indices().nth(LONGEST_MESSAGE) {
-        let cut = rest[..end].rfind(char::is_whitespace).filter(|cut| *cut > 0).unwrap_or(end);
-        parts.push(&rest[..cut]);
-        rest = rest[cut..].trim_start();
-    }
-    // nothing but spaces may be left
-    if parts.is_empty() || !rest.is_empty() {
-        parts.push(rest);
-    }
-    parts
 }
 
 fn is_duplicate(answer: &Answer) -> bool {

@@ -133,8 +133,8 @@ impl Message {
             return_address: Some(ReturnAddress(address)),
             ..Draft::default()
         };
-        if draft.is_empty() {
-            return Err(Reject::missing("text or attachment"));
+        if draft.is_empty() && !draft.has_point() {
+            return Err(Reject::missing("text, attachment or place"));
         }
         Ok(Item::Draft(Box::new(draft)))
     }

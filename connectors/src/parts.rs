@@ -16,6 +16,8 @@ pub(crate) enum Limit {
     Chars(usize),
     /// Bytes in UTF-8.
     Bytes(usize),
+    /// Units of UTF-16.
+    Utf16(usize),
 }
 
 impl Limit {
@@ -24,6 +26,7 @@ impl Limit {
         match self {
             Self::Chars(most) => text.chars().count() <= most,
             Self::Bytes(most) => text.len() <= most,
+            Self::Utf16(most) => text.encode_utf16().count() <= most,
         }
     }
 
@@ -34,6 +37,7 @@ impl Limit {
         let room = match self {
             Self::Chars(most) => ends.take(most.saturating_sub(1)).last(),
             Self::Bytes(most) => ends.take_while(|end| *end <= most).last(),
+            Self::Utf16(most) => ends.take_while(|end| self.holds(&text[..*end]) || *end <= most / 2).last(),
         };
         room.unwrap_or(first)
     }
