@@ -110,20 +110,3 @@ pub(crate) async fn answer(response: Response) -> Result<serde_json::Value, Unre
     };
     Ok(serde_json::from_slice(&body).unwrap_or_default())
 }
-
-/// A text in parts that a vendor takes, broken between words where it can be. `length` counts as the vendor does.
-pub(crate) fn parts(text: &str, most: usize, length: impl Fn(&str) -> usize) -> Vec<String> {
-    let (mut parts, mut rest) = (Vec::new(), text.trim());
-    while length(rest) > most {
-        let fits = rest.char_indices().map(|(place, c)| place + c.len_utf8());
-        // at least one character, or it would never end
-        let end = fits.take_while(|end| length(&rest[..*end]) <= most).last();
-        let end = end.unwrap_or_else(|| rest.chars().next().map_or(rest.len(), char::len_utf8));
-        let head = &rest[..end];
-        let cut = head.rfind(['\n', ' ']).filter(|cut| *cut > end / 2).unwrap_or(end);
-        parts.push(rest[..cut].trim_end().to_owned());
-        rest = rest[cut..].trim_start();
-    }
-    parts.push(rest.to_owned());
-    parts
-}

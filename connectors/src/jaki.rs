@@ -20,10 +20,10 @@
 //! * `location.source`: `device` where phone or photo gave the point, `chosen` (or absent) where the citizen set the pin.
 //! * `location.patokan`: the landmark; it joins the address.
 //! * `dukungan`: how many others support the report.
+//! * `reporter`: an account's id. Officers never learn who reports: every report is anonymous and a name is not read.
+//!
 //! Status and words go back to `callback.url`, signed in the same way:
 //! `{"id": "JK2611030001", "reference": "7K3M-9QXW-C", "status": "Proses", "text": "…"}`.
-//!
-//! * `reporter`: an account's id. Officers never learn who reports: every report is anonymous and a name is not read.
 
 use std::sync::Arc;
 

@@ -10,7 +10,7 @@ use muara_tests::callbacks::{Call, Callbacks};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use crate::callback::message;
+use crate::callback::{Expected, message};
 
 fn channel(connector: &str, table: &str) -> ChannelSettings {
     muara_tests::install_tls_provider();
@@ -95,7 +95,7 @@ async fn a_long_text_goes_to_twilio_in_parts_in_order() {
 async fn twilios_codes_decide_what_becomes_of_a_reply() {
     let vendor = Callbacks::listen().await;
     let sms = open("twilio", &twilio(&vendor, ""));
-    let cases: [(u16, u64, fn(&DeliverError) -> bool); 7] = [
+    let cases: [(u16, u64, Expected); 7] = [
         (400, 21610, |error| matches!(error, DeliverError::Blocked { .. })),
         (400, 21211, |error| matches!(error, DeliverError::NoRecipient { .. })),
         (400, 63016, |error| matches!(error, DeliverError::WindowClosed)),

@@ -14,7 +14,7 @@ use muara_tests::{
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use crate::callback::message;
+use crate::callback::{Expected, message};
 
 fn connector() -> &'static Connector {
     muara_connectors::find("telegram").unwrap()
@@ -147,7 +147,7 @@ fn to(private: bool) -> ReturnAddress {
 async fn the_apis_answer_decides_what_becomes_of_a_reply() {
     let api = BotApi::listen().await;
     let bot = open(&api);
-    let cases: [(u16, Value, fn(&DeliverError) -> bool); 6] = [
+    let cases: [(u16, Value, Expected); 6] = [
         (
             429,
             json!({"parameters": {"retry_after": 3}}),

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::api::{Bot, Failure};
 use crate::{
-    client,
     deliver::{Deliver, DeliverError, Occasion, Outgoing, Sent},
     media::{MediaError, MediaRequest, MediaSource},
+    parts::{Limit, parts},
     value,
 };
 
@@ -34,8 +34,8 @@ impl Deliver for Bot {
             };
             let quoted = member("message").and_then(|number| number.parse().ok());
             let mut vendor_ids = Vec::new();
-            for part in client::parts(&text, MOST_UNITS, |text| text.encode_utf16().count()) {
-                vendor_ids.push(self.send(chat, quoted, &part).await?);
+            for part in parts(&text, Limit::Utf16(MOST_UNITS))? {
+                vendor_ids.push(self.send(chat, quoted, part).await?);
             }
             Ok(Sent { vendor_ids })
         })

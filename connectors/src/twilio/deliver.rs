@@ -14,6 +14,7 @@ use crate::{
     connector::DeliveryState,
     deliver::{Contact, Deliver, DeliverError, Outgoing, Sent},
     media::{MediaError, MediaRequest, MediaSource},
+    parts::{Limit, parts},
     settings::{ChannelSettings, SettingsError},
     value,
 };
@@ -79,10 +80,8 @@ impl Deliver for Account {
     ) -> BoxFuture<'a, Result<Sent, DeliverError>> {
         Box::pin(async move {
             let mut vendor_ids = Vec::new();
-            for part in
-                client::parts(&message.text_with_files(), MOST_CHARACTERS, |text| text.chars().count())
-            {
-                vendor_ids.push(self.send(to, &part).await?);
+            for part in parts(&message.text_with_files(), Limit::Chars(MOST_CHARACTERS))? {
+                vendor_ids.push(self.send(to, part).await?);
             }
             Ok(Sent { vendor_ids })
         })

@@ -163,7 +163,7 @@ pub struct Backlog {
     pub oldest: Duration,
 }
 
-const CORRESPONDENCE: &str =
+pub(super) const CORRESPONDENCE: &str =
     "complaint, serial, channel, address, contact, public, heard_at, status, status_at";
 
 impl Store {
@@ -434,7 +434,7 @@ fn due_reply(
     })
 }
 
-fn correspondence(
+pub(super) fn correspondence(
     row: &rusqlite::Row<'_>,
     first: usize,
     references: &muara_normalizer::ids::ReferenceKey,

@@ -4,5 +4,6 @@ pub mod desk;
 pub mod ingress;
 pub mod internal;
 mod media;
+pub mod open311;
 pub mod problem;
 pub mod server;
