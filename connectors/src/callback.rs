@@ -13,21 +13,21 @@
 //! `wait`, `process` and `complete`, `{words}` the core CRM's own words, `{text}` the whole message. A field that comes
 //! out empty is left out. `Idempotency-Key` names the reply: the same one in every attempt.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use hmac::{Hmac, KeyInit, Mac};
 use muara_normalizer::{Draft, Status, draft::ReturnAddress};
 use reqwest::{Client, StatusCode, Url, header};
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 use sha2::Sha256;
 
 use crate::{
     client,
     deliver::{Deliver, DeliverError, Occasion, Outgoing, Sent},
-    settings::{self, ChannelSettings, SettingsError},
+    settings::{self, ChannelSettings, OwnSettings, SettingsError},
     value,
 };
 
@@ -138,9 +138,25 @@ impl Callback {
     }
 
     /// Opens the callback of a channel for sending.
-    pub(crate) fn open(self: &std::sync::Arc<Self>, channel: &ChannelSettings) -> Box<dyn Deliver> {
-        Box::new(Caller { callback: std::sync::Arc::clone(self), secret: channel.secret.clone() })
+    pub(crate) fn open(self: &Arc<Self>, channel: &ChannelSettings) -> Box<dyn Deliver> {
+        Box::new(Caller { callback: Arc::clone(self), secret: channel.secret.clone() })
     }
+}
+
+/// Reads a channel's table with a `callback` in it; all that is wrong is listed at once.
+pub(crate) fn settings<S: DeserializeOwned, T: Send + Sync + 'static>(
+    mut table: toml::Table,
+    defaults: &Defaults,
+    check: impl FnOnce(S, Option<Arc<Callback>>) -> Result<T, Vec<SettingsError>>,
+) -> Result<OwnSettings, Vec<SettingsError>> {
+    let mut errors = Vec::new();
+    let callback = Callback::take(&mut table, defaults, &mut errors).map(Arc::new);
+    match settings::read(table).and_then(|read| check(read, callback)) {
+        Err(found) => errors.extend(found),
+        Ok(checked) if errors.is_empty() => return Ok(OwnSettings::new(checked)),
+        Ok(_) => {}
+    }
+    Err(errors)
 }
 
 /// The draft with the address by which its callback knows it.
@@ -170,7 +186,7 @@ fn unknown_variable(key: &str, template: &str) -> Option<SettingsError> {
 }
 
 struct Caller {
-    callback: std::sync::Arc<Callback>,
+    callback: Arc<Callback>,
     secret: Option<SecretString>,
 }
 

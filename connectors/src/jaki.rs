@@ -31,6 +31,7 @@ use muara_normalizer::{
     Draft,
     draft::{DraftPlace, DraftReporter},
 };
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
@@ -39,7 +40,7 @@ use crate::{
     connector::{Connector, Decoded},
     fields::{self, Fields},
     reject::Reject,
-    settings::{self, OwnSettings, SettingsError},
+    settings::{OwnSettings, SettingsError},
     verify::{Auth, HmacScheme, Verified},
 };
 
@@ -67,11 +68,11 @@ pub static CONNECTOR: Connector = Connector {
 };
 
 /// The connector's own key is `callback`.
-fn settings(mut table: toml::Table) -> Result<OwnSettings, Vec<SettingsError>> {
-    let mut errors = Vec::new();
-    let callback = Callback::take(&mut table, &CALLBACK, &mut errors).map(Arc::new);
-    errors.extend(settings::none(table).err().into_iter().flatten());
-    if errors.is_empty() { Ok(OwnSettings::new(callback)) } else { Err(errors) }
+#[derive(Deserialize)]
+struct NoMore {}
+
+fn settings(table: toml::Table) -> Result<OwnSettings, Vec<SettingsError>> {
+    callback::settings(table, &CALLBACK, |NoMore {}, callback| Ok(callback))
 }
 
 fn decode(verified: &Verified<'_>) -> Result<Decoded, Reject> {
