@@ -22,6 +22,7 @@ mod client;
 pub mod connector;
 pub mod deliver;
 mod fields;
+mod html;
 pub mod media;
 pub mod registry;
 pub mod reject;

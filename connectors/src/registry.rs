@@ -16,7 +16,7 @@ macro_rules! connectors {
     };
 }
 
-connectors! { desk, infobip, jaki, lapor, qlue, telegram, twilio, webhook }
+connectors! { desk, feed, infobip, jaki, lapor, open311, qlue, telegram, twilio, webhook, x }
 
 /// The connector of a name.
 #[must_use]

@@ -36,6 +36,7 @@ use crate::{
         desk,
         ingress::{self, IngressState},
         internal::{self, InternalState},
+        open311::{self, Open311State},
         server,
     },
 };
@@ -190,19 +191,21 @@ impl Gateway {
         let drain = Duration::from_secs(config.intake.drain_seconds.into());
         let slow = Duration::from_secs(config.intake.body_timeout_seconds.into());
         let (draining, watch_draining) = watch::channel(false);
-        let routes = ingress::router(IngressState {
+        let ingress = IngressState {
             channels: Arc::clone(&channels),
             intake: intake.clone(),
             health: Arc::clone(&health),
             body_timeout: slow,
-        })
-        .merge(desk::router(desk::DeskState {
-            channels: Arc::clone(&channels),
-            intake: intake.clone(),
-            session_key: privacy.keyed("desk session", &[]),
-            session_hours: config.desk.session_hours,
-            secure_cookies: config.desk.secure_cookies,
-        }));
+        };
+        let routes = ingress::router(ingress.clone())
+            .merge(open311::router(Open311State { ingress, store: store.clone() }))
+            .merge(desk::router(desk::DeskState {
+                channels: Arc::clone(&channels),
+                intake: intake.clone(),
+                session_key: privacy.keyed("desk session", &[]),
+                session_hours: config.desk.session_hours,
+                secure_cookies: config.desk.secure_cookies,
+            }));
         let probes = internal::router(InternalState {
             store: store.clone(),
             intake: intake.clone(),

@@ -8,6 +8,7 @@
 mod checkpoint;
 pub mod held;
 pub mod inbox;
+mod listing;
 pub mod open;
 pub mod outbox;
 pub mod quarantine;

@@ -171,7 +171,7 @@ pub enum Attempt {
     Failed(ReplyReason),
 }
 
-const CORRESPONDENCE: &str =
+pub(super) const CORRESPONDENCE: &str =
     "complaint, serial, channel, address, contact, public, heard_at, status, status_at";
 
 impl Store {
@@ -534,7 +534,7 @@ fn due_reply(
     })
 }
 
-fn correspondence(
+pub(super) fn correspondence(
     row: &rusqlite::Row<'_>,
     first: usize,
     references: &muara_normalizer::ids::ReferenceKey,

@@ -3,5 +3,6 @@
 pub mod desk;
 pub mod ingress;
 pub mod internal;
+pub mod open311;
 pub mod problem;
 pub mod server;
