@@ -237,7 +237,7 @@ impl Caller {
         let fields: Vec<(&str, String)> = callback
             .fields
             .iter()
-            .map(|(name, template)| (name.as_str(), filled(template, &variable)))
+            .map(|(name, template)| (name.as_str(), filled(template, variable)))
             .filter(|(_, text)| !text.is_empty())
             .collect();
         let token = callback.token.zip(self.secret.as_ref());

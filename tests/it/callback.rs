@@ -123,7 +123,7 @@ async fn a_template_is_escaped_where_it_stands_and_empty_fields_are_left_out() {
         vec![OutgoingFile { url: "https://kota.example/1.jpg".to_owned(), content_type: None }];
     open("webhook", &table).deliver(&to("../a b?c#d/é"), &message).await.unwrap();
     let call = vendor.calls().remove(0);
-    assert_eq!(call.path, "/laporan/..%2Fa%20b%3Fc%23d%2F%C3%A9/status".replace("..", ".."));
+    assert_eq!(call.path, "/laporan/..%2Fa%20b%3Fc%23d%2F%C3%A9/status");
     let form: Vec<(String, String)> = serde_urlencoded::from_bytes(&call.body).unwrap();
     assert_eq!(form.len(), 2, "no status, no field: {form:?}");
     assert_eq!(form[1].1, "Laporan Anda: a & b = \"c\"\nd\nhttps://kota.example/1.jpg");

@@ -99,7 +99,8 @@ async fn a_long_text_goes_to_twilio_in_parts_in_order() {
 async fn twilios_codes_decide_what_becomes_of_a_reply() {
     let vendor = Callbacks::listen().await;
     let sms = open("twilio", &twilio(&vendor, ""));
-    let cases: [(u16, u64, fn(&DeliverError) -> bool); 7] = [
+    type Is = fn(&DeliverError) -> bool;
+    let cases: [(u16, u64, Is); 7] = [
         (400, 21610, |error| matches!(error, DeliverError::Blocked { .. })),
         (400, 21211, |error| matches!(error, DeliverError::NoRecipient { .. })),
         (400, 63016, |error| matches!(error, DeliverError::WindowClosed)),
