@@ -22,8 +22,9 @@
 //! * `dukungan`: how many others support the report.
 //! * `reporter`: an account's id. Officers never learn who reports: every report is anonymous and a name is not read.
 //!
-//! Status and words go back to `callback.url`, signed in the same way:
-//! `{"id": "JK2611030001", "reference": "7K3M-9QXW-C", "status": "Proses", "text": "…"}`.
+//! Status and words go back to `callback.url`, signed in the same way, for the reporter's eyes only; of `text` and
+//! `files` (addresses, one a line) that which there is:
+//! `{"id": "JK2611030001", "reference": "7K3M-9QXW-C", "status": "Proses", "text": "…", "files": "https://…"}`.
 
 use std::sync::Arc;
 
@@ -49,7 +50,13 @@ const SIGNATURE: &str = "X-Jaki-Signature";
 
 /// How JAKI hears of a report: the CRM's status and the words below it.
 const CALLBACK: Defaults = Defaults {
-    fields: &[("id", "{id}"), ("reference", "{reference}"), ("status", "{status}"), ("text", "{words}")],
+    fields: &[
+        ("id", "{id}"),
+        ("reference", "{reference}"),
+        ("status", "{status}"),
+        ("text", "{words}"),
+        ("files", "{files}"),
+    ],
     sign: Some(SIGNATURE),
     token: None,
 };

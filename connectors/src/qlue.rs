@@ -13,7 +13,7 @@
 //! ```
 //! Each also comes as one report without the list around it. All but the id may be absent or null.
 //! A report's state goes back to `callback.url`, signed in the same way:
-//! `{"id": "90210", "status": "wait" | "process" | "complete", "comment": "…"}`.
+//! `{"id": "90210", "status": "wait" | "process" | "complete", "comment": "…"}`. The comment is for the reporter's eyes only.
 
 mod pull;
 
