@@ -4,30 +4,33 @@
 //! ```toml
 //! [channels.balai_warga.callback]
 //! url = "https://vendor.example/reports/{id}/status"
+//! method = "POST"                                 # or "PUT", "PATCH"
 //! headers = { Authorization = "Bearer ${env:BALAI_WARGA_TOKEN}" }
 //! body = "json"                                   # or "form"
 //! fields = { nomor = "{reference}", status = "{status}", keterangan = "{text}" }
 //! sign = { header = "X-Signature", prefix = "sha256=" }   # hex HMAC-SHA256 of the body by the channel's secret
 //! ```
 //! Variables: `{id}` the vendor's id of the report, `{reference}`, `{status}` as the core CRM names it, `{state}` one of
-//! `wait`, `process` and `complete`, `{words}` the core CRM's own words, `{text}` the whole message. A field that comes
-//! out empty is left out. `Idempotency-Key` names the reply: the same one in every attempt.
+//! `wait`, `process` and `complete`, `{words}` the core CRM's own words, `{text}` the whole message with its files' addresses
+//! below it, `{files}` these alone, one a line. A field that comes out empty is left out.
+//! `Idempotency-Key` names the reply: the same one in every attempt. All of it is for the reporter's eyes; nothing here is
+//! said where everybody reads it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use hmac::{Hmac, KeyInit, Mac};
 use muara_normalizer::{Draft, Status, draft::ReturnAddress};
-use reqwest::{Client, StatusCode, Url, header};
+use reqwest::{Method, StatusCode, Url, header};
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 use sha2::Sha256;
 
 use crate::{
     client,
     deliver::{Deliver, DeliverError, Occasion, Outgoing, Sent},
-    settings::{self, ChannelSettings, SettingsError},
+    settings::{self, ChannelSettings, OwnSettings, SettingsError},
     value,
 };
 
@@ -44,6 +47,7 @@ pub(crate) struct Defaults {
 /// A channel's callback, read and checked.
 pub(crate) struct Callback {
     url: String,
+    method: Method,
     headers: Vec<(header::HeaderName, SecretString)>,
     body: Body,
     fields: Vec<(String, String)>,
@@ -59,6 +63,15 @@ enum Body {
     Form,
 }
 
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+enum Verb {
+    #[default]
+    Post,
+    Put,
+    Patch,
+}
+
 #[derive(Clone, Deserialize)]
 struct Sign {
     header: String,
@@ -70,6 +83,8 @@ struct Sign {
 struct Written {
     url: String,
     #[serde(default)]
+    method: Verb,
+    #[serde(default)]
     headers: BTreeMap<String, SecretString>,
     #[serde(default)]
     body: Body,
@@ -77,7 +92,7 @@ struct Written {
     sign: Option<Sign>,
 }
 
-const VARIABLES: [&str; 6] = ["id", "reference", "status", "state", "words", "text"];
+const VARIABLES: [&str; 7] = ["id", "reference", "status", "state", "words", "text", "files"];
 
 impl Callback {
     /// Takes `callback` out of a channel's table.
@@ -129,6 +144,11 @@ impl Callback {
         }
         (errors.len() == before).then_some(Self {
             url: written.url,
+            method: match written.method {
+                Verb::Post => Method::POST,
+                Verb::Put => Method::PUT,
+                Verb::Patch => Method::PATCH,
+            },
             headers,
             body: written.body,
             fields,
@@ -138,9 +158,25 @@ impl Callback {
     }
 
     /// Opens the callback of a channel for sending.
-    pub(crate) fn open(self: &std::sync::Arc<Self>, channel: &ChannelSettings) -> Box<dyn Deliver> {
-        Box::new(Caller { callback: std::sync::Arc::clone(self), secret: channel.secret.clone() })
+    pub(crate) fn open(self: &Arc<Self>, channel: &ChannelSettings) -> Box<dyn Deliver> {
+        Box::new(Caller { callback: Arc::clone(self), secret: channel.secret.clone() })
     }
+}
+
+/// Reads a channel's table with a `callback` in it; all that is wrong is listed at once.
+pub(crate) fn settings<S: DeserializeOwned, T: Send + Sync + 'static>(
+    mut table: toml::Table,
+    defaults: &Defaults,
+    check: impl FnOnce(S, Option<Arc<Callback>>) -> Result<T, Vec<SettingsError>>,
+) -> Result<OwnSettings, Vec<SettingsError>> {
+    let mut errors = Vec::new();
+    let callback = Callback::take(&mut table, defaults, &mut errors).map(Arc::new);
+    match settings::read(table).and_then(|read| check(read, callback)) {
+        Err(found) => errors.extend(found),
+        Ok(checked) if errors.is_empty() => return Ok(OwnSettings::new(checked)),
+        Ok(_) => {}
+    }
+    Err(errors)
 }
 
 /// The draft with the address by which its callback knows it.
@@ -170,7 +206,7 @@ fn unknown_variable(key: &str, template: &str) -> Option<SettingsError> {
 }
 
 struct Caller {
-    callback: std::sync::Arc<Callback>,
+    callback: Arc<Callback>,
     secret: Option<SecretString>,
 }
 
@@ -206,6 +242,10 @@ impl Caller {
             "status" => message.status.as_ref().map(|status| status.name().to_owned()).unwrap_or_default(),
             "state" => state(message).to_owned(),
             "words" => message.words.clone().unwrap_or_default(),
+            "files" => {
+                let files: Vec<_> = message.attachments.iter().map(|file| file.url.as_str()).collect();
+                files.join("\n")
+            }
             _ => message.text_with_files().into_owned(),
         };
         let url = filled(&callback.url, |name| in_a_path(&variable(name)));
@@ -229,9 +269,8 @@ impl Caller {
                 (value::FORM, serde_urlencoded::to_string(fields).map_err(|_| DeliverError::Address)?)
             }
         };
-        let client: Client = client::shared().map_err(client::unreachable)?;
-        let mut request = client
-            .post(url)
+        let mut request = client::sending()?
+            .request(callback.method.clone(), url)
             .header(header::CONTENT_TYPE, content_type)
             .header("Idempotency-Key", message.id.to_string());
         for (name, text) in &callback.headers {
@@ -241,7 +280,11 @@ impl Caller {
             text.set_sensitive(true);
             request = request.header(name, text);
         }
-        if let (Some(sign), Some(secret)) = (&callback.sign, &self.secret) {
+        if let Some(sign) = &callback.sign {
+            let Some(secret) = &self.secret else {
+                let answer = "the channel has no secret to sign with".to_owned();
+                return Err(DeliverError::Refused { answer });
+            };
             let signature = hex::encode(mac(secret.expose_secret().as_bytes(), body.as_bytes()));
             request = request.header(&sign.header, format!("{}{signature}", sign.prefix));
         }

@@ -22,8 +22,9 @@
 //! * `dukungan`: how many others support the report.
 //! * `reporter`: an account's id. Officers never learn who reports: every report is anonymous and a name is not read.
 //!
-//! Status and words go back to `callback.url`, signed in the same way:
-//! `{"id": "JK2611030001", "reference": "7K3M-9QXW-C", "status": "Proses", "text": "…"}`.
+//! Status and words go back to `callback.url`, signed in the same way, for the reporter's eyes only; of `text` and
+//! `files` (addresses, one a line) that which there is:
+//! `{"id": "JK2611030001", "reference": "7K3M-9QXW-C", "status": "Proses", "text": "…", "files": "https://…"}`.
 
 use std::sync::Arc;
 
@@ -31,6 +32,7 @@ use muara_normalizer::{
     Draft,
     draft::{DraftPlace, DraftReporter},
 };
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
@@ -39,7 +41,7 @@ use crate::{
     connector::{Connector, Decoded},
     fields::{self, Fields},
     reject::Reject,
-    settings::{self, OwnSettings, SettingsError},
+    settings::{OwnSettings, SettingsError},
     verify::{Auth, HmacScheme, Verified},
 };
 
@@ -48,7 +50,13 @@ const SIGNATURE: &str = "X-Jaki-Signature";
 
 /// How JAKI hears of a report: the CRM's status and the words below it.
 const CALLBACK: Defaults = Defaults {
-    fields: &[("id", "{id}"), ("reference", "{reference}"), ("status", "{status}"), ("text", "{words}")],
+    fields: &[
+        ("id", "{id}"),
+        ("reference", "{reference}"),
+        ("status", "{status}"),
+        ("text", "{words}"),
+        ("files", "{files}"),
+    ],
     sign: Some(SIGNATURE),
     token: None,
 };
@@ -67,11 +75,11 @@ pub static CONNECTOR: Connector = Connector {
 };
 
 /// The connector's own key is `callback`.
-fn settings(mut table: toml::Table) -> Result<OwnSettings, Vec<SettingsError>> {
-    let mut errors = Vec::new();
-    let callback = Callback::take(&mut table, &CALLBACK, &mut errors).map(Arc::new);
-    errors.extend(settings::none(table).err().into_iter().flatten());
-    if errors.is_empty() { Ok(OwnSettings::new(callback)) } else { Err(errors) }
+#[derive(Deserialize)]
+struct NoMore {}
+
+fn settings(table: toml::Table) -> Result<OwnSettings, Vec<SettingsError>> {
+    callback::settings(table, &CALLBACK, |NoMore {}, callback| Ok(callback))
 }
 
 fn decode(verified: &Verified<'_>) -> Result<Decoded, Reject> {

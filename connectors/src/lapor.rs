@@ -50,7 +50,7 @@ use crate::{
     connector::{Connector, Decoded},
     fields::{self, Fields},
     reject::Reject,
-    settings::{self, OwnSettings, SettingsError},
+    settings::{OwnSettings, SettingsError},
     value,
     verify::{Auth, Verified},
     xml,
@@ -91,19 +91,11 @@ struct Settings {
     callback: Option<Arc<Callback>>,
 }
 
-fn settings(mut table: toml::Table) -> Result<OwnSettings, Vec<SettingsError>> {
-    let mut errors = Vec::new();
-    let callback = Callback::take(&mut table, &CALLBACK, &mut errors).map(Arc::new);
-    match settings::read::<Settings>(table) {
-        Err(found) => errors.extend(found),
-        Ok(read) => {
-            errors.extend(read.pull.iter().flat_map(pull::PullSettings::check));
-            if errors.is_empty() {
-                return Ok(OwnSettings::new(Settings { callback, ..read }));
-            }
-        }
-    }
-    Err(errors)
+fn settings(table: toml::Table) -> Result<OwnSettings, Vec<SettingsError>> {
+    callback::settings(table, &CALLBACK, |read: Settings, callback| {
+        let errors: Vec<_> = read.pull.iter().flat_map(pull::PullSettings::check).collect();
+        if errors.is_empty() { Ok(Settings { callback, ..read }) } else { Err(errors) }
+    })
 }
 
 fn decode(verified: &Verified<'_>) -> Result<Decoded, Reject> {

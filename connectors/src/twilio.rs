@@ -61,7 +61,9 @@ pub static CONNECTOR: Connector = Connector {
     settings,
     decode,
     deliver: Some(|channel| Some(Box::new(account(channel)?))),
-    address: Some(|contact, _| deliver::address(contact)),
+    address: Some(|contact, channel| {
+        deliver::address(contact, channel.own::<Option<deliver::SendSettings>>()?.as_ref()?)
+    }),
     media: Some(|channel| Some(Box::new(account(channel)?))),
     reports: true,
     ..Connector::WEBHOOK

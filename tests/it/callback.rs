@@ -60,18 +60,20 @@ fn signature(body: &[u8]) -> String {
 async fn qlue_jaki_and_lapor_hear_of_a_report_in_their_own_words() {
     let vendor = Callbacks::listen().await;
     let table = format!("[callback]\nurl = \"{}\"\n", vendor.url("/status"));
-    let message = message(Some("Selesai"), "Lubang sudah ditambal.");
+    let mut message = message(Some("Selesai"), "Lubang sudah ditambal.");
+    let file = "https://kota.example/sesudah.jpg";
+    message.attachments = vec![OutgoingFile { url: file.to_owned(), content_type: None }];
     let reference = message.reference.as_ref().unwrap().to_string();
     for connector in ["qlue", "jaki", "lapor"] {
         assert_eq!(open(connector, &table).deliver(&to("17"), &message).await.unwrap(), Sent::default());
     }
     let calls = vendor.calls();
-    let text = "Laporan Anda: Lubang sudah ditambal.";
+    let text = format!("Laporan Anda: Lubang sudah ditambal.\n{file}");
     assert_eq!(calls[0].json(), json!({"id": "17", "status": "complete", "comment": text}));
     assert_eq!(calls[0].header("x-qlue-signature"), signature(&calls[0].body));
     assert_eq!(
         calls[1].json(),
-        json!({"id": "17", "reference": reference, "status": "Selesai", "text": "Lubang sudah ditambal."})
+        json!({"id": "17", "reference": reference, "status": "Selesai", "text": "Lubang sudah ditambal.", "files": file})
     );
     assert_eq!(calls[1].header("x-jaki-signature"), signature(&calls[1].body));
     assert_eq!(
@@ -111,6 +113,7 @@ async fn a_template_is_escaped_where_it_stands_and_empty_fields_are_left_out() {
         fields = {{ text = "$.t" }}
         [callback]
         url = "{}"
+        method = "PUT"
         headers = {{ Authorization = "Bearer rahasia" }}
         body = "form"
         fields = {{ nomor = "{{reference}}", status = "{{status}}", pesan = "{{text}}" }}
@@ -127,6 +130,7 @@ async fn a_template_is_escaped_where_it_stands_and_empty_fields_are_left_out() {
     let form: Vec<(String, String)> = serde_urlencoded::from_bytes(&call.body).unwrap();
     assert_eq!(form.len(), 2, "no status, no field: {form:?}");
     assert_eq!(form[1].1, "Laporan Anda: a & b = \"c\"\nd\nhttps://kota.example/1.jpg");
+    assert_eq!(call.method, "PUT");
     assert_eq!(call.header("authorization"), "Bearer rahasia");
     assert_eq!(call.header("x-sign"), signature(&call.body));
 }
@@ -147,6 +151,11 @@ async fn the_vendors_answer_decides_what_becomes_of_a_reply() {
         let error = jaki.deliver(&to("1"), &message(None, "ok")).await.unwrap_err();
         assert_eq!(error.verdict(), verdict, "{status}: {error}");
     }
+    // the words would be left behind on the way, and what is at its end would seem to have taken them
+    vendor.leads_to("/elsewhere");
+    let error = jaki.deliver(&to("1"), &message(None, "ok")).await.unwrap_err();
+    assert_eq!(error.verdict(), Verdict::Retry, "{error}");
+    assert!(vendor.calls().iter().all(|call| call.path == "/"));
     vendor.will(409, None);
     assert!(jaki.deliver(&to("1"), &message(None, "ok")).await.is_ok(), "the vendor has it already");
     let wrong = ReturnAddress(json!({ "chat": 1 }));

@@ -16,6 +16,8 @@ use muara_tests::{
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
+use crate::broker::contract;
+
 const SECRET: &str = "a secret that only Qlue knows";
 const QUEUE: &str = "muara.replies";
 
@@ -23,19 +25,28 @@ const QUEUE: &str = "muara.replies";
 pub(crate) struct Crm {
     _connection: Connection,
     channel: Channel,
+    user: &'static str,
 }
 
 impl Crm {
     pub(crate) async fn connect(url: &str) -> Self {
+        Self::connect_as("guest", url).await
+    }
+
+    /// As this user, whose password is its name.
+    async fn connect_as(user: &'static str, url: &str) -> Self {
+        let url = &url.replace("guest:guest", &format!("{user}:{user}"));
         let connection = Connection::connect(url, ConnectionProperties::default()).await.unwrap();
         let channel = connection.create_channel().await.unwrap();
         channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
-        Self { _connection: connection, channel }
+        Self { _connection: connection, channel, user }
     }
 
+    /// Says something that nobody needs to hear after ten minutes.
     pub(crate) async fn says(&self, body: &[u8]) {
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         let properties = BasicProperties::default().with_delivery_mode(2).with_message_id("m-1".into());
+        let properties = properties.with_expiration("600000".into()).with_user_id(self.user.into());
         let confirm =
             self.channel.basic_publish("".into(), QUEUE.into(), options, body, properties).await.unwrap();
         assert!(confirm.await.unwrap().is_ack());
@@ -53,6 +64,7 @@ impl Crm {
                     Some(AMQPValue::LongString(text)) => text.to_string(),
                     other => panic!("{name}: {other:?}"),
                 };
+                assert_eq!(*message.delivery.properties.expiration(), None, "dead letters are kept");
                 assert_eq!(message.delivery.properties.message_id().as_ref().unwrap().as_str(), "m-1");
                 return (text("x-muara-code"), text("x-muara-reason"), message.delivery.data.clone());
             }
@@ -70,11 +82,16 @@ pub(crate) fn config(broker: &str, vendor: &Callbacks) -> String {
     )
 }
 
+/// Waits until the queue of replies is there and read.
+pub(crate) async fn reads_replies(gateway: &Gateway) {
+    gateway.healthy_when("reads replies", |health| health["replies"]["state"] == "connected").await;
+}
+
 /// A gateway with one complaint in it, which the core CRM has read.
 async fn complaint(vhost: &Vhost<'_>, vendor: &Callbacks) -> (Gateway, Value) {
     let gateway = Gateway::launch(&config(&vhost.url(), vendor)).await;
-    // its queues are there
     gateway.broker_is("connected").await;
+    reads_replies(&gateway).await;
     gateway.accepted("qlue", &Reports::new(SECRET).next()).await;
     let received = drain(&vhost.url(), "crm.complaints", 1, PATIENCE).await;
     let event: Value = serde_json::from_slice(&received[0].body).unwrap();
@@ -120,7 +137,10 @@ async fn what_can_never_be_said_is_dead_lettered_with_its_reason() {
     let vhost = RabbitNode::shared().await.vhost("replies_dead").await;
     let vendor = Callbacks::listen().await;
     let (_gateway, complaint) = complaint(&vhost, &vendor).await;
-    let crm = Crm::connect(&vhost.url()).await;
+    // the core CRM has a user of its own, whose name the broker lets nobody else put on a message
+    RabbitNode::shared().await.rabbitmqctl(&["add_user", "crm", "crm"]).await;
+    vhost.rabbitmqctl(&["set_permissions", "crm", ".*", ".*", ".*"]).await;
+    let crm = Crm::connect_as("crm", &vhost.url()).await;
     let other = json!({"specversion": "1.0", "type": "reply.withdrawn.v1", "data": {}}).to_string();
     let unknown = "00000000-0000-7000-8000-000000000000";
     let cases = [
@@ -179,4 +199,69 @@ async fn a_vendor_that_is_down_shows_in_words_and_is_caught_up_with() {
         "in order: {words:?}"
     );
     gateway.channel_is("qlue", "healthy").await;
+}
+
+#[tokio::test]
+async fn replies_of_a_publisher_in_python_are_valid_and_arrive() {
+    let vhost = RabbitNode::shared().await.vhost("replies_python").await;
+    let vendor = Callbacks::listen().await;
+    let (_gateway, complaint) = complaint(&vhost, &vendor).await;
+    let replies = [
+        json!({"reply_id": "p-1", "complaint_id": complaint["id"], "status": "Koordinasi"}),
+        json!({"reply_id": "p-2", "reference": complaint["reference"], "text": "Sudah dicek petugas."}),
+        json!({"reply_id": "p-3", "complaint_id": complaint["id"], "status": "Selesai", "text": "Ditambal.",
+            "attachments": [{"url": "https://crm.example/sesudah.jpg", "content_type": "image/jpeg"}]}),
+    ];
+    let lines: String = replies.iter().map(|reply| format!("{reply}\n")).collect();
+    let schemas = concat!(env!("CARGO_MANIFEST_DIR"), "/../normalizer/schema");
+    let url = vhost.url();
+    let arguments = ["--url", &url, "--schemas", schemas];
+    let output = contract::python("publisher.py", &arguments, lines.as_bytes()).await;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let calls = vendor.has(3).await;
+    assert_eq!(calls[0].json()["status"], "wait");
+    assert!(calls[1].json()["comment"].as_str().unwrap().contains("Sudah dicek petugas."));
+    assert!(calls[2].json()["comment"].as_str().unwrap().contains("https://crm.example/sesudah.jpg"));
+
+    let nothing = json!({"reply_id": 4, "complaint_id": "none"}).to_string();
+    let output = contract::python("publisher.py", &arguments, nothing.as_bytes()).await;
+    assert_eq!(output.status.code(), Some(1), "the schema refuses what the gateway would");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_is_killed_between_replies_loses_none() {
+    let node = RabbitNode::launch().await;
+    let vendor = Callbacks::listen().await;
+    let gateway = Gateway::launch(&config(&node.url(), &vendor)).await;
+    gateway.broker_is("connected").await;
+    reads_replies(&gateway).await;
+    node.flush_queue_directory().await;
+    gateway.accepted("qlue", &Reports::new(SECRET).next()).await;
+    let received = drain(&node.url(), "crm.complaints", 1, PATIENCE).await;
+    let event: Value = serde_json::from_slice(&received[0].body).unwrap();
+    let reply = |number: usize| {
+        envelope(
+            &json!({"reply_id": number, "complaint_id": event["data"]["id"], "text": format!("no {number}")}),
+        )
+    };
+    let mut number = 0;
+    for _ in 0..2 {
+        let crm = Crm::connect(&node.url()).await;
+        for _ in 0..10 {
+            crm.says(&reply(number)).await;
+            number += 1;
+        }
+        node.kill9();
+        gateway.healthy_when("cut off", |health| health["replies"]["state"] == "connecting").await;
+        node.start().await;
+        reads_replies(&gateway).await;
+    }
+    let calls = vendor.has(number).await;
+    let words: Vec<_> =
+        calls.iter().map(|call| call.json()["comment"].as_str().unwrap().to_owned()).collect();
+    assert!(
+        words.iter().enumerate().all(|(number, words)| words.ends_with(&format!("no {number}"))),
+        "each once and in order: {words:?}"
+    );
+    assert_eq!(calls.len(), number);
 }

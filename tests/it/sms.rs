@@ -74,6 +74,10 @@ async fn twilio_answers_from_the_number_the_citizen_wrote_to() {
     vendor.will_say(201, &json!({"sid": "SM2"}));
     sms.deliver(&address, &message(None, "Baik")).await.unwrap();
     assert_eq!(form(&vendor.calls()[1])[2], pair("From", "+6221500"));
+    let whatsapp = twilio(&vendor, "from = \"whatsapp:+6221500\"");
+    let stands_in = muara_connectors::find("twilio").unwrap().address.unwrap();
+    let address = stands_in(&contact, &whatsapp).unwrap();
+    assert_eq!(address.0["to"], "whatsapp:+6281234567890", "WhatsApp writes to WhatsApp");
 }
 
 #[tokio::test]
@@ -113,6 +117,16 @@ async fn twilios_codes_decide_what_becomes_of_a_reply() {
     vendor.will(503, None);
     let error = sms.deliver(&to(), &message(None, "Baik")).await.unwrap_err();
     assert_eq!(error.verdict(), Verdict::Retry);
+    // taken is taken: sent again it would come twice
+    vendor.will(201, None);
+    assert!(sms.deliver(&to(), &message(None, "Baik")).await.unwrap().vendor_ids.is_empty());
+    vendor.leads_to("/elsewhere");
+    let error = sms.deliver(&to(), &message(None, "Baik")).await.unwrap_err();
+    assert_eq!(error.verdict(), Verdict::Retry);
+    assert!(
+        vendor.calls().iter().all(|call| call.path.starts_with("/2010-04-01/")),
+        "nothing went elsewhere"
+    );
 }
 
 #[tokio::test]
@@ -151,17 +165,24 @@ async fn infobip_is_asked_with_an_id_of_ours_and_says_what_it_cannot_send() {
     let asked = message(None, "Baik");
     assert_eq!(sms.deliver(&to, &asked).await.unwrap().vendor_ids, ["m-1"]);
     let call = vendor.calls().remove(0);
-    assert_eq!((call.path.as_str(), call.header("authorization")), ("/sms/2/text/advanced", "App kunci"));
+    assert_eq!((call.path.as_str(), call.header("authorization")), ("/sms/3/messages", "App kunci"));
     let sent = &call.json()["messages"][0];
-    assert_eq!(sent["from"], "6281100001111");
+    assert_eq!(sent["sender"], "6281100001111");
     assert_eq!(sent["destinations"], json!([{"to": "6281234567890", "messageId": asked.id.to_string()}]));
-    assert_eq!(sent["text"], "Laporan Anda: Baik");
-    assert_eq!(sent["notifyUrl"], "https://pengaduan.example/in/sms/rahasia");
+    assert_eq!(sent["content"]["text"], "Laporan Anda: Baik");
+    assert_eq!(sent["webhooks"]["delivery"]["url"], "https://pengaduan.example/in/sms/rahasia");
     vendor.will_say(200, &taken("REJECTED", "REJECTED_DESTINATION"));
     let error = sms.deliver(&to, &asked).await.unwrap_err();
     assert!(matches!(error, DeliverError::NoRecipient { .. }), "{error}");
     vendor.will_say(200, &taken("REJECTED", "REJECTED_NOT_ENOUGH_CREDITS"));
+    let error = sms.deliver(&to, &asked).await.unwrap_err();
+    assert_eq!(error.verdict(), Verdict::Pause(None), "replies wait until the account is paid for: {error}");
+    vendor.will_say(200, &taken("REJECTED", "REJECTED_MESSAGE_TOO_LONG"));
     assert_eq!(sms.deliver(&to, &asked).await.unwrap_err().verdict(), Verdict::Final);
+    vendor.will_say(200, &taken("REJECTED", "REJECTED_DUPLICATE_MESSAGE_ID"));
+    assert!(sms.deliver(&to, &asked).await.is_ok(), "an attempt whose answer was lost had arrived");
+    vendor.will_say(200, &json!("not what was promised"));
+    assert_eq!(sms.deliver(&to, &asked).await.unwrap().vendor_ids, [asked.id.to_string()]);
     vendor.will(401, None);
     assert!(matches!(sms.deliver(&to, &asked).await.unwrap_err(), DeliverError::Refused { .. }));
 }

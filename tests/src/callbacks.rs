@@ -11,7 +11,7 @@ use axum::{
     Router,
     body::Bytes,
     extract::State,
-    http::{HeaderMap, StatusCode, Uri, header},
+    http::{HeaderMap, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
     routing::any,
 };
@@ -26,6 +26,8 @@ use crate::gateway::PATIENCE;
 /// One request that came.
 #[derive(Clone, Debug)]
 pub struct Call {
+    /// `POST`, `PUT` or `PATCH`.
+    pub method: Method,
     /// Path and query.
     pub path: String,
     /// The headers.
@@ -70,13 +72,20 @@ impl Drop for Callbacks {
     }
 }
 
-async fn answer(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+async fn answer(
+    State(shared): State<Arc<Shared>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let said = shared.answers.lock().unwrap().pop_front();
     let (status, retry_after, text) = said.unwrap_or((200, None, String::new()));
     let path = uri.path_and_query().map(ToString::to_string).unwrap_or_default();
-    shared.calls.send_modify(|calls| calls.push(Call { path, headers, body, status }));
+    shared.calls.send_modify(|calls| calls.push(Call { method, path, headers, body, status }));
     let status = StatusCode::from_u16(status).unwrap();
     match retry_after {
+        _ if status.is_redirection() => (status, [(header::LOCATION, text)]).into_response(),
         Some(seconds) => (status, [(header::RETRY_AFTER, seconds.to_string())], text).into_response(),
         None => (status, text).into_response(),
     }
@@ -107,6 +116,19 @@ impl Callbacks {
     /// If another thread panicked.
     pub fn will(&self, status: u16, retry_after: Option<u32>) {
         self.shared.answers.lock().unwrap().push_back((status, retry_after, String::new()));
+    }
+
+    /// The next request is sent on to this path with 302.
+    ///
+    /// # Panics
+    /// If another thread panicked.
+    pub fn leads_to(&self, path: &str) {
+        self.shared.answers.lock().unwrap().push_back((302, None, path.to_owned()));
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.address
     }
 
     /// The next request is answered with this status and JSON.

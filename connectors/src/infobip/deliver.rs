@@ -25,15 +25,15 @@ pub(super) struct SendSettings {
     api_key: SecretString,
     /// Our number or name, where the citizen's message does not say which of ours it came to.
     from: Option<String>,
-    /// Where reports of what became of a message are posted: this channel's public address.
-    notify_url: Option<String>,
+    /// Where reports of what became of a message are posted: this channel's public address, perhaps with its secret.
+    notify_url: Option<SecretString>,
 }
 
 impl SendSettings {
     pub(super) fn check(&self) -> Vec<SettingsError> {
         let mut errors: Vec<_> = client::check_address("send.api_url", &self.api_url).into_iter().collect();
         if let Some(url) = &self.notify_url {
-            errors.extend(client::check_address("send.notify_url", url));
+            errors.extend(client::check_address("send.notify_url", url.expose_secret()));
         }
         errors
     }
@@ -58,40 +58,52 @@ impl Deliver for SendSettings {
                 return Err(DeliverError::Refused { answer });
             };
             let mut sms = json!({
-                "from": from,
-                // the same in every attempt: a report names it
+                "sender": from,
+                // the same in every attempt: Infobip knows by it what it has, and a report names it
                 "destinations": [{ "to": number, "messageId": message.id.to_string() }],
-                "text": message.text_with_files(),
+                "content": { "text": message.text_with_files() },
             });
             if let Some(url) = &self.notify_url {
-                sms["notifyUrl"] = json!(url);
-                sms["notifyContentType"] = json!("application/json");
+                sms["webhooks"] =
+                    json!({ "contentType": "application/json", "delivery": { "url": url.expose_secret() } });
             }
-            let url = format!("{}/sms/2/text/advanced", self.api_url.trim_end_matches('/'));
-            let response = client::shared()
-                .map_err(client::unreachable)?
+            let url = format!("{}/sms/3/messages", self.api_url.trim_end_matches('/'));
+            let response = client::sending()?
                 .post(url)
                 .header(header::AUTHORIZATION, format!("App {}", self.api_key.expose_secret()))
                 .json(&json!({ "messages": [sms] }))
                 .send()
                 .await
                 .map_err(client::unreachable)?;
-            let body = client::answer(client::taken(response)?).await?;
+            let body = client::answer(client::taken(response)?).await.unwrap_or_default();
             let taken = body.pointer("/messages/0").cloned().unwrap_or_default();
-            let id = value::member(&taken, "messageId").ok().flatten();
-            match refused(&taken) {
-                Some(DeliveryState::Failed { detail, other_way: true }) => {
-                    Err(DeliverError::NoRecipient { answer: detail })
-                }
-                Some(DeliveryState::Failed { detail, .. }) => Err(DeliverError::Rejected { answer: detail }),
-                _ => Ok(Sent::one(id.unwrap_or_else(|| message.id.to_string()))),
+            if let Some(error) = refused(&taken) {
+                return Err(error);
             }
+            let id = value::member(&taken, "messageId").ok().flatten();
+            Ok(Sent::one(id.unwrap_or_else(|| message.id.to_string())))
         })
     }
 }
 
-fn refused(message: &Value) -> Option<DeliveryState> {
-    state(message).filter(|state| matches!(state, DeliveryState::Failed { .. }))
+/// What the status within a good answer says against the message.
+fn refused(message: &Value) -> Option<DeliverError> {
+    let Some(DeliveryState::Failed { detail, other_way }) = state(message) else { return None };
+    let answer = detail;
+    Some(match message.pointer("/status/name").and_then(Value::as_str).unwrap_or_default() {
+        // an earlier attempt, whose answer was lost, has arrived
+        "REJECTED_DUPLICATE_MESSAGE_ID" => return None,
+        // the account's or the sender's, which the operator mends; messages wait
+        "REJECTED_NOT_ENOUGH_CREDITS"
+        | "REJECTED_PREPAID_PACKAGE_EXPIRED"
+        | "REJECTED_SENDER"
+        | "REJECTED_SOURCE" => DeliverError::Refused { answer },
+        "REJECTED_FLOODING_FILTER" => DeliverError::Throttled { retry_after: None },
+        "REJECTED_SYSTEM_ERROR" => DeliverError::Vendor { answer },
+        "REJECTED_DND" => DeliverError::Blocked { answer },
+        _ if other_way => DeliverError::NoRecipient { answer },
+        _ => DeliverError::Rejected { answer },
+    })
 }
 
 /// What the `status` of a message says; nothing for those on the way.
@@ -100,13 +112,15 @@ pub(super) fn state(message: &Value) -> Option<DeliveryState> {
     let group = text("/status/groupName");
     let detail = || format!("{group}, {}", text("/status/name"));
     Some(match group {
+        // where the network tells no more, nobody knows of the phone
+        "DELIVERED" if text("/status/name") == "DELIVERED_TO_OPERATOR" => DeliveryState::Sent,
         "DELIVERED" => DeliveryState::Delivered,
         "UNDELIVERABLE" | "EXPIRED" => DeliveryState::Failed { detail: detail(), other_way: true },
         "REJECTED" => {
             // a wrong or blocked destination is the citizen's end, anything else is ours
             let name = text("/status/name");
-            let other_way =
-                name.contains("DESTINATION") || name.contains("BLACKLIST") || name.contains("DND");
+            let theirs = ["DESTINATION", "BLACKLIST", "DND", "NETWORK", "PREFIX_MISSING", "ROUTE"];
+            let other_way = theirs.iter().any(|word| name.contains(word));
             DeliveryState::Failed { detail: detail(), other_way }
         }
         _ => return None,

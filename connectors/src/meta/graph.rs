@@ -106,7 +106,7 @@ impl Graph {
         if let Some(proof) = &self.proof {
             url.query_pairs_mut().append_pair("appsecret_proof", proof.expose_secret());
         }
-        let request = client::shared().map_err(client::unreachable)?.request(method, url);
+        let request = client::sending()?.request(method, url);
         let request = request.bearer_auth(self.token.expose_secret());
         let request = match body {
             Some(body) => request.json(body),

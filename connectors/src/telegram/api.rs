@@ -86,7 +86,7 @@ impl Bot {
     ) -> Result<T, Failure> {
         let url = format!("{}/bot{}/{method}", self.api_url, self.token.expose_secret());
         let unreachable = |error| Failure::Unreachable(client::unreachable(error));
-        let client = client::shared().map_err(unreachable)?;
+        let client = client::sending().map_err(Failure::Unreachable)?;
         let response = client.post(url).json(arguments).send().await.map_err(unreachable)?;
         let status = response.status();
         let body = match client::body(response, most).await {

@@ -68,8 +68,11 @@ impl Account {
 }
 
 /// A citizen's number as this channel writes to it.
-pub(super) fn address(contact: &Contact) -> Option<ReturnAddress> {
-    contact.phone.as_ref().map(|phone| ReturnAddress(json!({ "to": phone })))
+pub(super) fn address(contact: &Contact, settings: &SendSettings) -> Option<ReturnAddress> {
+    let phone = contact.phone.as_ref()?;
+    let whatsapp = settings.from.as_ref().is_some_and(|from| from.starts_with("whatsapp:"));
+    let to = if whatsapp { format!("whatsapp:{phone}") } else { phone.clone() };
+    Some(ReturnAddress(json!({ "to": to })))
 }
 
 impl Deliver for Account {
@@ -81,7 +84,7 @@ impl Deliver for Account {
         Box::pin(async move {
             let mut vendor_ids = Vec::new();
             for part in parts(&message.text_with_files(), Limit::Chars(MOST_CHARACTERS))? {
-                vendor_ids.push(self.send(to, part).await?);
+                vendor_ids.extend(self.send(to, part).await?);
             }
             Ok(Sent { vendor_ids })
         })
@@ -89,7 +92,7 @@ impl Deliver for Account {
 }
 
 impl Account {
-    async fn send(&self, address: &ReturnAddress, text: &str) -> Result<String, DeliverError> {
+    async fn send(&self, address: &ReturnAddress, text: &str) -> Result<Option<String>, DeliverError> {
         let member = |name: &str| value::member(&address.0, name).ok().flatten();
         let to = member("to").ok_or(DeliverError::Address)?;
         let mut form = vec![("To", to), ("Body", text.to_owned())];
@@ -105,8 +108,7 @@ impl Account {
         form.extend(self.settings.status_callback.clone().map(|url| ("StatusCallback", url)));
         let base = self.settings.api_url.trim_end_matches('/');
         let url = format!("{base}/2010-04-01/Accounts/{}/Messages.json", self.settings.account_sid);
-        let response = client::shared()
-            .map_err(client::unreachable)?
+        let response = client::sending()?
             .post(url)
             .basic_auth(&self.settings.account_sid, Some(self.token.expose_secret()))
             .form(&form)
@@ -115,10 +117,9 @@ impl Account {
             .map_err(client::unreachable)?;
         let (status, retry_after) = (response.status(), client::retry_after(&response));
         if status.is_success() {
-            let body = client::answer(response).await?;
-            return value::member(&body, "sid").ok().flatten().ok_or_else(|| DeliverError::Vendor {
-                answer: "took the message, but named no `sid`".to_owned(),
-            });
+            // the message is taken, whatever can be read of the answer: sent again it would come twice
+            let body = client::answer(response).await.unwrap_or_default();
+            return Ok(value::member(&body, "sid").ok().flatten());
         }
         if status.as_u16() == 401 {
             return Err(DeliverError::Refused { answer: "HTTP 401".to_owned() });
@@ -128,7 +129,7 @@ impl Account {
         Err(match code {
             Some(code) => refusal(code, retry_after),
             None if status.as_u16() == 429 => DeliverError::Throttled { retry_after },
-            None if status.is_server_error() => {
+            None if status.is_server_error() || status.is_redirection() => {
                 DeliverError::Vendor { answer: format!("HTTP {}", status.as_u16()) }
             }
             None => DeliverError::Rejected { answer: format!("HTTP {}", status.as_u16()) },

@@ -200,7 +200,7 @@ impl Account {
     }
 
     async fn post(&self, url: &str, body: &Value, now: Timestamp) -> Result<Value, Failure> {
-        let client = client::shared().map_err(api::unreachable)?;
+        let client = client::sending().map_err(api::Failure::Unreachable)?;
         let authorization = self.user.authorization("POST", url, now);
         let (response, _) = api::send(client.post(url).json(body), &authorization).await?;
         // what X took is sent, whatever it writes about it

@@ -5,12 +5,12 @@
 //! the original acknowledged. What cannot be handled *now* stays unacknowledged in hand: giving it back would only burn
 //! its delivery limit.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use jiff::Timestamp;
 use lapin::{
-    Channel, Confirmation,
+    BasicProperties, Channel, Confirmation,
     message::Delivery,
     options::{
         BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions,
@@ -27,7 +27,7 @@ use super::{
     Settings,
     connection::{CLOSE_TIMEOUT, pauses},
     session::{Session, open},
-    state::{BrokerError, BrokerState},
+    state::{BrokerError, BrokerState, report},
 };
 
 /// Between two tries of what cannot be handled now.
@@ -35,6 +35,8 @@ const TRY_AGAIN: Duration = Duration::from_secs(1);
 /// Headers of a dead letter.
 const REASON: &str = "x-muara-reason";
 const CODE: &str = "x-muara-code";
+/// AMQP delivery mode 2: the broker keeps the message on disk.
+const PERSISTENT: u8 = 2;
 
 /// What became of a delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,22 +74,22 @@ pub async fn run<F, H>(
         let error = match opened {
             Err(error) => error,
             Ok(session) => {
-                backoff = pauses(settings.reconnect);
                 let consumer = Consumer { settings: &settings, handle: &handle, cancel: &cancel };
                 state.send_replace(BrokerState::Connected { since: Timestamp::now() });
-                match consumer.consume(session, prefetch).await {
+                let mut settled = false;
+                let ended = consumer.consume(session, prefetch, &mut settled).await;
+                // a connection that never gets a message done must not knock every half second, each time using up
+                // one delivery of all that it holds
+                if settled {
+                    backoff = pauses(settings.reconnect);
+                }
+                match ended {
                     Ok(()) => break,
                     Err(error) => error,
                 }
             }
         };
-        tracing::warn!(%error, "Replies of the core CRM are not read; it is tried again.");
-        let (since, error) = (Timestamp::now(), Arc::new(error));
-        state.send_replace(if error.needs_operator() {
-            BrokerState::Failed { since, error }
-        } else {
-            BrokerState::Connecting { since, last_error: Some(error) }
-        });
+        report(&state, "replies of the core CRM are not read", error);
         let pause = backoff.next().unwrap_or(settings.reconnect.cap);
         tokio::select! {
             () = cancel.cancelled() => break,
@@ -109,7 +111,12 @@ where
     H: Future<Output = Handled> + Send,
 {
     /// Handles deliveries until the connection fails, or politely ends when cancelled.
-    async fn consume(&self, mut session: Session, prefetch: u16) -> Result<(), BrokerError> {
+    async fn consume(
+        &self,
+        mut session: Session,
+        prefetch: u16,
+        settled: &mut bool,
+    ) -> Result<(), BrokerError> {
         let channel = session.channel.clone();
         channel.basic_qos(prefetch, BasicQosOptions::default()).await.map_err(BrokerError::Lost)?;
         let queue = self.settings.names.replies.as_str().into();
@@ -134,10 +141,11 @@ where
                     if !self.settle(&channel, delivery).await? {
                         break;
                     }
+                    *settled = true;
                 }
                 Some(Err(error)) => return Err(BrokerError::Lost(error)),
                 // the broker ends a consumer whose queue was deleted: made anew, the connection declares it again
-                None => return Err(BrokerError::ConfirmProtocol("the consumer was cancelled by the broker")),
+                None => return Err(BrokerError::ConsumerCancelled(self.settings.names.replies.clone())),
             }
         }
         // what was delivered and not settled goes back to the queue with the connection
@@ -184,10 +192,7 @@ where
         code: &str,
         reason: &str,
     ) -> Result<(), BrokerError> {
-        let mut headers = delivery.properties.headers().clone().unwrap_or_default();
-        headers.insert(REASON.into(), AMQPValue::LongString(reason.into()));
-        headers.insert(CODE.into(), AMQPValue::LongString(code.into()));
-        let properties = delivery.properties.clone().with_headers(headers).with_delivery_mode(2);
+        let properties = dead(&delivery.properties, code, reason);
         let exchange = self.settings.names.replies_dead.as_str().into();
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         let publishing = async {
@@ -199,9 +204,43 @@ where
         // one message at a time: a return hangs on its own confirm
         match timeout(self.settings.confirm_timeout, publishing).await {
             Ok(Ok(Confirmation::Ack(None))) => Ok(()),
-            Ok(Ok(_)) => Err(BrokerError::ConfirmProtocol("a dead letter was not taken")),
+            Ok(Ok(Confirmation::NotRequested)) => {
+                Err(BrokerError::ConfirmProtocol("the channel gave no confirms"))
+            }
+            Ok(Ok(_)) => Err(BrokerError::DeadLetter(self.settings.names.replies_dead.clone())),
             Ok(Err(error)) => Err(BrokerError::Lost(error)),
             Err(_) => Err(BrokerError::ConfirmTimeout(self.settings.confirm_timeout)),
         }
     }
+}
+
+/// The properties of a dead letter: its own and the reason. Not its time to live, for dead letters are kept; nor its user
+/// id, which the broker would close the channel for, since it is not ours.
+fn dead(own: &BasicProperties, code: &str, reason: &str) -> BasicProperties {
+    let mut headers = own.headers().clone().unwrap_or_default();
+    headers.insert(REASON.into(), AMQPValue::LongString(reason.into()));
+    headers.insert(CODE.into(), AMQPValue::LongString(code.into()));
+    let mut dead = BasicProperties::default().with_headers(headers).with_delivery_mode(PERSISTENT);
+    if let Some(value) = own.content_type().clone() {
+        dead = dead.with_content_type(value);
+    }
+    if let Some(value) = own.content_encoding().clone() {
+        dead = dead.with_content_encoding(value);
+    }
+    if let Some(value) = own.correlation_id().clone() {
+        dead = dead.with_correlation_id(value);
+    }
+    if let Some(value) = own.message_id().clone() {
+        dead = dead.with_message_id(value);
+    }
+    if let Some(value) = *own.timestamp() {
+        dead = dead.with_timestamp(value);
+    }
+    if let Some(value) = own.kind().clone() {
+        dead = dead.with_type(value);
+    }
+    if let Some(value) = own.app_id().clone() {
+        dead = dead.with_app_id(value);
+    }
+    dead
 }

@@ -48,6 +48,9 @@ pub struct Topology {
     pub replies_dead: String,
     /// Whether the queue of replies belongs to it: on the consumer's connection, so that a fault in it stops no event.
     pub consumes: bool,
+    /// How often `replies` delivers one message before dead lettering it. High, since only a lost connection counts:
+    /// Muara gives nothing back.
+    pub replies_delivery_limit: u16,
     /// How often `complaints` delivers one message before dead lettering it. Default 20, as RabbitMQ 4.
     pub delivery_limit: u16,
 }
@@ -62,6 +65,7 @@ impl Default for Topology {
             replies: "muara.replies".to_owned(),
             replies_dead: "muara.replies.dead".to_owned(),
             consumes: false,
+            replies_delivery_limit: 200,
             delivery_limit: 20,
         }
     }
@@ -98,10 +102,10 @@ impl Topology {
     fn definition(&self) -> Definition<'_> {
         let text = |value: &str| AMQPValue::LongString(value.into());
         let quorum = ("x-queue-type", text("quorum"));
-        let dead_letters = |to: &str| {
+        let dead_letters = |to: &str, limit: u16| {
             table([
                 quorum.clone(),
-                ("x-delivery-limit", AMQPValue::LongInt(i32::from(self.delivery_limit))),
+                ("x-delivery-limit", AMQPValue::LongInt(i32::from(limit))),
                 ("x-dead-letter-exchange", text(to)),
                 ("x-dead-letter-strategy", text("at-least-once")),
                 ("x-overflow", text("reject-publish")),
@@ -128,7 +132,10 @@ impl Topology {
             queues: vec![
                 QueueDefinition { name: &self.unrouted, arguments: table([quorum.clone()]) },
                 QueueDefinition { name: &self.dead, arguments: table([quorum.clone()]) },
-                QueueDefinition { name: &self.complaints, arguments: dead_letters(&self.dead) },
+                QueueDefinition {
+                    name: &self.complaints,
+                    arguments: dead_letters(&self.dead, self.delivery_limit),
+                },
             ],
             bindings: [(&self.unrouted, ""), (&self.dead, "")]
                 .into_iter()
@@ -148,7 +155,10 @@ impl Topology {
             });
             definition.queues.extend([
                 QueueDefinition { name: &self.replies_dead, arguments: table([quorum.clone()]) },
-                QueueDefinition { name: &self.replies, arguments: dead_letters(&self.replies_dead) },
+                QueueDefinition {
+                    name: &self.replies,
+                    arguments: dead_letters(&self.replies_dead, self.replies_delivery_limit),
+                },
             ]);
             definition.bindings.push(BindingDefinition {
                 queue: &self.replies_dead,

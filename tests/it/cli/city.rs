@@ -76,8 +76,6 @@ async fn a_channel_without_its_secrets_is_off_with_the_reason_and_the_others_run
         let (id, reason) = (row["id"].as_str().unwrap(), row["reason"].as_str().unwrap_or_default());
         match id {
             "jaki" => assert_eq!(row["state"], "enabled", "{row}"),
-            // newspapers' feeds need no secret
-            "media_massa" => assert_eq!(row["state"], "enabled", "{row}"),
             _ => {
                 assert_eq!(row["state"], "disabled", "{row}");
                 assert!(reason.contains("is not set"), "{id}: {reason}");
