@@ -13,6 +13,7 @@ mod normalizer;
 mod normalizer_any;
 mod qlue_feed;
 mod relay;
+mod smpp;
 mod store;
 mod way;
 mod webhook_map;

@@ -39,7 +39,6 @@ pub(super) async fn bind(settings: &Settings) -> Result<(Reader, Line), PullErro
     let (reader, writer) = tokio::io::split(stream);
     let codec = LengthDelimitedCodec::builder()
         .length_field_length(4)
-        .length_adjustment(-4)
         .num_skip(0)
         .max_frame_length(LONGEST)
         .new_codec();
