@@ -28,7 +28,8 @@
 //!   than that. So the cursor also holds a hash of each PDU until the centre has surely read our answer: it has when it
 //!   answers an `enquire_link` that was written after it. Until then (for at most a day) an equal PDU is a redelivery; it
 //!   is answered again and changes nothing.
-//! * A PDU that cannot be read is quarantined and answered: sent again it would be no better.
+//! * A PDU that cannot be read is quarantined and answered: sent again it would be no better. Requests that are not known,
+//!   `data_sm` among them, get a `generic_nack`, so the centre keeps what they hold.
 //!
 //! # Sending
 //! GSM-7 where it holds the whole text, else UCS-2; long texts in parts. Parts that were taken are not sent again when a

@@ -7,9 +7,10 @@ mod with_gateway;
 
 use centre::{Centre, PASSWORD};
 use muara_connectors::{
-    ChannelSettings, Cursor, DeliveryReport, DeliveryState, Item, Page, Pull, PullError, SettingsError,
-    connector::Connector,
+    ChannelSettings, Cursor, DeliveryReport, DeliveryState, Item, Page, Pull, PullError, Request,
+    SettingsError, Verified, connector::Connector,
 };
+use proptest::{collection::vec, option, prelude::*, sample::select};
 use serde_json::{Value, json};
 
 fn smpp() -> &'static Connector {
@@ -99,6 +100,28 @@ fn every_wrong_setting_is_named() {
         .collect();
     assert_eq!(keys, ["window", "host", "system_id", "password"]);
     assert!(!format!("{errors:?}").contains("delapan\""), "a password is not repeated: {errors:?}");
+}
+
+proptest! {
+    #[test]
+    fn whatever_a_centre_sends_is_read_or_refused(
+        bodies in vec(vec(any::<u8>(), 0..200), 1..4),
+        lead in option::of(Just("000101363238313233000000313730380040000000000000")),
+        alphabet in select(vec!["gsm7", "gsm7_packed", "latin1", "ucs2", "utf8"]),
+    ) {
+        let lead = hex::decode(lead.unwrap_or_default()).unwrap();
+        let pdu = |body: &Vec<u8>| {
+            let mut pdu = u32::try_from(16 + lead.len() + body.len()).unwrap().to_be_bytes().to_vec();
+            pdu.extend([0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 1]);
+            pdu.extend(lead.iter().chain(body));
+            hex::encode(pdu)
+        };
+        let body = json!({ "pdus": bodies.iter().map(pdu).collect::<Vec<_>>() }).to_string();
+        let request = Request::from_body(Some("application/json"), body.into());
+        let channel = channel(1, &format!("default_alphabet = \"{alphabet}\""));
+        // neither is wrong; what counts is that it comes back
+        (smpp().decode)(&Verified::before(&request, &channel)).ok();
+    }
 }
 
 #[tokio::test]
@@ -271,11 +294,44 @@ async fn a_centre_that_restarts_is_found_again() {
     let port = centre.kill().await;
     assert!(matches!(poller.next().await, Err(PullError::Unreachable(_))), "the connection broke");
     assert!(matches!(poller.next().await, Err(PullError::Unreachable(_))), "nobody is there");
-    let mut centre = Centre::start_at(port).await;
+    let mut centre = Centre::start_at(port, &[]).await;
     poller.next().await.unwrap();
     centre.event("bound").await;
     centre.deliver("satu", json!({ "short_message": "Macet di Pancoran" })).await;
     assert_eq!(poller.take().await, ["Macet di Pancoran"]);
+}
+
+#[tokio::test]
+async fn a_session_in_tls_trusts_only_the_authority_that_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let [key, certificate] = ["key.pem", "certificate.pem"].map(|name| folder.path().join(name));
+    let status = std::process::Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "2",
+        ])
+        .args(["-subj", "/CN=smsc", "-addext", "subjectAltName=IP:127.0.0.1"])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout"])
+        .args([key.as_os_str(), "-out".as_ref(), certificate.as_os_str()])
+        .status()
+        .unwrap();
+    assert!(status.success());
+    let mut centre = Centre::start_at(0, &[key, certificate.clone()]).await;
+    let error = Poller::new(&channel(centre.port, "tls = true"), Cursor::default()).next().await.unwrap_err();
+    assert!(error.to_string().contains("certificate"), "{error}");
+
+    let channel = channel(centre.port, &format!("tls = true\nca_file = \"{}\"", certificate.display()));
+    let mut poller = Poller::bound(&channel, &mut centre, Cursor::default()).await;
+    centre.deliver("satu", json!({ "short_message": "Jembatan retak" })).await;
+    assert_eq!(poller.take().await, ["Jembatan retak"]);
+    assert_eq!(centre.answered("satu").await, 0);
 }
 
 #[tokio::test]

@@ -31,6 +31,8 @@ use crate::{
 
 /// Messages of which some parts were taken, at once; beyond it they are forgotten, and whole messages are sent again.
 const HALF_SENT: usize = 1000;
+/// Octets in a `message_payload`.
+const LONGEST: usize = 64 * 1024 - 1;
 /// `esm_class`: a user data header stands before the text.
 const USER_DATA_HEADER: u8 = 0x40;
 
@@ -54,6 +56,8 @@ pub(super) fn address(contact: &Contact, channel: &ChannelSettings) -> Option<Re
 struct Address {
     to: String,
     from: String,
+    /// The type of the citizen's number, where it does not show by itself.
+    ton: Option<u8>,
 }
 
 struct Sender {
@@ -154,6 +158,9 @@ impl Sender {
             LongMessages::Payload => vec![written.units.concat()],
             LongMessages::Udh | LongMessages::Sar => written.parts(),
         };
+        if bodies.iter().any(|body| body.len() > LONGEST) {
+            return Err(DeliverError::Rejected { answer: format!("longer than {LONGEST} octets") });
+        }
         let total = u8::try_from(bodies.len())
             .map_err(|_| DeliverError::Rejected { answer: "longer than 255 short messages".to_owned() })?;
         // the same in every attempt, so that a part that is sent again finds the others
@@ -193,7 +200,7 @@ impl Sender {
             .source_addr_ton(Ton::from(self.settings.source_ton.unwrap_or(ton)))
             .source_addr_npi(Npi::from(self.settings.source_npi.unwrap_or(npi)))
             .source_addr(COctetString::from_str(from).map_err(|_| DeliverError::Address)?)
-            .dest_addr_ton(Ton::from(to_ton))
+            .dest_addr_ton(Ton::from(address.ton.unwrap_or(to_ton)))
             .dest_addr_npi(Npi::from(to_npi))
             .destination_addr(COctetString::from_str(to).map_err(|_| DeliverError::Address)?)
             .registered_delivery(RegisteredDelivery::from(1))

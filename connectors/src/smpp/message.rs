@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
-    pdu::{self, Short, Sort},
+    pdu::{self, NATIONAL, Short, Sort},
     report,
     settings::Settings,
     text::{self, Alphabet},
@@ -62,14 +62,19 @@ pub(super) fn read<T: AsRef<[u8]>>(frames: &[T], settings: &Settings) -> Result<
 }
 
 fn draft(first: &Short, parts: &[Short], settings: &Settings) -> Result<Draft, Reject> {
-    let reporter = reporter(&first.from);
-    // who has no number cannot be written to, and is a machine
+    let national = first.national.then(|| format!("0{}", first.from));
+    let reporter = reporter(national.as_ref().unwrap_or(&first.from));
     let named = first.from.bytes().any(|byte| !byte.is_ascii_digit() && byte != b'+');
-    let answer = json!({ "to": first.from, "from": first.to });
+    let mut answer = json!({ "to": first.from, "from": first.to });
+    if first.national {
+        answer["ton"] = NATIONAL.into();
+    }
     let draft = Draft {
         text: words(parts, settings)?,
+        // nobody can write to a name
         return_address: (!named && !first.from.is_empty()).then_some(ReturnAddress(answer)),
-        automatic: named,
+        // short codes and names are machines
+        automatic: reporter.id.is_some(),
         reporter,
         ..Draft::default()
     };

@@ -6,6 +6,7 @@ use rusmpp::{
     pdus::DeliverSm,
     tlvs::{Tlv, TlvValue},
     tokio_codec::CommandCodec,
+    values::Ton,
 };
 use tokio_util::codec::{Decoder, Encoder};
 
@@ -17,6 +18,9 @@ pub(super) const HEADER: usize = 16;
 pub(super) const LONGEST: usize = 70_000;
 /// Sequence numbers go from 1 to this, then from 1 again.
 pub(super) const LAST_SEQUENCE: u32 = 0x7FFF_FFFF;
+
+/// Type of number: without country code.
+pub(super) const NATIONAL: u8 = 2;
 
 /// Bits of `esm_class`: the message's type and whether a header stands before the text.
 const TYPE: u8 = 0x3C;
@@ -49,6 +53,8 @@ pub(super) struct Segment {
 pub(super) struct Short {
     pub(super) sort: Sort,
     pub(super) from: String,
+    /// The sender's number comes without country code and without the zero that stands for it.
+    pub(super) national: bool,
     pub(super) to: String,
     /// `data_coding`.
     pub(super) coding: u8,
@@ -121,6 +127,8 @@ fn read(message: &DeliverSm) -> Result<Short, Reject> {
             _ => Sort::Message,
         },
         from: message.source_addr.as_str().trim().to_owned(),
+        national: message.source_addr_ton == Ton::National
+            && !message.source_addr.as_str().starts_with(['0', '+']),
         to: message.destination_addr.as_str().trim().to_owned(),
         coding: u8::from(message.data_coding),
         body: body.to_vec(),

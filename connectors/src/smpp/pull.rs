@@ -94,7 +94,7 @@ impl Receiver {
         let now = Instant::now();
         let mut open = true;
         for inbound in self.hand.drain(..) {
-            open &= session.answer(inbound.sequence);
+            open &= session.answer(inbound.sequence).await;
             self.unproved.push((ledger::hash(&inbound.frame), now));
         }
         if open { Ok(()) } else { Err(self.ended().await) }

@@ -92,7 +92,7 @@ pub(super) struct Inbound {
 /// A bound session. It is unbound when this is dropped.
 pub(super) struct Session {
     pub(super) inbound: mpsc::Receiver<Inbound>,
-    answers: mpsc::UnboundedSender<u32>,
+    answers: mpsc::Sender<u32>,
     proved: watch::Receiver<Instant>,
     task: JoinHandle<PullError>,
     _cancel: DropGuard,
@@ -103,7 +103,7 @@ impl Session {
     pub(super) async fn open(settings: &Settings) -> Result<Self, PullError> {
         let (reader, line) = connect::bind(settings).await?;
         let (arrived, inbound) = mpsc::channel(WAITING);
-        let (answers, to_answer) = mpsc::unbounded_channel();
+        let (answers, to_answer) = mpsc::channel(WAITING);
         let (submit, to_submit) = mpsc::channel(settings.window);
         let now = Instant::now();
         let (prove, proved) = watch::channel(now);
@@ -127,8 +127,8 @@ impl Session {
     }
 
     /// Answers a `deliver_sm`: it is on disk. False where the session has ended.
-    pub(super) fn answer(&self, sequence: u32) -> bool {
-        self.answers.send(sequence).is_ok()
+    pub(super) async fn answer(&self, sequence: u32) -> bool {
+        self.answers.send(sequence).await.is_ok()
     }
 
     /// The centre has read all answers that were given before this.
@@ -204,7 +204,7 @@ struct Task {
     reader: Reader,
     line: Line,
     arrived: mpsc::Sender<Inbound>,
-    to_answer: mpsc::UnboundedReceiver<u32>,
+    to_answer: mpsc::Receiver<u32>,
     to_submit: mpsc::Receiver<Submit>,
     prove: watch::Sender<Instant>,
     window: usize,

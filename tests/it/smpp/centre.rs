@@ -1,6 +1,10 @@
 //! An SMS centre as a process: the server of npm's `smpp`, driven by `smsc.js`.
 
-use std::{collections::VecDeque, path::Path, process::Stdio};
+use std::{
+    collections::VecDeque,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
 
 use muara_tests::gateway::PATIENCE;
 use serde_json::{Value, json};
@@ -23,11 +27,11 @@ pub(super) struct Centre {
 
 impl Centre {
     pub(super) async fn start() -> Self {
-        Self::start_at(0).await
+        Self::start_at(0, &[]).await
     }
 
-    /// On a port of one's choice: where another one was before.
-    pub(super) async fn start_at(port: u16) -> Self {
+    /// On a port of one's choice (where another one was before), with key and certificate for TLS.
+    pub(super) async fn start_at(port: u16, tls: &[PathBuf]) -> Self {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let modules = std::env::var_os("MUARA_TEST_NODE_MODULES")
             .map_or_else(|| here.join("../target/node/node_modules"), Into::into);
@@ -39,6 +43,7 @@ impl Centre {
         let mut child = Command::new("node")
             .arg(here.join("it/smpp/smsc.js"))
             .arg(port.to_string())
+            .args(tls)
             .env("NODE_PATH", modules)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -5,7 +5,7 @@ const fs = require('fs');
 const path = require('path');
 const smpp = require('smpp');
 
-const FROM = { source_addr_ton: 1, source_addr_npi: 1, source_addr: '6281234567890', dest_addr_npi: 1, destination_addr: '1708' };
+const FROM = { source_addr_ton: 1, source_addr_npi: 1, source_addr: '6281234567890', dest_addr_npi: 1, destination_addr: '1708', data_coding: 0 };
 let sequence = 100;
 const pdu = (options) => {
   const whole = new smpp.PDU('deliver_sm', { ...FROM, ...options });
@@ -21,6 +21,15 @@ const sar = (number, message) => pdu({
   short_message: { message }, sar_msg_ref_num: 4660, sar_total_segments: 2, sar_segment_seqnum: number,
 });
 
+// septets as on the air, after so many octets of header
+const packed = (message, header) => {
+  let bits = '';
+  for (const c of message) bits = c.charCodeAt(0).toString(2).padStart(7, '0') + bits;
+  bits += '0'.repeat((7 - (header * 8) % 7) % 7);
+  bits = bits.padStart(Math.ceil(bits.length / 8) * 8, '0');
+  return Buffer.from(bits.match(/.{8}/g).reverse().map((octet) => parseInt(octet, 2)));
+};
+
 const LAMP = 'Lampu jalan mati di Jl. Senen Raya RT 003/RW 02, gelap & rawan.';
 const GSM7 = '@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !"#¤%&\'()*+,-./09:;<=>?¡AZÄÖÑÜ§¿azäöñüà ^{}\\[~]|€';
 const FLOOD = ucs2('Banjir 🌊 di Kampung Melayu');
@@ -35,6 +44,12 @@ const cases = {
   irrelevant: [pdu({ esm_class: 0x08, short_message: { message: 'ack' } })],
   gsm7: [text(GSM7)],
   ucs2: [text('Jalan berlubang “parah” di Kemang – tolong 🙏', 8)],
+  // the vector that every description of the packing has: hellohello
+  packed: [pdu({ short_message: Buffer.from('E8329BFD4697D9EC37', 'hex') })],
+  packed_parts: [
+    pdu({ short_message: { udh: udh8(3, 2, 1), message: packed('Banjir setinggi lutut ', 6) } }),
+    pdu({ short_message: { udh: udh16(3, 2, 2), message: packed('di Kampung Pulo', 7) } }),
+  ],
   latin1: [pdu({ data_coding: 3, short_message: Buffer.from('Café di Jl. Sabang membuang limbah ke saluran', 'latin1') })],
   flash: [pdu({ data_coding: 0x10, short_message: { message: 'Pohon tumbang di Cikini' } })],
   binary: [pdu({ data_coding: 4, short_message: Buffer.from([0, 1, 2, 255]) })],
@@ -50,6 +65,7 @@ const cases = {
   payload: [pdu({ short_message: Buffer.alloc(0), message_payload: { message: LAMP.repeat(6) } })],
   header_too_long: [pdu({ esm_class: 0x40, short_message: Buffer.from([200, 0, 3, 1, 2]) })],
   short_code: [pdu({ source_addr_ton: 3, source_addr_npi: 0, source_addr: '8080', short_message: { message: 'Pulsa Anda habis di Jakarta' } })],
+  national: [pdu({ source_addr_ton: 2, source_addr: '81234567890', short_message: { message: 'Lampu mati di Senen' } })],
   name: [pdu({ source_addr_ton: 5, source_addr_npi: 0, source_addr: 'TELKOMSEL', short_message: { message: 'Promo di Jakarta' } })],
   receipt: [pdu({ esm_class: 4, receipted_message_id: 'a1b2', message_state: 2, short_message: { message: '' } })],
   receipt_text: [pdu({ esm_class: 4, short_message: { message: RECEIPT } })],

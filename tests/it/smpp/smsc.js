@@ -1,6 +1,7 @@
 // An SMS centre to test against: the server of an SMPP library that is not ours, driven by one JSON object a line on
 // standard input, telling on standard output what it sees.
 'use strict';
+const fs = require('fs');
 const readline = require('readline');
 const smpp = require('smpp');
 
@@ -12,7 +13,9 @@ let session = null;
 let deaf = false;
 let ids = 0;
 
-const server = smpp.createServer({}, (arrived) => {
+// with TLS where a key and a certificate are given
+const [port, key, cert] = process.argv.slice(2);
+const server = smpp.createServer(key ? { key: fs.readFileSync(key), cert: fs.readFileSync(cert) } : {}, (arrived) => {
   arrived.on('error', () => {});
   arrived.on('close', () => say({ event: 'closed' }));
   arrived.on('bind_transceiver', (pdu) => {
@@ -78,4 +81,4 @@ const commands = {
 readline.createInterface({ input: process.stdin })
   .on('line', (line) => { const command = JSON.parse(line); commands[command.do](command); say({ event: 'done' }); })
   .on('close', () => process.exit());
-server.listen(Number(process.argv[2] || 0), '127.0.0.1', () => say({ event: 'listening', port: server.address().port }));
+server.listen(Number(port), '127.0.0.1', () => say({ event: 'listening', port: server.address().port }));
