@@ -232,7 +232,8 @@ async fn what_the_centre_has_read_the_answer_to_is_not_remembered_as_open() {
     centre.deliver("satu", json!({ "short_message": "Air keruh" })).await;
     poller.take().await;
     assert!(poller.cursor.0.contains("\"answered\":false"), "{:?}", poller.cursor);
-    centre.event("enquired").await;
+    assert_eq!(centre.answered("satu").await, 0);
+    centre.forget();
     centre.event("enquired").await;
     centre.deliver("dua", json!({ "short_message": "Air keruh sekali" })).await;
     poller.take().await;

@@ -85,6 +85,11 @@ impl Centre {
         }
     }
 
+    /// Forgets what it said until now.
+    pub(super) fn forget(&mut self) {
+        self.said.clear();
+    }
+
     /// Waits for the answer to a message, and gives its status.
     pub(super) async fn answered(&mut self, tag: &str) -> u64 {
         let answer = self.event("answered").await;

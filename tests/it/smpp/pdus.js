@@ -69,6 +69,7 @@ const cases = {
   name: [pdu({ source_addr_ton: 5, source_addr_npi: 0, source_addr: 'TELKOMSEL', short_message: { message: 'Promo di Jakarta' } })],
   receipt: [pdu({ esm_class: 4, receipted_message_id: 'a1b2', message_state: 2, short_message: { message: '' } })],
   receipt_text: [pdu({ esm_class: 4, short_message: { message: RECEIPT } })],
+  receipt_hex: [pdu({ esm_class: 4, short_message: { message: RECEIPT } })],
   receipt_failed: [pdu({ esm_class: 4, short_message: { message: 'ID:77 Stat:UNDELIV Err:011 done date:261103101159' } })],
   receipt_unclear: [pdu({ esm_class: 4, short_message: { message: 'id:77 stat:UNKNOWN err:000' } })],
   receipt_without_id: [pdu({ esm_class: 4, short_message: { message: 'stat:DELIVRD' } })],
