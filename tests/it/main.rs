@@ -20,6 +20,7 @@ mod open311;
 mod qlue_feed;
 mod relay;
 mod replies;
+mod smpp;
 mod sms;
 mod store;
 mod telegram;
