@@ -13,6 +13,7 @@ use crate::{
 };
 
 static CLIENT: OnceLock<Client> = OnceLock::new();
+static SENDING: OnceLock<Client> = OnceLock::new();
 
 /// The shared client.
 ///
@@ -22,13 +23,29 @@ pub(crate) fn shared() -> Result<Client, reqwest::Error> {
     if let Some(client) = CLIENT.get() {
         return Ok(client.clone());
     }
-    let client = Client::builder()
+    let client = builder().build()?;
+    Ok(CLIENT.get_or_init(|| client).clone())
+}
+
+/// The shared client for messages to citizens. It follows no redirect: a POST would become a GET without its words, what
+/// is at the end would seem to have taken them, and a secret would go to another host.
+///
+/// # Errors
+/// The system's certificates or resolver cannot be read.
+pub(crate) fn sending() -> Result<Client, Unreachable> {
+    if let Some(client) = SENDING.get() {
+        return Ok(client.clone());
+    }
+    let client = builder().redirect(reqwest::redirect::Policy::none()).build().map_err(unreachable)?;
+    Ok(SENDING.get_or_init(|| client).clone())
+}
+
+fn builder() -> reqwest::ClientBuilder {
+    Client::builder()
         .user_agent(concat!("muara/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(Duration::from_secs(10))
         .read_timeout(Duration::from_secs(30))
         .timeout(Duration::from_secs(120))
-        .build()?;
-    Ok(CLIENT.get_or_init(|| client).clone())
 }
 
 /// What is wrong with an address in the configuration.
@@ -86,7 +103,6 @@ pub(crate) fn retry_after(response: &Response) -> Option<Duration> {
 
 /// A response that says that a message was taken. What a status means beyond this a connector knows better: it looks
 /// first.
-#[expect(dead_code, reason = "the connectors that deliver come next")]
 pub(crate) fn taken(response: Response) -> Result<Response, DeliverError> {
     let status = response.status();
     let answer = format!("HTTP {}", status.as_u16());
@@ -94,9 +110,24 @@ pub(crate) fn taken(response: Response) -> Result<Response, DeliverError> {
         status if status.is_success() => Ok(response),
         StatusCode::TOO_MANY_REQUESTS => Err(DeliverError::Throttled { retry_after: retry_after(&response) }),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(DeliverError::Refused { answer }),
-        status if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT => {
+        status
+            if status.is_server_error()
+                || status.is_redirection()
+                || status == StatusCode::REQUEST_TIMEOUT =>
+        {
             Err(DeliverError::Vendor { answer })
         }
         _ => Err(DeliverError::Rejected { answer }),
     }
+}
+
+/// The JSON of an answer; what is none is an empty one, since the status has said what matters.
+pub(crate) async fn answer(response: Response) -> Result<serde_json::Value, Unreachable> {
+    const MOST_BYTES: usize = 256 * 1024;
+    let body = match body(response, MOST_BYTES).await {
+        Ok(body) => body,
+        Err(PullError::Unreachable(error)) => return Err(error),
+        Err(_) => Vec::new(),
+    };
+    Ok(serde_json::from_slice(&body).unwrap_or_default())
 }

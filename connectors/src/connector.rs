@@ -210,6 +210,8 @@ pub struct Limits {
     pub channel: Rate,
     /// For each sender.
     pub sender: Rate,
+    /// Messages to the vendor.
+    pub outgoing: Rate,
     /// Largest body in bytes.
     pub body_bytes: usize,
 }
@@ -220,6 +222,7 @@ impl Limits {
     pub const DEFAULT: Self = Self {
         channel: Rate { per_minute: 600_000, burst: 20_000 },
         sender: Rate { per_minute: 30, burst: 60 },
+        outgoing: Rate { per_minute: 600, burst: 20 },
         body_bytes: 1024 * 1024,
     };
 }

@@ -9,7 +9,10 @@
 //! ```
 //! An MMS has, instead of `text`, a list `message` of parts `{"contentType", "value"}` or `{"contentType", "url"}`.
 //! Infobip documents no signature that every account has: the channel chooses (`[channels.<id>.auth]`), a secret
-//! path at the least. Whether it delivers again is not documented either, so a message over a limit is held.
+//! path at the least. Answers go out by `[channels.<id>.send]` (`infobip/deliver.rs`), and their delivery reports come to
+//! the same address. Whether it delivers again is not documented either, so a message over a limit is held.
+
+mod deliver;
 
 use jiff::Timestamp;
 use muara_normalizer::{
@@ -17,11 +20,13 @@ use muara_normalizer::{
     draft::{Attachment, DraftReporter, ReturnAddress, SourceTime},
     phone,
 };
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    connector::{Connector, Decoded, Item},
+    connector::{Connector, Decoded, DeliveryReport, Item},
     reject::Reject,
+    settings::{self, OwnSettings, SettingsError},
     value,
     verify::Verified,
 };
@@ -30,9 +35,26 @@ use crate::{
 pub static CONNECTOR: Connector = Connector {
     title: "Infobip (SMS)",
     docs: "https://www.infobip.com/docs/api/channels/sms/inbound-sms/receive-inbound-sms-messages",
+    settings,
     decode,
+    deliver: Some(|channel| Some(Box::new(channel.own::<Option<deliver::SendSettings>>()?.clone()?))),
+    address: Some(|contact, _| deliver::address(contact)),
+    reports: true,
     ..Connector::WEBHOOK
 };
+
+/// The connector's own keys.
+#[derive(Deserialize)]
+struct Settings {
+    /// The account to send by; absent where the channel only takes messages in.
+    send: Option<deliver::SendSettings>,
+}
+
+fn settings(table: toml::Table) -> Result<OwnSettings, Vec<SettingsError>> {
+    let Settings { send } = settings::read(table)?;
+    let errors: Vec<_> = send.iter().flat_map(deliver::SendSettings::check).collect();
+    if errors.is_empty() { Ok(OwnSettings::new(send)) } else { Err(errors) }
+}
 
 fn decode(verified: &Verified<'_>) -> Result<Decoded, Reject> {
     let body = value::parse(value::without_mark(verified.body()))?;
@@ -56,7 +78,14 @@ fn item(result: &Value) -> Result<Item, Reject> {
     }
     let said = ["text", "cleanText", "message"].iter().any(|name| result.get(name).is_some());
     if result.get("status").is_some() && !said {
-        return Ok(Item::Ignored("a delivery report"));
+        let id = value::member(result, "messageId")?;
+        return Ok(match id.zip(deliver::state(result)) {
+            Some((vendor_id, state)) => {
+                let at = value::member(result, "doneAt")?.as_deref().map(time);
+                Item::Report(DeliveryReport { vendor_id, state, at })
+            }
+            None => Item::Ignored("a delivery report of a message on its way"),
+        });
     }
     let from = value::member(result, "from")?;
     let to = value::member(result, "to")?;

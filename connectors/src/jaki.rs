@@ -21,39 +21,66 @@
 //! * `location.patokan`: the landmark; it joins the address.
 //! * `dukungan`: how many others support the report.
 //! * `reporter`: an account's id. Officers never learn who reports: every report is anonymous and a name is not read.
+//!
+//! Status and words go back to `callback.url`, signed in the same way, for the reporter's eyes only; of `text` and
+//! `files` (addresses, one a line) that which there is:
+//! `{"id": "JK2611030001", "reference": "7K3M-9QXW-C", "status": "Proses", "text": "…", "files": "https://…"}`.
 
-use std::borrow::Cow;
+use std::sync::Arc;
 
 use muara_normalizer::{
     Draft,
     draft::{DraftPlace, DraftReporter},
 };
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
     answer::Answer,
+    callback::{self, Callback, Defaults},
     connector::{Connector, Decoded},
     fields::{self, Fields},
     reject::Reject,
-    verify::{Algorithm, Auth, Encoding, HmacScheme, Verified},
+    settings::{OwnSettings, SettingsError},
+    verify::{Auth, HmacScheme, Verified},
+};
+
+/// The header with the signature, both ways.
+const SIGNATURE: &str = "X-Jaki-Signature";
+
+/// How JAKI hears of a report: the CRM's status and the words below it.
+const CALLBACK: Defaults = Defaults {
+    fields: &[
+        ("id", "{id}"),
+        ("reference", "{reference}"),
+        ("status", "{status}"),
+        ("text", "{words}"),
+        ("files", "{files}"),
+    ],
+    sign: Some(SIGNATURE),
+    token: None,
 };
 
 /// The connector.
 pub static CONNECTOR: Connector = Connector {
     title: "JAKI",
     docs: "connectors/src/jaki.rs",
-    auth: Auth::Hmac(HmacScheme {
-        header: Cow::Borrowed("X-Jaki-Signature"),
-        algorithm: Algorithm::Sha256,
-        encoding: Encoding::Hex,
-        prefix: Cow::Borrowed("sha256="),
-        timestamp: None,
-    }),
+    auth: Auth::Hmac(HmacScheme::sha256_hex(SIGNATURE)),
     redelivers: true,
     answer: Answer::Receipts,
+    settings,
     decode,
+    deliver: Some(|channel| Some(channel.own::<Option<Arc<Callback>>>()?.as_ref()?.open(channel))),
     ..Connector::WEBHOOK
 };
+
+/// The connector's own key is `callback`.
+#[derive(Deserialize)]
+struct NoMore {}
+
+fn settings(table: toml::Table) -> Result<OwnSettings, Vec<SettingsError>> {
+    callback::settings(table, &CALLBACK, |NoMore {}, callback| Ok(callback))
+}
 
 fn decode(verified: &Verified<'_>) -> Result<Decoded, Reject> {
     let expected = "an object with a list `reports`, or one report with `id`";
@@ -88,7 +115,11 @@ fn draft(raw: &RawValue) -> Result<Draft, Reject> {
         sent_at: report.time("created_at")?,
         ..Draft::default()
     };
-    if draft.is_empty() { Err(Reject::missing("description or photos")) } else { Ok(draft) }
+    if draft.is_empty() {
+        Err(Reject::missing("description or photos"))
+    } else {
+        Ok(callback::answerable(draft))
+    }
 }
 
 /// A switch that cannot be read must not publish anything, so it is an error and not a default.

@@ -25,11 +25,15 @@
 //! * `rahasia`: not shown in public. `anonim`: the name is not read.
 //! * Times without an offset are WIB.
 //!
+//! Follow-ups are posted to `callback.url`: `{"token": "…", "trackingid": "1916449", "status": "Proses", "tindaklanjut": "…"}`.
+//! LAPOR!'s own clocks are three working days to pass a report on and five for the agency; it closes a report ten working
+//! days after an answer that nobody replied to.
+//!
 //! Reports can be pulled as well: `lapor/pull.rs` says how.
 
 mod pull;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use muara_normalizer::{
     Draft, ExternalId,
@@ -42,10 +46,11 @@ use serde_json::{Value, value::RawValue};
 
 use crate::{
     answer::Answer,
+    callback::{self, Callback, Defaults},
     connector::{Connector, Decoded},
     fields::{self, Fields},
     reject::Reject,
-    settings::{self, OwnSettings, SettingsError},
+    settings::{OwnSettings, SettingsError},
     value,
     verify::{Auth, Verified},
     xml,
@@ -61,6 +66,7 @@ pub static CONNECTOR: Connector = Connector {
     settings,
     decode,
     pull: Some(pull::open),
+    deliver: Some(|channel| Some(channel.own::<Settings>()?.callback.as_ref()?.open(channel))),
     ..Connector::WEBHOOK
 };
 
@@ -68,19 +74,28 @@ pub static CONNECTOR: Connector = Connector {
 const SHAPES: &str =
     "<lapor> with <laporan>, an object with a list `laporan`, or one report with `trackingid`";
 
+/// How LAPOR! hears of a report: a follow-up (tindak lanjut) with the token in its body.
+const CALLBACK: Defaults = Defaults {
+    fields: &[("trackingid", "{id}"), ("status", "{status}"), ("tindaklanjut", "{text}")],
+    sign: None,
+    token: Some("token"),
+};
+
 /// The connector's own keys.
 #[derive(Deserialize)]
 struct Settings {
     /// The feed to ask; absent where LAPOR! only pushes.
     pull: Option<pull::PullSettings>,
+    /// Where follow-ups are posted; absent where they are not.
+    #[serde(skip)]
+    callback: Option<Arc<Callback>>,
 }
 
 fn settings(table: toml::Table) -> Result<OwnSettings, Vec<SettingsError>> {
-    let read: Settings = settings::read(table)?;
-    match read.pull.as_ref().map(pull::PullSettings::check) {
-        Some(errors) if !errors.is_empty() => Err(errors),
-        _ => Ok(OwnSettings::new(read)),
-    }
+    callback::settings(table, &CALLBACK, |read: Settings, callback| {
+        let errors: Vec<_> = read.pull.iter().flat_map(pull::PullSettings::check).collect();
+        if errors.is_empty() { Ok(Settings { callback, ..read }) } else { Err(errors) }
+    })
 }
 
 fn decode(verified: &Verified<'_>) -> Result<Decoded, Reject> {
@@ -146,7 +161,7 @@ fn draft(report: &Fields<'_>, words: &str, around: &Fields<'_>) -> Result<Draft,
         sent_at: report.time("created_at")?,
         ..Draft::default()
     };
-    if draft.is_empty() { Err(Reject::missing(words)) } else { Ok(draft) }
+    if draft.is_empty() { Err(Reject::missing(words)) } else { Ok(callback::answerable(draft)) }
 }
 
 /// The number of a report, also written as citizens see it: `#1916449`.

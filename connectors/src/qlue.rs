@@ -12,10 +12,12 @@
 //!   "location": {"geospatial": {"longitude": 106.8, "latitude": -6.2}}, "user": {"creator": {"id": 12}}}]}
 //! ```
 //! Each also comes as one report without the list around it. All but the id may be absent or null.
+//! A report's state goes back to `callback.url`, signed in the same way:
+//! `{"id": "90210", "status": "wait" | "process" | "complete", "comment": "…"}`. The comment is for the reporter's eyes only.
 
 mod pull;
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use muara_normalizer::{Draft, draft::DraftPlace};
 use serde::Deserialize;
@@ -23,30 +25,36 @@ use serde_json::value::RawValue;
 
 use crate::{
     answer::Answer,
+    callback::{self, Callback, Defaults},
     connector::{Connector, Decoded},
     fields::{self, Fields},
     reject::Reject,
-    settings::{self, OwnSettings, SettingsError},
+    settings::{OwnSettings, SettingsError},
     value,
-    verify::{Algorithm, Auth, Encoding, HmacScheme, Verified},
+    verify::{Auth, HmacScheme, Verified},
+};
+
+/// The header with the signature, both ways.
+const SIGNATURE: &str = "X-Qlue-Signature";
+
+/// How Qlue hears of a report: the three states its app shows, and a comment.
+const CALLBACK: Defaults = Defaults {
+    fields: &[("id", "{id}"), ("status", "{state}"), ("comment", "{text}")],
+    sign: Some(SIGNATURE),
+    token: None,
 };
 
 /// The connector.
 pub static CONNECTOR: Connector = Connector {
     title: "Qlue",
     docs: "connectors/src/qlue.rs",
-    auth: Auth::Hmac(HmacScheme {
-        header: Cow::Borrowed("X-Qlue-Signature"),
-        algorithm: Algorithm::Sha256,
-        encoding: Encoding::Hex,
-        prefix: Cow::Borrowed("sha256="),
-        timestamp: None,
-    }),
+    auth: Auth::Hmac(HmacScheme::sha256_hex(SIGNATURE)),
     redelivers: true,
     answer: Answer::Receipts,
     settings,
     decode,
     pull: Some(pull::open),
+    deliver: Some(|channel| Some(channel.own::<Settings>()?.callback.as_ref()?.open(channel))),
     ..Connector::WEBHOOK
 };
 
@@ -55,14 +63,16 @@ pub static CONNECTOR: Connector = Connector {
 struct Settings {
     /// The feed to ask; absent where Qlue only pushes.
     pull: Option<pull::PullSettings>,
+    /// Where Qlue hears of a report; absent where it does not.
+    #[serde(skip)]
+    callback: Option<Arc<Callback>>,
 }
 
 fn settings(table: toml::Table) -> Result<OwnSettings, Vec<SettingsError>> {
-    let read: Settings = settings::read(table)?;
-    match read.pull.as_ref().map(pull::PullSettings::check) {
-        Some(errors) if !errors.is_empty() => Err(errors),
-        _ => Ok(OwnSettings::new(read)),
-    }
+    callback::settings(table, &CALLBACK, |read: Settings, callback| {
+        let errors: Vec<_> = read.pull.iter().flat_map(pull::PullSettings::check).collect();
+        if errors.is_empty() { Ok(Settings { callback, ..read }) } else { Err(errors) }
+    })
 }
 
 fn decode(verified: &Verified<'_>) -> Result<Decoded, Reject> {
@@ -144,7 +154,7 @@ impl Report<'_> {
                 Shape::Data => "title, description or file.url",
             }));
         }
-        Ok(draft)
+        Ok(callback::answerable(draft))
     }
 }
 

@@ -16,7 +16,7 @@ macro_rules! connectors {
     };
 }
 
-connectors! { desk, infobip, jaki, lapor, qlue, twilio, webhook }
+connectors! { desk, facebook, feed, infobip, instagram, jaki, lapor, open311, qlue, telegram, twilio, webhook, whatsapp, x }
 
 /// The connector of a name.
 #[must_use]

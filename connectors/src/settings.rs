@@ -6,7 +6,7 @@ use muara_normalizer::ChannelId;
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
-use crate::verify::{Auth, PublicUrl};
+use crate::verify::{ApiKeys, Auth, PublicUrl};
 
 /// One configured channel as its connector sees it.
 #[derive(Clone)]
@@ -35,19 +35,31 @@ impl fmt::Debug for ChannelSettings {
 pub struct OwnSettings {
     own: Arc<dyn Any + Send + Sync>,
     public_url: Option<Arc<PublicUrl>>,
+    api_keys: Option<Arc<ApiKeys>>,
 }
 
 impl OwnSettings {
     /// Wraps what the connector made of its keys.
     #[must_use]
     pub fn new<T: Send + Sync + 'static>(settings: T) -> Self {
-        Self { own: Arc::new(settings), public_url: None }
+        Self { own: Arc::new(settings), public_url: None, api_keys: None }
     }
 
     /// The same with the public address that [`Auth::UrlSigned`] needs.
     #[must_use]
     pub fn with_public_url(self, public_url: PublicUrl) -> Self {
         Self { public_url: Some(Arc::new(public_url)), ..self }
+    }
+
+    /// The same with the clients' keys that [`Auth::ApiKeys`] needs.
+    #[must_use]
+    pub fn with_api_keys(self, keys: ApiKeys) -> Self {
+        Self { api_keys: Some(Arc::new(keys)), ..self }
+    }
+
+    /// The clients' keys, where the connector has some.
+    pub(crate) fn api_keys(&self) -> Option<&ApiKeys> {
+        self.api_keys.as_deref()
     }
 
     /// The public address, where the connector has one.
@@ -88,6 +100,16 @@ impl SettingsError {
     #[must_use]
     pub fn value(key: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::Value { key: key.into(), detail: detail.into() }
+    }
+
+    /// The same error of a table that stands under a key.
+    #[must_use]
+    pub fn under(self, above: &str) -> Self {
+        match self {
+            Self::UnknownKey { key } => Self::UnknownKey { key: format!("{above}.{key}") },
+            Self::Value { key, detail } if key.is_empty() => Self::Value { key: above.to_owned(), detail },
+            Self::Value { key, detail } => Self::Value { key: format!("{above}.{key}"), detail },
+        }
     }
 }
 

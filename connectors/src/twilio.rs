@@ -17,7 +17,14 @@
 //! connector = "twilio"
 //! secret = "${env:TWILIO_AUTH_TOKEN}"
 //! public_url = "https://pengaduan.example"   # what Twilio calls, before `/in/sms`
+//!
+//! [channels.sms.send]                       # absent where the channel only takes messages in
+//! account_sid = "${env:TWILIO_ACCOUNT_SID}"
+//! from = "+6281100001111"
+//! status_callback = "https://pengaduan.example/in/sms"
 //! ```
+
+mod deliver;
 
 use std::borrow::Cow;
 
@@ -30,9 +37,9 @@ use serde_json::{Value, json};
 
 use crate::{
     answer::{Answer, Reply},
-    connector::{Connector, Decoded},
+    connector::{Connector, Decoded, DeliveryReport, Item},
     reject::Reject,
-    settings::{self, OwnSettings, SettingsError},
+    settings::{self, ChannelSettings, OwnSettings, SettingsError},
     value,
     verify::{Auth, PublicUrl, Verified},
 };
@@ -53,19 +60,32 @@ pub static CONNECTOR: Connector = Connector {
     }),
     settings,
     decode,
+    deliver: Some(|channel| Some(Box::new(account(channel)?))),
+    address: Some(|contact, channel| {
+        deliver::address(contact, channel.own::<Option<deliver::SendSettings>>()?.as_ref()?)
+    }),
+    media: Some(|channel| Some(Box::new(account(channel)?))),
+    reports: true,
     ..Connector::WEBHOOK
 };
+
+fn account(channel: &ChannelSettings) -> Option<deliver::Account> {
+    deliver::Account::of(channel.own::<Option<deliver::SendSettings>>()?.as_ref()?, channel)
+}
 
 /// The connector's own keys.
 #[derive(Deserialize)]
 struct Settings {
     /// The public address that Twilio calls and signs.
     public_url: PublicUrl,
+    /// The account to send by.
+    send: Option<deliver::SendSettings>,
 }
 
 fn settings(table: toml::Table) -> Result<OwnSettings, Vec<SettingsError>> {
-    let Settings { public_url } = settings::read(table)?;
-    Ok(OwnSettings::new(()).with_public_url(public_url))
+    let Settings { public_url, send } = settings::read(table)?;
+    let errors: Vec<_> = send.iter().flat_map(deliver::SendSettings::check).collect();
+    if errors.is_empty() { Ok(OwnSettings::new(send).with_public_url(public_url)) } else { Err(errors) }
 }
 
 /// What becomes of a message that we sent. In such a report `From` is our own number.
@@ -92,6 +112,9 @@ fn decode(verified: &Verified<'_>) -> Result<Decoded, Reject> {
         return Err(Reject::Shape { expected: "an object with `MessageSid`, `From` and `Body`" });
     }
     let message = Message(message);
+    if let Some(report) = message.report()? {
+        return Ok(Decoded { items: vec![report] });
+    }
     match message.not_for_us()? {
         Some(reason) => Ok(Decoded::ignored(reason)),
         None => message.draft().map(Decoded::draft),
@@ -106,15 +129,24 @@ impl Message {
         value::member(&self.0, name)
     }
 
-    fn not_for_us(&self) -> Result<Option<&'static str>, Reject> {
-        let state = self.text("MessageStatus")?.or(self.text("SmsStatus")?);
-        let reported = state.is_some_and(|state| {
-            // a state that Twilio has invented since is a report as well, if nobody says anything
-            SENT_STATES.contains(&state.as_str()) || (state != "received" && self.0.get("Body").is_none())
-        });
-        if reported {
-            return Ok(Some("a delivery report"));
+    /// What became of a message of ours.
+    fn report(&self) -> Result<Option<Item>, Reject> {
+        let Some(state) = self.text("MessageStatus")?.or(self.text("SmsStatus")?) else { return Ok(None) };
+        // a state that Twilio has invented since is a report as well, if nobody says anything
+        let reported =
+            SENT_STATES.contains(&state.as_str()) || (state != "received" && self.0.get("Body").is_none());
+        if !reported {
+            return Ok(None);
         }
+        let code = self.text("ErrorCode")?;
+        let (id, state) = (self.text("MessageSid")?, deliver::state(&state, code.as_deref()));
+        Ok(Some(match id.zip(state) {
+            Some((vendor_id, state)) => Item::Report(DeliveryReport { vendor_id, state, at: None }),
+            None => Item::Ignored("a delivery report of a message on its way"),
+        }))
+    }
+
+    fn not_for_us(&self) -> Result<Option<&'static str>, Reject> {
         let from = self.text("From")?;
         if from.is_some() && from == self.text("To")? {
             return Ok(Some("sent by the channel's own number"));
@@ -147,7 +179,11 @@ impl Message {
             },
             ..Draft::default()
         };
-        if draft.is_empty() { Err(Reject::missing("Body, MediaUrl0 or Address")) } else { Ok(draft) }
+        if draft.is_empty() && !draft.has_point() {
+            Err(Reject::missing("Body, MediaUrl0 or Latitude"))
+        } else {
+            Ok(draft)
+        }
     }
 
     /// A number where there is one, so that SMS and WhatsApp of one citizen are one person's; else the account,

@@ -2,7 +2,10 @@
 //!
 //! What is not verified cannot be read. Comparisons take the same time wherever the difference is.
 
-use std::{borrow::Cow, collections::BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -41,6 +44,13 @@ pub enum Auth {
     UrlSigned {
         /// The header with the signature.
         header: Cow<'static, str>,
+    },
+    /// One of several clients' keys in a field of a form; the connector reads them from the channel's table
+    /// ([`ApiKeys`]).
+    #[serde(skip)]
+    ApiKeys {
+        /// The field.
+        field: Cow<'static, str>,
     },
     /// A shared secret as the last segment of the path: `/in/{channel}/{secret}`.
     PathSecret,
@@ -143,6 +153,7 @@ impl Auth {
             Self::HeaderToken { .. } => "header token",
             Self::BodyToken { .. } => "body token",
             Self::UrlSigned { .. } => "signed URL",
+            Self::ApiKeys { .. } => "API keys",
             Self::PathSecret => "path secret",
             Self::Session => "session",
             Self::Pull => "own sign-in",
@@ -252,6 +263,12 @@ pub fn verify<'a>(
             let public = settings.own.public_url().ok_or(Forged::Unsigned)?;
             secret.ok_or(Forged::Unsigned).and_then(|secret| public.check(request, header, secret))
         }
+        Auth::ApiKeys { field } => {
+            let form = value::form(&request.body).map_err(|_| Forged::Unsigned)?;
+            let key = form.get(field.as_ref()).and_then(serde_json::Value::as_str).ok_or(Forged::Unsigned)?;
+            let keys = settings.own.api_keys().ok_or(Forged::Unsigned)?;
+            keys.client(key).map(drop).ok_or(Forged::Mismatch)
+        }
         Auth::PathSecret => equal(path_secret.ok_or(Forged::Unsigned)?, secret),
         // a session is proven by the desk; who is only asked never calls; and a channel whose authentication was never
         // chosen takes nothing
@@ -276,6 +293,18 @@ fn equal(given: &str, secret: Option<&SecretString>) -> Result<(), Forged> {
 }
 
 impl HmacScheme {
+    /// `<header>: sha256=<hex HMAC-SHA256 of the raw body>`.
+    #[must_use]
+    pub const fn sha256_hex(header: &'static str) -> Self {
+        Self {
+            header: Cow::Borrowed(header),
+            algorithm: Algorithm::Sha256,
+            encoding: Encoding::Hex,
+            prefix: Cow::Borrowed("sha256="),
+            timestamp: None,
+        }
+    }
+
     fn check(&self, request: &Request, secret: &SecretString, now: Timestamp) -> Result<(), Forged> {
         let given = request.header(&self.header).ok_or(Forged::Unsigned)?;
         let written = given.strip_prefix(self.prefix.as_ref()).ok_or(Forged::Mismatch)?;
@@ -302,6 +331,30 @@ impl HmacScheme {
             Algorithm::Sha256 => check_mac::<Hmac<Sha256>>(key, &signed, &signature),
             Algorithm::Sha1 => check_mac::<Hmac<Sha1>>(key, &signed, &signature),
         }
+    }
+}
+
+/// The keys of a channel's clients.
+#[derive(Clone, Debug)]
+pub struct ApiKeys(BTreeMap<String, SecretString>);
+
+impl ApiKeys {
+    /// Keys by the clients' names.
+    #[must_use]
+    pub fn new(keys: BTreeMap<String, SecretString>) -> Self {
+        Self(keys)
+    }
+
+    /// The client whose key this is. Takes as long whichever it is.
+    #[must_use]
+    pub fn client(&self, given: &str) -> Option<&str> {
+        let mut found = None;
+        for (client, key) in &self.0 {
+            if equal(given, Some(key)).is_ok() {
+                found = Some(client.as_str());
+            }
+        }
+        found
     }
 }
 

@@ -21,6 +21,7 @@
 //!   "photos": [{"url": "https://vendor.example/17.jpg"}]}]}
 //! ```
 //! A form (`application/x-www-form-urlencoded`) becomes an object of texts; a key that comes twice, a list.
+//! Where the vendor wants to hear how a report stands, `[channels.<id>.callback]` says how (`connectors/src/callback.rs`).
 //! `text` is required, nothing else is; `required` says otherwise.
 
 mod map;
@@ -31,6 +32,7 @@ use serde_json::Value;
 
 use crate::{
     answer::Answer,
+    callback,
     connector::{Connector, Decoded, Item},
     reject::Reject,
     value,
@@ -46,6 +48,7 @@ pub static CONNECTOR: Connector = Connector {
     answer: Answer::Receipts,
     settings: map::settings,
     decode,
+    deliver: Some(|channel| Some(channel.own::<map::FieldMap>()?.callback.as_ref()?.open(channel))),
     ..Connector::WEBHOOK
 };
 
@@ -78,5 +81,6 @@ fn decode(verified: &Verified<'_>) -> Result<Decoded, Reject> {
 
 fn report(map: &map::FieldMap, item: &Value) -> Result<Draft, Reject> {
     let draft = map.draft(item)?;
+    let draft = if map.callback.is_some() { callback::answerable(draft) } else { draft };
     if draft.is_empty() { Err(Reject::missing("text")) } else { Ok(draft) }
 }

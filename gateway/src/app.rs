@@ -26,15 +26,18 @@ use crate::{
     broker::{self, Broker, BrokerState},
     channel::Channels,
     config::{Config, ConfigError},
+    egress,
     health::Health,
     intake::Intake,
-    metrics, poller, refine, relay,
+    media::{self, Media, MediaStartError},
+    metrics, poller, refine, relay, replies,
     store::{self, Store, StoreError},
     upkeep,
     web::{
         desk,
         ingress::{self, IngressState},
         internal::{self, InternalState},
+        open311::{self, Open311State},
         server,
     },
 };
@@ -74,6 +77,9 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
+    /// Files cannot be kept.
+    #[error("media: {0}")]
+    Media(#[from] MediaStartError),
     /// The metrics recorder cannot be installed.
     #[error("metrics: {0}")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
@@ -97,6 +103,7 @@ pub struct Gateway {
     stop: Stop,
     workers: Workers,
     pollers: (CancellationToken, JoinSet<()>),
+    senders: (egress::Halt, JoinSet<()>),
     /// Locked while this gateway runs; the system lets go of it however the process ends.
     _lock: File,
 }
@@ -105,6 +112,7 @@ pub struct Gateway {
 #[derive(Default)]
 struct Stop {
     public: CancellationToken,
+    replies: CancellationToken,
     refine: CancellationToken,
     relay: CancellationToken,
     broker: CancellationToken,
@@ -115,7 +123,9 @@ struct Workers {
     public: tokio::task::JoinHandle<()>,
     refine: tokio::task::JoinHandle<()>,
     relay: Option<tokio::task::JoinHandle<()>>,
+    consumer: Option<tokio::task::JoinHandle<()>>,
     upkeep: tokio::task::JoinHandle<()>,
+    media: tokio::task::JoinHandle<()>,
     internal: tokio::task::JoinHandle<()>,
 }
 
@@ -136,7 +146,11 @@ impl Gateway {
         let health = Arc::new(Health::default());
         health.configure(&config.channels);
         let channels = Arc::new(ArcSwap::from_pointee(config.channels));
-        let intake = Intake::new(store.clone(), Arc::clone(&health), &config.store, &config.intake);
+        let intake =
+            Intake::new(store.clone(), Arc::clone(&health), &config.store, &config.intake, &config.media);
+        let files_url = config.media.base_url(address(&internal, config.listen.internal));
+        let shared = (store.clone(), Arc::clone(&health), Arc::clone(&channels));
+        let media = Arc::new(Media::open(&config.media, &config.base, files_url.clone(), shared)?);
         let normalizer = Arc::new(Normalizer::new(privacy.clone()));
         let stop = Stop::default();
         let (unrouted, watch_unrouted_depth) = watch::channel(0);
@@ -157,7 +171,26 @@ impl Gateway {
             };
             tokio::spawn(relay::run(store.clone(), broker, settings, stop.relay.clone()))
         });
-        let refine = refine::run(store.clone(), normalizer, Arc::clone(&channels), stop.refine.clone());
+        let consumed = config.broker.as_ref().filter(|settings| settings.replies).map(|settings| {
+            let (state, watch_state) =
+                watch::channel(BrokerState::Connecting { since: Timestamp::now(), last_error: None });
+            let mut connection = broker_settings(settings);
+            connection.connection_name = "muara replies".to_owned();
+            connection.names.consumes = true;
+            let (store, cancel) = (store.clone(), stop.replies.clone());
+            let prefetch = settings.replies_prefetch.max(1);
+            let task = tokio::spawn(async move {
+                let handle = |body: Vec<u8>| {
+                    let store = store.clone();
+                    async move { replies::take(&store, &body).await }
+                };
+                broker::consume(connection, prefetch, handle, state, cancel).await;
+            });
+            (task, watch_state)
+        });
+        let (consumer, watch_consumer) = consumed.unzip();
+        let refine =
+            refine::run(store.clone(), normalizer, Arc::clone(&channels), files_url, stop.refine.clone());
         let upkeep = upkeep::run(
             store.clone(),
             intake.clone(),
@@ -169,24 +202,28 @@ impl Gateway {
         let drain = Duration::from_secs(config.intake.drain_seconds.into());
         let slow = Duration::from_secs(config.intake.body_timeout_seconds.into());
         let (draining, watch_draining) = watch::channel(false);
-        let routes = ingress::router(IngressState {
+        let ingress = IngressState {
             channels: Arc::clone(&channels),
             intake: intake.clone(),
             health: Arc::clone(&health),
             body_timeout: slow,
-        })
-        .merge(desk::router(desk::DeskState {
-            channels: Arc::clone(&channels),
-            intake: intake.clone(),
-            session_key: privacy.keyed("desk session", &[]),
-            session_hours: config.desk.session_hours,
-            secure_cookies: config.desk.secure_cookies,
-        }));
+        };
+        let routes = ingress::router(ingress.clone())
+            .merge(open311::router(Open311State { ingress, store: store.clone() }))
+            .merge(desk::router(desk::DeskState {
+                channels: Arc::clone(&channels),
+                intake: intake.clone(),
+                session_key: privacy.keyed("desk session", &[]),
+                session_hours: config.desk.session_hours,
+                secure_cookies: config.desk.secure_cookies,
+            }));
         let probes = internal::router(InternalState {
             store: store.clone(),
             intake: intake.clone(),
             health: Arc::clone(&health),
+            media: Arc::clone(&media),
             broker: broker.clone(),
+            consumer: watch_consumer,
             unrouted: watch_unrouted_depth,
             metrics: handle.clone(),
             draining: watch_draining,
@@ -198,7 +235,9 @@ impl Gateway {
             public: tokio::spawn(server::serve(public, routes, slow, drain, stop.public.clone())),
             refine: tokio::spawn(refine),
             relay,
+            consumer,
             upkeep: tokio::spawn(upkeep),
+            media: tokio::spawn(media::run(media, intake.clone(), stop.refine.clone())),
             internal: tokio::spawn(server::serve(
                 internal,
                 probes,
@@ -221,6 +260,7 @@ impl Gateway {
             stop,
             workers,
             pollers: (CancellationToken::new(), JoinSet::new()),
+            senders: (egress::Halt::default(), JoinSet::new()),
             _lock: lock,
         };
         gateway.start_pollers();
@@ -229,12 +269,22 @@ impl Gateway {
 
     fn start_pollers(&mut self) {
         let (cancel, mut tasks) = (CancellationToken::new(), JoinSet::new());
+        let (halt, mut senders) = (egress::Halt::default(), JoinSet::new());
         for channel in self.channels.load().iter() {
             let channel = Arc::clone(channel);
             let (store, intake, health) = (self.store.clone(), self.intake.clone(), Arc::clone(&self.health));
+            let channels = Arc::clone(&self.channels);
+            senders.spawn(egress::run(
+                Arc::clone(&channel),
+                channels,
+                store.clone(),
+                Arc::clone(&health),
+                halt.clone(),
+            ));
             tasks.spawn(poller::run(channel, store, intake, health, cancel.clone()));
         }
         self.pollers = (cancel, tasks);
+        self.senders = (halt, senders);
     }
 
     async fn stop_pollers(&mut self) {
@@ -247,6 +297,7 @@ impl Gateway {
     /// until a restart.
     pub async fn reload(&mut self, config: Config) {
         self.stop_pollers().await;
+        end(&mut self.senders).await;
         self.health.configure(&config.channels);
         self.channels.store(Arc::new(config.channels));
         self.start_pollers();
@@ -258,20 +309,35 @@ impl Gateway {
         tracing::info!("Shutting down: open requests finish, what was accepted goes its way.");
         self.draining.send_replace(true);
         self.stop.public.cancel();
+        self.stop.replies.cancel();
+        if let Some(consumer) = self.workers.consumer.take() {
+            finish(consumer).await;
+        }
         self.stop_pollers().await;
         finish(self.workers.public).await;
-        if tokio::time::timeout(self.drain, drained(&self.store, self.broker.as_ref())).await.is_err() {
+        let mut senders = std::mem::take(&mut self.senders);
+        let all = async {
+            drained(&self.store, self.broker.as_ref()).await;
+            // answers to what came last, and the events of those
+            senders.0.finish.cancel();
+            while senders.1.join_next().await.is_some() {}
+            drained(&self.store, self.broker.as_ref()).await;
+        };
+        if tokio::time::timeout(self.drain, all).await.is_err() {
             let levels = self.store.levels();
             tracing::warn!(
                 inbox = levels.inbox,
                 outbox = levels.outbox,
-                "Not all events were confirmed in time; they are kept and go on at the next start."
+                replies = levels.replies,
+                "Not all events were confirmed and answers sent in time; they are kept and go on at the next start."
             );
         }
+        end(&mut senders).await;
         self.stop.refine.cancel();
         self.stop.relay.cancel();
         finish(self.workers.refine).await;
         finish(self.workers.upkeep).await;
+        finish(self.workers.media).await;
         if let Some(relay) = self.workers.relay {
             finish(relay).await;
         }
@@ -291,11 +357,23 @@ async fn drained(store: &Store, broker: Option<&Broker>) {
     let mut levels = store.watch_levels();
     let takes =
         || broker.is_some_and(|broker| matches!(*broker.state().borrow(), BrokerState::Connected { .. }));
-    // a closed channel means that the store is gone, and there is nothing to wait for
-    drop(levels.wait_for(|levels| levels.inbox == 0).await);
+    // what waits for its files is on disk, and goes on at the next start
+    loop {
+        levels.borrow_and_update();
+        // an error means that the store is gone, and there is nothing to wait for
+        if store.waiting(1).await.is_ok_and(|rows| rows.is_empty()) || levels.changed().await.is_err() {
+            break;
+        }
+    }
     if takes() {
         drop(levels.wait_for(|levels| levels.outbox == 0 || !takes()).await);
     }
+}
+
+/// Ends the channels' ways back with the attempt that is under way.
+async fn end((halt, tasks): &mut (egress::Halt, JoinSet<()>)) {
+    halt.now.cancel();
+    while tasks.join_next().await.is_some() {}
 }
 
 async fn finish(task: tokio::task::JoinHandle<()>) {

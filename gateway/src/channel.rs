@@ -2,8 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use muara_connectors::{ChannelSettings, Connector, Limits};
+use muara_connectors::{Auth, ChannelSettings, Connector, Limits, Rate};
 use muara_normalizer::ChannelId;
+use serde::Deserialize;
 
 use crate::limits::Limiter;
 
@@ -26,6 +27,8 @@ pub struct Channel {
     pub limits: Limits,
     /// The buckets of those limits.
     pub limiter: Limiter,
+    /// How its citizens are answered.
+    pub replies: Replies,
     /// Why it takes nothing, if it does not: switched off, or a secret is not there.
     pub disabled: Option<String>,
 }
@@ -37,11 +40,53 @@ impl Channel {
         self.disabled.is_none() && self.connector.pull.is_some_and(|open| open(&self.settings).is_some())
     }
 
-    /// `in`, or `in, pull` where it also asks its vendor.
+    /// Whether it can send, as configured.
     #[must_use]
-    pub fn direction(&self) -> &'static str {
-        if self.pulls() { "in, pull" } else { "in" }
+    pub fn delivers(&self) -> bool {
+        self.disabled.is_none() && self.connector.deliver.is_some_and(|open| open(&self.settings).is_some())
     }
+
+    /// `in` where it is called, `pull` where it asks its vendor, `out` where it sends.
+    #[must_use]
+    pub fn direction(&self) -> String {
+        let called = self.settings.auth != Auth::Pull;
+        let ways = [("in", called), ("pull", self.pulls()), ("out", self.delivers())];
+        let ways: Vec<_> = ways.iter().filter(|(_, there)| *there).map(|(way, _)| *way).collect();
+        // what is switched off is still known by the way it would take
+        if ways.is_empty() { "pull".to_owned() } else { ways.join(", ") }
+    }
+}
+
+/// How a channel's citizens are answered: `[channels.<id>.replies]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replies {
+    /// Whether a complaint is answered with its reference at once.
+    pub receipt: bool,
+    /// The words of that answer.
+    pub receipt_text: String,
+    /// Whether complaints made in public are answered so, too.
+    pub public_receipt: bool,
+    /// What may be said where everybody reads it.
+    pub public: PublicPolicy,
+    /// Channels that stand in when this one cannot answer, in order.
+    pub fallback: Vec<ChannelId>,
+    /// A reply that fails so often by itself is given up.
+    pub attempts: u32,
+    /// Messages to the vendor.
+    pub pace: Rate,
+}
+
+/// What may be said where everybody reads it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PublicPolicy {
+    /// Nothing: answers are private, or take another way.
+    #[default]
+    Nothing,
+    /// The reference and the status.
+    Status,
+    /// The core CRM's words, too, with numbers and addresses masked.
+    Text,
 }
 
 /// All configured channels.

@@ -6,12 +6,13 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use muara_connectors::PullError;
+use muara_connectors::{DeliverError, PullError};
 use muara_normalizer::ChannelId;
 use serde::Serialize;
 
 use crate::{
     channel::{Channel, Channels},
+    media::FetchError,
     metrics,
     store::StoreError,
 };
@@ -87,6 +88,10 @@ enum Trouble {
     Store,
     /// The vendor's API cannot be used: cured by a page of it.
     Pull,
+    /// Answers do not go out: cured by one that does.
+    Send,
+    /// Files cannot be fetched: cured by one that is.
+    Media,
     /// Messages are not understood: cured by time.
     Quarantine,
 }
@@ -188,6 +193,41 @@ impl Health {
             }
         };
         self.change(id, |channel| channel.ail(Trouble::Pull, state, error.to_string(), advice));
+    }
+
+    /// A message was handed to the vendor.
+    pub fn sent(&self, id: &ChannelId) {
+        self.change(id, |channel| channel.heal(&[Trouble::Send]));
+    }
+
+    /// A message was not taken, so often in a row.
+    pub fn send_failed(&self, id: &ChannelId, error: &DeliverError, in_a_row: u32) {
+        let (state, advice) = match error {
+            DeliverError::Refused { .. } => {
+                (State::Failing, "renew the channel's credentials at the vendor; answers wait")
+            }
+            DeliverError::Throttled { .. } => {
+                (State::Degraded, "nothing: answers go on when the vendor allows")
+            }
+            _ if in_a_row < 3 => (State::Degraded, "nothing yet: it is tried again"),
+            _ => (
+                State::Failing,
+                "look whether the vendor is up and reachable from here; answers wait and are tried again",
+            ),
+        };
+        self.change(id, |channel| channel.ail(Trouble::Send, state, format!("answers: {error}"), advice));
+    }
+
+    /// A file was fetched with the channel's credentials.
+    pub fn media_fetched(&self, id: &ChannelId) {
+        self.change(id, |channel| channel.heal(&[Trouble::Media]));
+    }
+
+    /// Files of the channel cannot be fetched until somebody does something.
+    pub fn media_failed(&self, id: &ChannelId, error: &FetchError, advice: &'static str) {
+        self.change(id, |channel| {
+            channel.ail(Trouble::Media, State::Degraded, format!("files: {error}"), advice);
+        });
     }
 
     /// All channels, by id.

@@ -10,20 +10,23 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use muara_connectors::{Decoded, Item, Page, Reject, Request, Verified};
-use muara_normalizer::{ComplaintId, Draft, IdempotencyKey, Reference, identity};
+use muara_connectors::{Decoded, DeliveryReport, Inquiry, Item, Page, Reject, Request, Verified};
+use muara_normalizer::{Amendment, ComplaintId, Draft, IdempotencyKey, Reference, draft::Change, identity};
 use uuid::Uuid;
 
 use crate::{
     channel::Channel,
     config,
+    egress::answers,
     health::Health,
     limits::{self, Over},
+    media::Files,
     metrics,
     store::{
         Store, StoreError,
-        inbox::{Hold, Intake as Entry, NewMessage, Taken},
+        inbox::{Hold, Intake as Entry, NewAmendment, NewMessage, Taken},
         quarantine::{NewQuarantine, Quarantined, Stage},
+        report::NewReport,
     },
 };
 
@@ -39,6 +42,7 @@ struct Inner {
     health: Arc<Health>,
     high_water: HighWater,
     retry_after: Duration,
+    files: Files,
     disk_free: AtomicU64,
 }
 
@@ -122,7 +126,13 @@ pub enum Refusal {
 impl Intake {
     /// An intake into a store, with the configured high-water marks.
     #[must_use]
-    pub fn new(store: Store, health: Arc<Health>, marks: &config::Store, intake: &config::Intake) -> Self {
+    pub fn new(
+        store: Store,
+        health: Arc<Health>,
+        marks: &config::Store,
+        intake: &config::Intake,
+        media: &config::Media,
+    ) -> Self {
         const MIB: u64 = 1024 * 1024;
         let high_water = HighWater {
             rows: marks.high_water_rows,
@@ -130,7 +140,9 @@ impl Intake {
             disk_free: marks.min_free_disk_mb.saturating_mul(MIB),
         };
         let retry_after = Duration::from_secs(intake.retry_after_seconds.into());
-        let inner = Inner { store, health, high_water, retry_after, disk_free: AtomicU64::new(u64::MAX) };
+        let files = Files::new(media);
+        let inner =
+            Inner { store, health, high_water, retry_after, files, disk_free: AtomicU64::new(u64::MAX) };
         inner.look_at_disk();
         Self { inner: Arc::new(inner) }
     }
@@ -140,12 +152,18 @@ impl Intake {
         self.inner.look_at_disk()
     }
 
+    /// Whether so little of the store's disk is free that files have to wait.
+    #[must_use]
+    pub fn disk_low(&self) -> bool {
+        self.inner.disk_free.load(Ordering::Relaxed) < self.inner.high_water.disk_free
+    }
+
     /// Which high-water mark is reached, in words.
     #[must_use]
     pub fn full(&self) -> Option<&'static str> {
         let levels = self.inner.store.levels();
         let marks = &self.inner.high_water;
-        if self.inner.disk_free.load(Ordering::Relaxed) < marks.disk_free {
+        if self.disk_low() {
             Some("the store's disk is nearly full (store.min_free_disk_mb)")
         } else if levels.inbox + levels.held + levels.outbox >= marks.rows {
             Some("too many messages wait for the core CRM (store.high_water_rows)")
@@ -169,8 +187,8 @@ impl Intake {
             return Err(Refusal::Full { retry_after, reason });
         }
         let now = Timestamp::now();
-        let sorted = Sorted::from(decode(channel, &verified));
-        let (messages, over) = limited(channel, sorted.drafts, now);
+        let mut sorted = Sorted::from(decode(channel, &verified));
+        let (messages, over) = self.limited(channel, std::mem::take(&mut sorted.drafts), now);
         if let Some(over) = over
             && channel.redelivers
             && messages.iter().all(|message| message.hold.is_some())
@@ -185,26 +203,24 @@ impl Intake {
             content_type: verified.request().media_type(),
             raw: verified.body().to_vec(),
         });
+        let reason = sorted.whole.take();
+        let ignored = sorted.ignored;
         let entry = Entry {
-            channel: channel.id.clone(),
-            received_at: now,
             messages,
             quarantine: quarantine.into_iter().collect(),
-            cursor: None,
-            replayed: None,
+            ..self.entry(channel, now, sorted)
         };
-        let taken = if entry.messages.is_empty() && entry.quarantine.is_empty() {
+        let taken = if entry.is_empty() {
             Taken::default()
         } else {
             self.store(channel, entry).await.map_err(|error| Refusal::StoreFailing { retry_after, error })?
         };
-        metrics::messages(channel.id.as_str(), "ignored", sorted.ignored);
+        metrics::messages(channel.id.as_str(), "ignored", ignored + taken.strangers);
         let quarantined = taken.quarantined.first().copied();
-        if let (Some(quarantine), Some(reason), true) = (quarantined, sorted.whole, taken.receipts.is_empty())
-        {
+        if let (Some(quarantine), Some(reason), true) = (quarantined, reason, taken.receipts.is_empty()) {
             return Err(Refusal::Undecodable { quarantine, reason });
         }
-        Ok(Submitted { receipts: self.receipts(&taken), quarantined, ignored: sorted.ignored })
+        Ok(Submitted { receipts: self.receipts(&taken), quarantined, ignored: ignored + taken.strangers })
     }
 
     /// Takes a pulled page in, and moves the cursor in the same transaction.
@@ -214,8 +230,9 @@ impl Intake {
     pub async fn submit_page(&self, channel: &Channel, page: Page) -> Result<Submitted, StoreError> {
         let now = Timestamp::now();
         // a page cannot be asked to come again: what is over a limit is held
-        let sorted = Sorted::from(Ok(Decoded { items: page.items }));
-        let (messages, _) = limited(channel, sorted.drafts, now);
+        let mut sorted = Sorted::from(Ok(Decoded { items: page.items }));
+        let (messages, _) = self.limited(channel, std::mem::take(&mut sorted.drafts), now);
+        let ignored = sorted.ignored;
         let quarantine = page.rejects.into_iter().map(|(raw, reason)| NewQuarantine {
             id: Uuid::now_v7(),
             reason: reason.to_string(),
@@ -223,18 +240,16 @@ impl Intake {
             raw: raw.to_vec(),
         });
         let entry = Entry {
-            channel: channel.id.clone(),
-            received_at: now,
             messages,
             quarantine: quarantine.collect(),
             cursor: Some(page.cursor),
-            replayed: None,
+            ..self.entry(channel, now, sorted)
         };
         let taken = self.store(channel, entry).await?;
         Ok(Submitted {
             receipts: self.receipts(&taken),
             quarantined: taken.quarantined.first().copied(),
-            ignored: sorted.ignored,
+            ignored: ignored + taken.strangers,
         })
     }
 
@@ -248,25 +263,24 @@ impl Intake {
             return Ok(Submitted::default());
         }
         let request = Request::from_body(row.content_type.as_deref(), row.raw.clone().into());
-        let sorted = Sorted::from(decode(channel, &Verified::before(&request, &channel.settings)));
-        let still = sorted.reason.map(|reason| NewQuarantine {
+        let mut sorted = Sorted::from(decode(channel, &Verified::before(&request, &channel.settings)));
+        let still = sorted.reason.take().map(|reason| NewQuarantine {
             id: row.id,
             reason,
             content_type: row.content_type.clone(),
             raw: row.raw.clone(),
         });
+        let (drafts, ignored) = (std::mem::take(&mut sorted.drafts), sorted.ignored);
         let entry = Entry {
-            channel: channel.id.clone(),
-            // as of then: its neighbours of that time are known, however long ago that was
-            received_at: row.at,
-            messages: sorted.drafts.iter().map(|draft| message(channel, draft)).collect(),
+            messages: drafts.into_iter().map(|draft| self.message(channel, draft, row.at)).collect(),
             quarantine: still.into_iter().collect(),
-            cursor: None,
             replayed: Some(row.id),
+            // as of then: its neighbours of that time are known, however long ago that was
+            ..self.entry(channel, row.at, sorted)
         };
         let taken = self.store(channel, entry).await?;
         let quarantined = taken.quarantined.first().copied();
-        Ok(Submitted { receipts: self.receipts(&taken), quarantined, ignored: sorted.ignored })
+        Ok(Submitted { receipts: self.receipts(&taken), quarantined, ignored })
     }
 
     async fn store(&self, channel: &Channel, entry: Entry) -> Result<Taken, StoreError> {
@@ -329,6 +343,9 @@ impl Inner {
 #[derive(Default)]
 struct Sorted {
     drafts: Vec<Draft>,
+    amendments: Vec<Amendment>,
+    reports: Vec<DeliveryReport>,
+    inquiries: Vec<Inquiry>,
     ignored: usize,
     /// Why something of it goes into quarantine.
     reason: Option<String>,
@@ -349,9 +366,10 @@ impl From<Result<Decoded, Reject>> for Sorted {
                 for item in decoded.items {
                     match item {
                         Item::Draft(draft) => sorted.drafts.push(*draft),
-                        Item::Ignored(_) | Item::Amendment(_) | Item::Report(_) | Item::Inquiry(_) => {
-                            sorted.ignored += 1;
-                        }
+                        Item::Amendment(amendment) => sorted.amendments.push(*amendment),
+                        Item::Report(report) => sorted.reports.push(report),
+                        Item::Inquiry(inquiry) => sorted.inquiries.push(*inquiry),
+                        Item::Ignored(_) => sorted.ignored += 1,
                         Item::Rejected { index, reason } => {
                             reasons.push(format!("item {index}: {reason}"));
                             sorted.whole.get_or_insert(reason);
@@ -379,28 +397,70 @@ fn decode(channel: &Channel, verified: &Verified<'_>) -> Result<Decoded, Reject>
     })
 }
 
-fn message(channel: &Channel, draft: &Draft) -> NewMessage {
-    NewMessage {
-        key: IdempotencyKey::of(&channel.id, draft),
-        id: ComplaintId(Uuid::now_v7()),
-        draft: serde_json::to_vec(draft).unwrap_or_default(),
-        hold: None,
-    }
-}
-
-/// Messages of drafts; what is over a limit is marked to be held. With the first limit that was met.
-fn limited(channel: &Channel, drafts: Vec<Draft>, now: Timestamp) -> (Vec<NewMessage>, Option<Over>) {
-    let mut first = None;
-    let messages = drafts.into_iter().map(|draft| {
-        let sender = identity::sender(&draft.reporter).map(|sender| limits::bucket(&sender));
-        let mut message = message(channel, &draft);
-        if let Err(over) = channel.limiter.check(sender) {
-            let wait = SignedDuration::try_from(over.wait).unwrap_or(SignedDuration::from_mins(1));
-            let release_at = now.saturating_add(wait).unwrap_or(now);
-            message.hold = Some(Hold { sender, release_at, reason: over.reason });
-            first.get_or_insert(over);
+impl Intake {
+    /// What a request or page brings beside its messages.
+    fn entry(&self, channel: &Channel, received_at: Timestamp, sorted: Sorted) -> Entry {
+        let amendments =
+            sorted.amendments.into_iter().map(|amendment| self.amended(channel, amendment, received_at));
+        let asked = sorted.inquiries.into_iter().filter(|inquiry| {
+            // a question over the limit is not worth keeping: whoever asks asks again
+            let sender = limits::bucket(&inquiry.return_address.0.to_string());
+            channel.limiter.check(Some(sender)).is_ok()
+        });
+        Entry {
+            amendments: amendments.collect(),
+            reports: sorted.reports.into_iter().map(NewReport::from).collect(),
+            inquiries: asked.map(|inquiry| answers::to(channel, inquiry)).collect(),
+            ..Entry::new(channel.id.clone(), received_at)
         }
-        message
-    });
-    (messages.collect(), first)
+    }
+
+    fn amended(&self, channel: &Channel, mut amendment: Amendment, at: Timestamp) -> NewAmendment {
+        let key = IdempotencyKey::of_amendment(&channel.id, &amendment);
+        let target = IdempotencyKey::of_id(&channel.id, &amendment.external_id);
+        let instead = match &amendment.change {
+            Change::Edited { draft } => {
+                let draft = Draft { external_id: Some(amendment.external_id.clone()), ..(**draft).clone() };
+                Some(self.message(channel, draft, at))
+            }
+            Change::Deleted => None,
+        };
+        let files = self.inner.files.of_amendment(&mut amendment, at);
+        NewAmendment { key, target, body: serde_json::to_vec(&amendment).unwrap_or_default(), files, instead }
+    }
+
+    fn message(&self, channel: &Channel, mut draft: Draft, at: Timestamp) -> NewMessage {
+        // of the whole draft, so before its files are taken out
+        let key = IdempotencyKey::of(&channel.id, &draft);
+        let files = self.inner.files.of(&mut draft, at);
+        NewMessage {
+            key,
+            id: ComplaintId(Uuid::now_v7()),
+            draft: serde_json::to_vec(&draft).unwrap_or_default(),
+            hold: None,
+            files,
+        }
+    }
+
+    /// Messages of drafts; what is over a limit is marked to be held. With the first limit that was met.
+    fn limited(
+        &self,
+        channel: &Channel,
+        drafts: Vec<Draft>,
+        now: Timestamp,
+    ) -> (Vec<NewMessage>, Option<Over>) {
+        let mut first = None;
+        let messages = drafts.into_iter().map(|draft| {
+            let sender = identity::sender(&draft.reporter).map(|sender| limits::bucket(&sender));
+            let mut message = self.message(channel, draft, now);
+            if let Err(over) = channel.limiter.check(sender) {
+                let wait = SignedDuration::try_from(over.wait).unwrap_or(SignedDuration::from_mins(1));
+                let release_at = now.saturating_add(wait).unwrap_or(now);
+                message.hold = Some(Hold { sender, release_at, reason: over.reason });
+                first.get_or_insert(over);
+            }
+            message
+        });
+        (messages.collect(), first)
+    }
 }

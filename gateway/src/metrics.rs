@@ -35,7 +35,7 @@ metrics_table! {
     BATCH histogram "muara_store_commit_jobs" "Pieces of work that shared one commit.";
     CHECKPOINT histogram "muara_store_checkpoint_seconds" "Seconds the writer spent on the end of a checkpoint.";
     STORE_FAILURES counter "muara_store_failures_total" "Commits that failed; nothing of them was stored.";
-    WAITING gauge "muara_waiting" "What waits in the store, by place: inbox, held, outbox, dead, quarantined.";
+    WAITING gauge "muara_waiting" "What waits in the store, by place: inbox, held, outbox, dead, quarantined, replies.";
     WAITING_BYTES gauge "muara_waiting_bytes" "Bytes of all drafts and events that wait.";
     DISK_FREE gauge "muara_disk_free_bytes" "Free bytes on the store's disk.";
     REFINED counter "muara_refined_total" "Drafts refined, by channel and result: event, quarantined.";
@@ -43,8 +43,15 @@ metrics_table! {
     BROKER_UP gauge "muara_broker_up" "1 while the broker takes events, 0 while it does not.";
     UNROUTED gauge "muara_unrouted" "Events in the broker's queue for what no other queue wanted: more than none is an alarm.";
     OLDEST gauge "muara_outbox_oldest_seconds" "Age of the oldest event that waits for the broker.";
-    PULLS counter "muara_pulls_total" "Pages asked of vendors, by channel and result: page, unreachable, throttled, refused, status, unreadable.";
+    PULLS counter "muara_pulls_total" "Pages asked of vendors, by channel and result: page, unreachable, throttled, refused, vendor, unreadable.";
     CHANNEL_STATE gauge "muara_channel_state" "1 for the state a channel is in, by channel and state.";
+    REPLIES counter "muara_replies_total" "Attempts to answer, by channel and result: sent, moved (to another channel), failed, or the error.";
+    BACKLOG gauge "muara_replies_waiting" "Replies that wait to be sent, by channel.";
+    BACKLOG_OLDEST gauge "muara_replies_oldest_seconds" "Age of the oldest reply that waits, by channel.";
+    REQUESTED counter "muara_replies_requested_total" "Messages of the core CRM on the queue of replies, by result: queued, known, or why not.";
+    MEDIA counter "muara_media_attempts_total" "Attempts to fetch a file, by channel and result: stored, refused, gone, absent, refused_credentials, throttled, vendor, unreachable, vault, store.";
+    MEDIA_BYTES counter "muara_media_bytes_total" "Bytes of files fetched and kept, by channel.";
+    MEDIA_WAITING gauge "muara_media_waiting" "Files that are still to be fetched.";
     LIMITER_KEYS gauge "muara_limiter_keys" "Senders the limiter remembers.";
 }
 
@@ -83,6 +90,24 @@ pub fn messages(channel: &str, result: &'static str, count: usize) {
     }
 }
 
+/// One attempt to answer.
+pub fn reply(channel: &str, result: &'static str) {
+    counter!(REPLIES.name, "channel" => channel.to_owned(), "result" => result).increment(1);
+}
+
+/// What waits on each channel now; a channel that is not named has nothing.
+pub fn backlog<'a>(channels: impl Iterator<Item = (&'a str, u64, Duration)>) {
+    for (channel, waiting, oldest) in channels {
+        gauge!(BACKLOG.name, "channel" => channel.to_owned()).set(to_f64(waiting));
+        gauge!(BACKLOG_OLDEST.name, "channel" => channel.to_owned()).set(oldest.as_secs_f64());
+    }
+}
+
+/// One message on the queue of replies.
+pub fn requested(result: &'static str) {
+    counter!(REQUESTED.name, "result" => result).increment(1);
+}
+
 /// One group commit.
 pub fn store_commit(took: Duration) {
     histogram!(COMMIT.name).record(took.as_secs_f64());
@@ -111,6 +136,7 @@ pub fn levels(levels: crate::store::Levels, disk_free: Option<u64>, oldest: Dura
         ("outbox", levels.outbox),
         ("dead", levels.dead),
         ("quarantined", levels.quarantined),
+        ("replies", levels.replies),
     ];
     for (place, count) in places {
         gauge!(WAITING.name, "place" => place).set(to_f64(count));
@@ -171,6 +197,19 @@ pub fn channel_state(channel: &str, state: &'static str, all: &[&'static str]) {
         let value = if one == state { 1.0 } else { 0.0 };
         gauge!(CHANNEL_STATE.name, "channel" => channel.to_owned(), "state" => one).set(value);
     }
+}
+
+/// One attempt to fetch a file, with the bytes that it brought.
+pub fn media(channel: &str, result: &'static str, bytes: u64) {
+    counter!(MEDIA.name, "channel" => channel.to_owned(), "result" => result).increment(1);
+    if bytes > 0 {
+        counter!(MEDIA_BYTES.name, "channel" => channel.to_owned()).increment(bytes);
+    }
+}
+
+/// Files that are still to be fetched.
+pub fn media_waiting(count: u64) {
+    gauge!(MEDIA_WAITING.name).set(to_f64(count));
 }
 
 /// Senders the limiter remembers.

@@ -11,6 +11,8 @@ use crate::{channel::Channels, intake::Intake, metrics, store::Store, store::Sto
 const TICK: Duration = Duration::from_secs(1);
 /// Held messages looked at in one tick.
 const RELEASES: u32 = 500;
+/// Seconds between two looks at what waits to be sent.
+const BACKLOG: u64 = 5;
 /// Idempotency keys looked at in one tick: a million takes twenty minutes and is never felt.
 const KEYS: u32 = 1000;
 
@@ -50,7 +52,16 @@ pub async fn run(
                 tracing::error!(%error, "Old idempotency keys could not be removed; it is tried again.")
             }
         }
+        if second % BACKLOG == 0
+            && let Err(error) = look_at_replies(&store, &channels.load(), second % 60 == 0).await
+        {
+            tracing::error!(%error, "What waits to be sent could not be looked at; it is tried again.");
+        }
         if second % 60 == 59 {
+            let before = now.saturating_sub(SignedDuration::from_hours(24 * 7)).unwrap_or(Timestamp::MIN);
+            if let Err(error) = store.forget_reports(before).await {
+                tracing::error!(%error, "Old delivery reports could not be removed; it is tried again.");
+            }
             let channels = channels.load();
             channels.iter().for_each(|channel| channel.limiter.forget_idle());
             metrics::limiter_keys(channels.iter().map(|channel| channel.limiter.len()).sum());
@@ -80,4 +91,27 @@ pub async fn release_due(store: &Store, channels: &Channels, now: Timestamp) -> 
         store.put_off(put_off).await?;
     }
     if released.is_empty() { Ok(0) } else { store.release(released).await }
+}
+
+/// Sets the gauges of what waits to be sent, and wakes who sends it. Says of what waits on a channel that does not run.
+async fn look_at_replies(store: &Store, channels: &Channels, say: bool) -> Result<(), StoreError> {
+    let backlogs = store.look_at_replies().await?;
+    let waiting = |id: &str| backlogs.iter().find(|backlog| backlog.channel == id);
+    let delivering = channels.iter().filter(|channel| channel.delivers());
+    let idle = delivering.filter(|channel| waiting(channel.id.as_str()).is_none());
+    metrics::backlog(
+        idle.map(|channel| (channel.id.as_str(), 0, Duration::ZERO)).chain(
+            backlogs.iter().map(|backlog| (backlog.channel.as_str(), backlog.waiting, backlog.oldest)),
+        ),
+    );
+    let stands = |id: &str| channels.get(id).is_none_or(|channel| channel.disabled.is_some());
+    for backlog in backlogs.iter().filter(|backlog| say && stands(&backlog.channel)) {
+        let (channel, waiting) = (&backlog.channel, backlog.waiting);
+        tracing::warn!(
+            channel,
+            waiting,
+            "{waiting} replies wait for channel {channel}, which is off or no longer configured; they go when it runs."
+        );
+    }
+    Ok(())
 }

@@ -230,9 +230,43 @@ pub struct AttachmentRef {
     /// SHA-256 of the content in hex, once fetched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
-    /// Where it can be fetched.
+    /// Where it can be fetched: at Muara's, from the first event on and for good. At the vendor's only where Muara is
+    /// told not to fetch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// How far Muara came with fetching it; absent where it is told not to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<AttachmentState>,
+    /// Why it is refused or gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// How far Muara came with an attachment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AttachmentState {
+    /// Not fetched yet; `complaint.amended.v1` tells when that changes.
+    Pending,
+    /// Kept by Muara: `url` brings it.
+    Stored,
+    /// Not kept: too large, of a kind that is not allowed, or at an address that is not asked.
+    Refused,
+    /// The vendor does not have it any more, or could not be reached for days.
+    Gone,
+}
+
+impl AttachmentState {
+    /// The state as it is written.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Stored => "stored",
+            Self::Refused => "refused",
+            Self::Gone => "gone",
+        }
+    }
 }
 
 /// What an attachment is.

@@ -58,6 +58,14 @@ impl Draft {
     }
 }
 
+impl Draft {
+    /// Whether it has a point on the map, which in a chat is a message by itself.
+    #[must_use]
+    pub fn has_point(&self) -> bool {
+        self.place.lat.is_some() && self.place.lon.is_some()
+    }
+}
+
 /// The place as the source gives it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

@@ -76,3 +76,56 @@ pub fn reporter(channel: &ChannelId, draft: &DraftReporter, key: &PrivacyKey) ->
         private: draft.private,
     }
 }
+
+/// A text for everybody's eyes: e-mail addresses, and whatever has eight digits or more as numbers of people, accounts
+/// and families have, are masked. Rather too much than too little.
+#[must_use]
+pub fn masked(text: &str) -> String {
+    const MASK: &str = "•••";
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let starts_word =
+            !out.chars().next_back().is_some_and(|before| before.is_alphanumeric() || before == '@');
+        let number = if starts_word { number_length(rest) } else { None };
+        let length = number.or_else(|| if starts_word { address_length(rest) } else { None });
+        match length {
+            Some(length) => {
+                out.push_str(MASK);
+                rest = &rest[length..];
+            }
+            None => {
+                out.push(c);
+                rest = &rest[c.len_utf8()..];
+            }
+        }
+    }
+    out
+}
+
+/// The length of a run of at least eight digits at the beginning, with what people write between them.
+fn number_length(text: &str) -> Option<usize> {
+    const DIGITS: usize = 8;
+    let (mut digits, mut end) = (0, 0);
+    for (place, c) in text.char_indices() {
+        match c {
+            '0'..='9' => {
+                digits += 1;
+                end = place + 1;
+            }
+            '+' | '(' if digits == 0 => {}
+            ' ' | '-' | '.' | '(' | ')' | '/' if digits > 0 && place - end < 2 => {}
+            _ => break,
+        }
+    }
+    (digits >= DIGITS).then_some(end)
+}
+
+/// The length of an e-mail address at the beginning.
+fn address_length(text: &str) -> Option<usize> {
+    let local = text.find(|c: char| !(c.is_alphanumeric() || "._%+-".contains(c)))?;
+    let domain = text[local..].strip_prefix('@').filter(|_| local > 0)?;
+    let end = domain.find(|c: char| !(c.is_alphanumeric() || ".-".contains(c))).unwrap_or(domain.len());
+    let domain = domain[..end].trim_end_matches(['.', '-']);
+    domain.contains('.').then(|| local + 1 + domain.len())
+}

@@ -94,7 +94,13 @@ impl ComplaintId {
     /// number, so a crash publishes the same id again (UUIDv5).
     #[must_use]
     pub fn event_id(self, event_type: &str, number: u32) -> Uuid {
-        Uuid::new_v5(&self.0, format!("{event_type}#{number}").as_bytes())
+        self.event_id_of(event_type, &number.to_string())
+    }
+
+    /// The same for events that are told apart by something else than a number.
+    #[must_use]
+    pub fn event_id_of(self, event_type: &str, which: &str) -> Uuid {
+        Uuid::new_v5(&self.0, format!("{event_type}#{which}").as_bytes())
     }
 }
 

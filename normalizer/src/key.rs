@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    draft::{Amendment, Attachment, Draft},
+    draft::{Amendment, Attachment, Draft, DraftPlace},
     identity,
     ids::{ChannelId, ExternalId},
 };
@@ -63,7 +63,14 @@ fn content(channel: &ChannelId, draft: &Draft) -> String {
     });
     let said = [draft.title.as_deref().unwrap_or_default().as_bytes(), draft.text.as_bytes()];
     if let Some(sender) = identity::sender(&draft.reporter) {
-        return hashed(channel, "said", [sender.as_bytes()].into_iter().chain(said).chain(attachments));
+        // who walks along a street may report the same of two places within minutes
+        let place = match &draft.place {
+            place if *place == DraftPlace::default() => Vec::new(),
+            place => serde_json::to_vec(place).unwrap_or_default(),
+        };
+        let place = Some(place.as_slice()).filter(|place| !place.is_empty());
+        let parts = [sender.as_bytes()].into_iter().chain(said).chain(attachments).chain(place);
+        return hashed(channel, "said", parts.collect::<Vec<_>>());
     }
     // Two unknown people may write the same word; what tells them apart is when and where.
     let circumstances = serde_json::to_vec(&(&draft.sent_at, &draft.place)).unwrap_or_default();

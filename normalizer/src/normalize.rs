@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use crate::{
     category,
     complaint::{AttachmentKind, AttachmentRef, Channel, Complaint, External, Flag, Links, SchemaVersion},
-    draft::{Attachment, Draft},
+    draft::{Amendment, Attachment, Change, Draft},
+    event::{Amended, AmendedChange},
     identity::{self, PrivacyKey},
     ids::{ChannelId, ComplaintId, Reference},
     place, text, time,
@@ -29,8 +30,8 @@ pub struct Receipt {
 /// Why a draft cannot become a complaint. It is quarantined with its raw bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NormalizeError {
-    /// The source sent neither words nor files. The source's or the field map's fault; replay after a mapping fix.
-    #[error("the message has no text, no title and no attachment: nothing to complain about was said")]
+    /// The source sent neither words nor files nor a point on the map. The source's or the field map's fault; replay after a mapping fix.
+    #[error("the message has no text, no title, no attachment and no position: nothing was said")]
     Empty,
 }
 
@@ -52,7 +53,7 @@ impl Normalizer {
     /// # Errors
     /// [`NormalizeError`]: there is nothing in it.
     pub fn normalize(&self, draft: Draft, receipt: &Receipt) -> Result<Complaint, NormalizeError> {
-        if draft.is_empty() {
+        if draft.is_empty() && !draft.has_point() {
             return Err(NormalizeError::Empty);
         }
         let mut flags = Vec::new();
@@ -113,24 +114,80 @@ impl Normalizer {
     }
 }
 
-fn attachment((attachment, number): (Attachment, u32)) -> AttachmentRef {
-    let (url, content_type) = match attachment {
-        Attachment::Url { url, content_type } => (Some(url), content_type),
-        Attachment::Handle { content_type, .. } | Attachment::Inline { content_type, .. } => {
-            (None, content_type)
+impl Normalizer {
+    /// Turns a change of a complaint into what the core CRM hears of it; `receipt` is the complaint's, but for the time,
+    /// which is the change's own. An edit that leaves nothing is a change, too.
+    #[must_use]
+    pub fn amend(&self, amendment: Amendment, receipt: &Receipt) -> Amended {
+        let stored_at = receipt.received_at;
+        let at = amendment.at.as_ref().and_then(|at| time::credible(at, stored_at).ok()).unwrap_or(stored_at);
+        let blank = Amended {
+            complaint_id: receipt.id,
+            reference: receipt.reference.clone(),
+            channel: receipt.channel.clone(),
+            change: AmendedChange::Deleted,
+            at,
+            title: None,
+            description: None,
+            original: None,
+            attachments: None,
+        };
+        match amendment.change {
+            Change::Deleted => blank,
+            Change::Edited { draft } => Amended {
+                change: AmendedChange::Edited,
+                title: draft.title.as_deref().and_then(text::clean_line),
+                description: Some(text::clean(&draft.text)),
+                original: Some(draft.text),
+                attachments: Some(draft.attachments.into_iter().zip(1..).map(attachment).collect()),
+                ..blank
+            },
         }
-    };
-    let stated = content_type.as_deref().and_then(|t| t.split('/').next());
-    let word = stated.or_else(|| url.as_deref().and_then(extension)).map(str::to_ascii_lowercase);
-    let kind = match word.as_deref() {
-        Some("image" | "photo" | "jpg" | "jpeg" | "png" | "webp" | "gif" | "heic") => AttachmentKind::Image,
-        Some("video" | "mp4" | "mov" | "3gp" | "webm") => AttachmentKind::Video,
-        Some("audio" | "voice" | "ogg" | "opus" | "mp3" | "m4a") => AttachmentKind::Audio,
-        _ => AttachmentKind::File,
-    };
-    // vendors also write plain words such as `image` here, which is no MIME type
-    let content_type = content_type.filter(|t| t.contains('/'));
-    AttachmentRef { id: number.to_string(), kind, content_type, bytes: None, sha256: None, url }
+    }
+}
+
+fn attachment((attachment, number): (Attachment, u32)) -> AttachmentRef {
+    AttachmentRef::of(attachment, number)
+}
+
+impl AttachmentKind {
+    /// What a file of this MIME type is.
+    #[must_use]
+    pub fn of(content_type: &str) -> Self {
+        match content_type.split('/').next() {
+            Some("image") => Self::Image,
+            Some("video") => Self::Video,
+            Some("audio") => Self::Audio,
+            _ => Self::File,
+        }
+    }
+}
+
+impl AttachmentRef {
+    /// An attachment as its vendor describes it; nothing of it is fetched.
+    #[must_use]
+    pub fn of(attachment: Attachment, number: u32) -> Self {
+        let (url, content_type) = match attachment {
+            Attachment::Url { url, content_type } => (Some(url), content_type),
+            Attachment::Handle { content_type, .. } | Attachment::Inline { content_type, .. } => {
+                (None, content_type)
+            }
+        };
+        let stated = content_type.as_deref().and_then(|t| t.split('/').next());
+        let word = stated.or_else(|| url.as_deref().and_then(extension)).map(str::to_ascii_lowercase);
+        let kind = match word.as_deref() {
+            Some("image" | "photo" | "jpg" | "jpeg" | "png" | "webp" | "gif" | "heic") => {
+                AttachmentKind::Image
+            }
+            Some("video" | "mp4" | "mov" | "3gp" | "webm") => AttachmentKind::Video,
+            Some("audio" | "voice" | "ogg" | "opus" | "mp3" | "m4a") => AttachmentKind::Audio,
+            _ => AttachmentKind::File,
+        };
+        // vendors also write plain words such as `image` here, which is no MIME type
+        let content_type = content_type.filter(|t| t.contains('/'));
+        let id = number.to_string();
+        Self { id, kind, content_type, bytes: None, sha256: None, url, state: None, reason: None }
+    }
 }
 
 /// The ending of an address's path.

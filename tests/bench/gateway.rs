@@ -167,6 +167,8 @@ url = "sqlite://muara.db"
 high_water_rows = 100000000
 [broker]
 url = "{broker}"
+[media]
+fetch = false
 [log]
 filter = "warn"
 [channels.qlue]

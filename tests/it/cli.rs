@@ -1,6 +1,7 @@
 //! The commands that touch no running gateway: what they print, how they end, and that they list everything at once.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod city;
 mod configuration;
 mod demo;
 mod rows;

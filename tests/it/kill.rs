@@ -5,6 +5,7 @@
 mod broker;
 mod disk;
 mod gateway;
+mod replies;
 mod signals;
 
 const SECRET: &str = "a secret that only Qlue knows";

@@ -2,17 +2,27 @@
 #![allow(clippy::print_stdout, reason = "a failing test shows what it printed")]
 
 mod broker;
+mod callback;
 mod cli;
 mod desk;
 mod desk_browser;
+mod egress;
+mod feed;
 mod fixtures;
 mod intake;
 mod kill;
 mod lapor_feed;
+mod media;
+mod meta;
 mod normalizer;
 mod normalizer_any;
+mod open311;
 mod qlue_feed;
 mod relay;
+mod replies;
+mod sms;
 mod store;
+mod telegram;
 mod way;
 mod webhook_map;
+mod x;

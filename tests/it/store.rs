@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use muara::store::{
     Levels, Settings, Store,
     inbox::{Intake, NewMessage, Taken, Waiting},
+    media::NewFiles,
     outbox::NewEvent,
     quarantine::NewQuarantine,
 };
@@ -63,6 +64,7 @@ fn counted(file: &Path) -> Levels {
         outbox: count("outbox"),
         dead: count("dead"),
         quarantined: count("quarantine"),
+        replies: one("SELECT count(*) FROM reply WHERE state = 'waiting'"),
         bytes: bytes("inbox", "draft") + bytes("held", "draft") + bytes("outbox", "body"),
     }
 }
@@ -78,6 +80,7 @@ fn keyed(key: &str) -> NewMessage {
         id: ComplaintId(Uuid::now_v7()),
         draft: format!("{{\"text\":\"{key}\"}}").into_bytes(),
         hold: None,
+        files: NewFiles::default(),
     }
 }
 
@@ -91,14 +94,7 @@ fn bytes(raw: &str) -> NewQuarantine {
 }
 
 fn intake(messages: Vec<NewMessage>, quarantine: Vec<NewQuarantine>) -> Intake {
-    Intake {
-        channel: "qlue".parse().unwrap(),
-        received_at: ago(SignedDuration::ZERO),
-        messages,
-        quarantine,
-        cursor: None,
-        replayed: None,
-    }
+    Intake { messages, quarantine, ..Intake::new("qlue".parse().unwrap(), ago(SignedDuration::ZERO)) }
 }
 
 async fn take(store: &Store, key: &str) -> Taken {

@@ -210,8 +210,12 @@ impl Gateway {
     /// If the file cannot be written.
     pub fn configure(&self, config: &str) {
         let (public, internal) = (self.public, self.internal);
-        let listen =
+        let mut listen =
             format!("[listen]\npublic = \"127.0.0.1:{public}\"\ninternal = \"127.0.0.1:{internal}\"\n");
+        // the photos of most reports here do not exist
+        if !config.contains("[media]") {
+            listen += "[media]\nfetch = false\n";
+        }
         fs::write(self.config(), format!("{listen}\n{config}")).unwrap();
     }
 

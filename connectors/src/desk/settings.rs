@@ -1,8 +1,8 @@
 //! The desk's own keys of a channel's table: its offices and who may sign in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use muara_normalizer::region::{self, RegionCode};
+use muara_normalizer::region::{self, Level, RegionCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
@@ -39,10 +39,38 @@ pub struct Officer {
 
 #[derive(Deserialize)]
 struct Tables {
+    /// One office for each region of a level, by its name: `kelurahan` has 267.
+    offices_of: Option<OfficeLevel>,
     #[serde(default)]
     offices: BTreeMap<String, toml::Value>,
     #[serde(default)]
     officers: BTreeMap<String, toml::Value>,
+}
+
+/// A level of regions each of which has an office with a desk.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum OfficeLevel {
+    Kelurahan,
+    Kecamatan,
+    Kota,
+}
+
+impl OfficeLevel {
+    /// The office of every region of this level: its key is the region's name, e.g. `kebon_jeruk`. No two regions of
+    /// one level have the same name in Jakarta.
+    fn offices(self) -> impl Iterator<Item = (String, Office)> {
+        let (level, title) = match self {
+            Self::Kelurahan => (Level::Kelurahan, "Kelurahan "),
+            Self::Kecamatan => (Level::Kecamatan, "Kecamatan "),
+            // the names of these regions say themselves what they are
+            Self::Kota => (Level::Kota, "Kantor "),
+        };
+        region::all().filter(move |region| region.level == level).map(move |region| {
+            let key = region.name.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+            (key, Office { name: format!("{title}{}", region.name), region: region.code.clone() })
+        })
+    }
 }
 
 #[derive(Deserialize)]
@@ -58,18 +86,19 @@ struct OfficerTable {
     office: Option<String>,
 }
 
-/// Reads and checks the tables `offices` and `officers`.
+/// Reads and checks `offices_of` and the tables `offices` and `officers`.
 pub(super) fn settings(table: toml::Table) -> Result<OwnSettings, Vec<SettingsError>> {
     let tables: Tables = read(table)?;
     let mut errors = Vec::new();
     let mut settings = Settings::default();
+    settings.offices.extend(tables.offices_of.into_iter().flat_map(OfficeLevel::offices));
     // an office with a fault of its own is still there for those who sit in it
-    let known: Vec<String> = tables.offices.keys().cloned().collect();
+    let known: BTreeSet<String> = settings.offices.keys().chain(tables.offices.keys()).cloned().collect();
     if known.is_empty() {
         errors.push(SettingsError::value(
             "offices",
             "name at least one office, e.g. [channels.<id>.offices.menteng] name = \"Kelurahan Menteng\", \
-             region = \"31.71.06.1001\"",
+             region = \"31.71.06.1001\"; or offices_of = \"kelurahan\", \"kecamatan\" or \"kota\" for all of a level",
         ));
     }
     if tables.officers.is_empty() {
@@ -96,7 +125,7 @@ pub(super) fn settings(table: toml::Table) -> Result<OwnSettings, Vec<SettingsEr
         let Some(table) = inner::<OfficerTable>(&at, value, &mut errors) else { continue };
         let name = required(&at, "name", table.name, &mut errors);
         let office = required(&at, "office", table.office, &mut errors);
-        if let Some(office) = office.as_ref().filter(|office| !known.contains(office)) {
+        if let Some(office) = office.as_ref().filter(|office| !known.contains(*office)) {
             let detail = format!("there is no office `{office}`; the offices are: {}", listed(&known));
             errors.push(SettingsError::value(format!("{at}.office"), detail));
         }
@@ -128,13 +157,7 @@ fn inner<T: serde::de::DeserializeOwned>(
     match read(table) {
         Ok(value) => Some(value),
         Err(inner) => {
-            errors.extend(inner.into_iter().map(|error| match error {
-                SettingsError::UnknownKey { key } => SettingsError::UnknownKey { key: format!("{at}.{key}") },
-                SettingsError::Value { key, detail } => {
-                    let key = if key.is_empty() { at.to_owned() } else { format!("{at}.{key}") };
-                    SettingsError::Value { key, detail }
-                }
-            }));
+            errors.extend(inner.into_iter().map(|error| error.under(at)));
             None
         }
     }
@@ -178,8 +201,14 @@ fn area(code: &str) -> Result<RegionCode, BadArea> {
     )))
 }
 
-fn listed(names: &[String]) -> String {
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+fn listed(names: &BTreeSet<String>) -> String {
+    const SHOWN: usize = 12;
+    let shown: Vec<_> = names.iter().take(SHOWN).map(String::as_str).collect();
+    match names.len().saturating_sub(SHOWN) {
+        _ if shown.is_empty() => "none".to_owned(),
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
 }
 
 /// Whether it has the form of an argon2id hash; a wrong one would be found out only when its owner cannot sign in.

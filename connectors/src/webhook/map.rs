@@ -1,5 +1,7 @@
 //! The field map: compiled once at start, with everything that is wrong in it said at once.
 
+use std::sync::Arc;
+
 use muara_normalizer::{
     Draft, ExternalId,
     complaint::Kind,
@@ -13,6 +15,7 @@ use serde_json::Value;
 use serde_json_path::JsonPath;
 
 use crate::{
+    callback::{Callback, Defaults},
     reject::Reject,
     settings::{self, OwnSettings, SettingsError},
     value,
@@ -36,6 +39,7 @@ pub(super) struct FieldMap {
     list: Option<Path>,
     guards: Vec<Guard>,
     fields: Vec<FieldEntry>,
+    pub(super) callback: Option<Arc<Callback>>,
 }
 
 struct FieldEntry {
@@ -106,12 +110,20 @@ struct WrittenGuard {
     equals: toml::Value,
 }
 
+/// What a source hears, where its table says nothing else.
+const CALLBACK: Defaults = Defaults {
+    fields: &[("id", "{id}"), ("reference", "{reference}"), ("status", "{status}"), ("text", "{text}")],
+    sign: None,
+    token: None,
+};
+
 /// Compiles a channel's table.
 ///
 /// # Errors
 /// Everything that is wrong with it.
 pub(super) fn settings(mut table: toml::Table) -> Result<OwnSettings, Vec<SettingsError>> {
     let mut errors = Vec::new();
+    let callback = Callback::take(&mut table, &CALLBACK, &mut errors).map(Arc::new);
     let fields = fields(table.remove("fields"), &mut errors);
     let guards = guards(table.remove("ignore_when"), &mut errors);
     let top = settings::read::<Top>(table).unwrap_or_else(|found| {
@@ -123,7 +135,7 @@ pub(super) fn settings(mut table: toml::Table) -> Result<OwnSettings, Vec<Settin
     let items = top.items.as_deref().and_then(|items| path("items", items, &mut errors));
     let list = items.as_ref().and(list).and_then(|list| path("items", list, &mut errors));
     if errors.is_empty() {
-        Ok(OwnSettings::new(FieldMap { body: top.body, items, list, guards, fields }))
+        Ok(OwnSettings::new(FieldMap { body: top.body, items, list, guards, fields, callback }))
     } else {
         Err(errors)
     }
@@ -150,18 +162,7 @@ fn read_under<T: serde::de::DeserializeOwned>(
     table: toml::Table,
     errors: &mut Vec<SettingsError>,
 ) -> Option<T> {
-    let named = |error| match error {
-        SettingsError::UnknownKey { key: inner } => {
-            SettingsError::UnknownKey { key: format!("{key}.{inner}") }
-        }
-        SettingsError::Value { key: inner, detail } if inner.is_empty() => {
-            SettingsError::Value { key: key.to_owned(), detail }
-        }
-        SettingsError::Value { key: inner, detail } => {
-            SettingsError::Value { key: format!("{key}.{inner}"), detail }
-        }
-    };
-    settings::read(table).map_err(|found| errors.extend(found.into_iter().map(named))).ok()
+    settings::read(table).map_err(|found| errors.extend(found.into_iter().map(|error| error.under(key)))).ok()
 }
 
 fn guards(written: Option<toml::Value>, errors: &mut Vec<SettingsError>) -> Vec<Guard> {

@@ -3,7 +3,7 @@
 //! lapin's own recovery is not used: after a failure nothing of a channel's past may survive (a late confirm or return
 //! would be taken for one of the next batch), so the whole connection is dropped and a new one made.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, time::Duration};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::StreamExt;
@@ -19,12 +19,12 @@ use super::{
     Reconnect, Settings, TopologyMode,
     publisher::{self, Broken, Outcome, Outgoing, UnknownReason},
     session::{Session, bounded, ensure_topology, open},
-    state::{BrokerError, BrokerState, Stopped},
+    state::{BrokerError, BrokerState, Stopped, report},
     topology,
 };
 
 /// How long a polite `connection.close` may take before the socket is simply shut.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Batches that may queue behind the one being published.
 const QUEUED_REQUESTS: usize = 16;
 
@@ -149,7 +149,7 @@ impl Supervisor {
                 }
                 Some(Err(error)) => error,
             };
-            self.report(error);
+            report(&self.state, "no broker connection", error);
             let pause = pauses.next().unwrap_or(self.settings.reconnect.cap);
             if self.refusing(sleep(pause)).await.is_none() {
                 break;
@@ -315,38 +315,9 @@ impl Supervisor {
     fn blocked(&self) -> bool {
         matches!(*self.state.borrow(), BrokerState::Blocked { .. })
     }
-
-    /// Puts a failure into the state and logs it, unless the very same was reported last.
-    fn report(&self, error: BrokerError) {
-        let error = Arc::new(error);
-        let text = error.to_string();
-        let now = Timestamp::now();
-        let (since, known) = match &*self.state.borrow() {
-            BrokerState::Failed { since, error } => (*since, error.to_string() == text),
-            BrokerState::Connecting { since, last_error } => {
-                let known = last_error.as_ref().is_some_and(|last| last.to_string() == text);
-                (*since, known)
-            }
-            BrokerState::Connected { .. } | BrokerState::Blocked { .. } | BrokerState::Stopped => {
-                (now, false)
-            }
-        };
-        if known {
-            tracing::debug!(%error, "still no broker connection");
-        } else if error.needs_operator() {
-            tracing::error!(%error, "the broker cannot be used");
-        } else {
-            tracing::warn!(%error, "no broker connection");
-        }
-        self.state.send_replace(if error.needs_operator() {
-            BrokerState::Failed { since, error }
-        } else {
-            BrokerState::Connecting { since, last_error: Some(error) }
-        });
-    }
 }
 
-fn pauses(reconnect: Reconnect) -> impl Iterator<Item = Duration> + Send {
+pub(super) fn pauses(reconnect: Reconnect) -> impl Iterator<Item = Duration> + Send {
     ExponentialBuilder::default()
         .with_min_delay(reconnect.first)
         .with_max_delay(reconnect.cap)

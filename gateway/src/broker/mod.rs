@@ -12,6 +12,7 @@
 //! `error`. Message bodies are citizens' words: the log filter must keep the target `lapin` off.
 
 mod connection;
+mod consumer;
 pub mod publisher;
 mod session;
 mod socket;
@@ -23,6 +24,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 pub use connection::Broker;
+pub use consumer::{Handled, run as consume};
 pub use publisher::{InvalidMessage, Outcome, Outgoing, UnknownReason};
 pub use state::{BrokerError, BrokerState, Stopped};
 pub use topology::{Topology, TopologyError, TopologyFault, TopologyMode};

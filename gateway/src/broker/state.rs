@@ -3,6 +3,7 @@
 use std::{fmt, io, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 use super::topology::TopologyError;
 
@@ -113,6 +114,12 @@ pub enum BrokerError {
     /// The channel gave no confirms, or a return for a message of no batch: the peer does not behave as RabbitMQ does.
     #[error("the broker broke the protocol of publisher confirms ({0})")]
     ConfirmProtocol(&'static str),
+    /// The queue that is consumed went away.
+    #[error("the broker ended the consuming of queue \"{0}\", as it does when a queue is deleted")]
+    ConsumerCancelled(String),
+    /// The dead letter exchange did not take what can never be used; that stays on its queue.
+    #[error("exchange \"{0}\" takes no dead letters: see that a queue is bound to it and has room")]
+    DeadLetter(String),
 }
 
 impl BrokerError {
@@ -126,7 +133,9 @@ impl BrokerError {
             | Self::NoAnswer { .. }
             | Self::Lost(_)
             | Self::ConfirmTimeout(_)
-            | Self::ConfirmProtocol(_) => false,
+            | Self::ConfirmProtocol(_)
+            | Self::ConsumerCancelled(_)
+            | Self::DeadLetter(_) => false,
         }
     }
 }
@@ -135,3 +144,30 @@ impl BrokerError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the broker connection is closed")]
 pub struct Stopped;
+
+/// Puts a failure into a connection's state and logs it, unless the very same was reported last.
+pub(super) fn report(state: &watch::Sender<BrokerState>, what: &'static str, error: BrokerError) {
+    let error = Arc::new(error);
+    let text = error.to_string();
+    let now = Timestamp::now();
+    let (since, known) = match &*state.borrow() {
+        BrokerState::Failed { since, error } => (*since, error.to_string() == text),
+        BrokerState::Connecting { since, last_error } => {
+            let known = last_error.as_ref().is_some_and(|last| last.to_string() == text);
+            (*since, known)
+        }
+        BrokerState::Connected { .. } | BrokerState::Blocked { .. } | BrokerState::Stopped => (now, false),
+    };
+    if known {
+        tracing::debug!(%error, "still: {what}");
+    } else if error.needs_operator() {
+        tracing::error!(%error, "{what}: the broker cannot be used");
+    } else {
+        tracing::warn!(%error, "{what}");
+    }
+    state.send_replace(if error.needs_operator() {
+        BrokerState::Failed { since, error }
+    } else {
+        BrokerState::Connecting { since, last_error: Some(error) }
+    });
+}

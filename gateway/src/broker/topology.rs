@@ -3,6 +3,7 @@
 //! ```text
 //! muara.events (topic) ──complaint.#, reply.#──► crm.complaints (quorum) ──rejected or expired──► crm.complaints.dead
 //!        └── no binding matches ──► muara.unrouted (fanout) ──► muara.unrouted (quorum)
+//! core CRM ──default exchange──► muara.replies (quorum) ──malformed or unknown──► muara.replies.dead (fanout, quorum)
 //! ```
 //!
 //! A message that lands in `muara.unrouted` is confirmed and *not* returned: it is safe, but nobody reads it. Its depth
@@ -41,6 +42,15 @@ pub struct Topology {
     pub complaints: String,
     /// Dead letter exchange (fanout) and its queue, for events the core CRM rejected or failed on too often.
     pub dead: String,
+    /// Queue of the core CRM's replies; publishers use the default exchange with this routing key.
+    pub replies: String,
+    /// Dead letter exchange (fanout) and its queue, for replies that can never be delivered.
+    pub replies_dead: String,
+    /// Whether the queue of replies belongs to it: on the consumer's connection, so that a fault in it stops no event.
+    pub consumes: bool,
+    /// How often `replies` delivers one message before dead lettering it. High, since only a lost connection counts:
+    /// Muara gives nothing back.
+    pub replies_delivery_limit: u16,
     /// How often `complaints` delivers one message before dead lettering it. Default 20, as RabbitMQ 4.
     pub delivery_limit: u16,
 }
@@ -52,6 +62,10 @@ impl Default for Topology {
             unrouted: "muara.unrouted".to_owned(),
             complaints: "crm.complaints".to_owned(),
             dead: "crm.complaints.dead".to_owned(),
+            replies: "muara.replies".to_owned(),
+            replies_dead: "muara.replies.dead".to_owned(),
+            consumes: false,
+            replies_delivery_limit: 200,
             delivery_limit: 20,
         }
     }
@@ -79,8 +93,8 @@ struct BindingDefinition<'a> {
 
 /// Everything there is, in the order it must be declared: what others point at comes first.
 struct Definition<'a> {
-    exchanges: [ExchangeDefinition<'a>; 3],
-    queues: [QueueDefinition<'a>; 3],
+    exchanges: Vec<ExchangeDefinition<'a>>,
+    queues: Vec<QueueDefinition<'a>>,
     bindings: Vec<BindingDefinition<'a>>,
 }
 
@@ -88,8 +102,17 @@ impl Topology {
     fn definition(&self) -> Definition<'_> {
         let text = |value: &str| AMQPValue::LongString(value.into());
         let quorum = ("x-queue-type", text("quorum"));
-        Definition {
-            exchanges: [
+        let dead_letters = |to: &str, limit: u16| {
+            table([
+                quorum.clone(),
+                ("x-delivery-limit", AMQPValue::LongInt(i32::from(limit))),
+                ("x-dead-letter-exchange", text(to)),
+                ("x-dead-letter-strategy", text("at-least-once")),
+                ("x-overflow", text("reject-publish")),
+            ])
+        };
+        let mut definition = Definition {
+            exchanges: vec![
                 ExchangeDefinition {
                     name: &self.unrouted,
                     kind: ExchangeKind::Fanout,
@@ -106,18 +129,12 @@ impl Topology {
                     arguments: table([("alternate-exchange", text(&self.unrouted))]),
                 },
             ],
-            queues: [
+            queues: vec![
                 QueueDefinition { name: &self.unrouted, arguments: table([quorum.clone()]) },
                 QueueDefinition { name: &self.dead, arguments: table([quorum.clone()]) },
                 QueueDefinition {
                     name: &self.complaints,
-                    arguments: table([
-                        quorum,
-                        ("x-delivery-limit", AMQPValue::LongInt(i32::from(self.delivery_limit))),
-                        ("x-dead-letter-exchange", text(&self.dead)),
-                        ("x-dead-letter-strategy", text("at-least-once")),
-                        ("x-overflow", text("reject-publish")),
-                    ]),
+                    arguments: dead_letters(&self.dead, self.delivery_limit),
                 },
             ],
             bindings: [(&self.unrouted, ""), (&self.dead, "")]
@@ -129,7 +146,27 @@ impl Topology {
                     key,
                 }))
                 .collect(),
+        };
+        if self.consumes {
+            definition.exchanges.push(ExchangeDefinition {
+                name: &self.replies_dead,
+                kind: ExchangeKind::Fanout,
+                arguments: FieldTable::default(),
+            });
+            definition.queues.extend([
+                QueueDefinition { name: &self.replies_dead, arguments: table([quorum.clone()]) },
+                QueueDefinition {
+                    name: &self.replies,
+                    arguments: dead_letters(&self.replies_dead, self.replies_delivery_limit),
+                },
+            ]);
+            definition.bindings.push(BindingDefinition {
+                queue: &self.replies_dead,
+                exchange: &self.replies_dead,
+                key: "",
+            });
         }
+        definition
     }
 }
 

@@ -30,11 +30,12 @@ pub(super) fn list(config: &Config, as_json: bool) -> Result<(), CliError> {
 struct Row {
     id: String,
     connector: &'static str,
-    direction: &'static str,
+    direction: String,
     auth: &'static str,
     redelivers: bool,
     state: &'static str,
     reason: Option<String>,
+    limits: String,
 }
 
 impl Row {
@@ -47,35 +48,47 @@ impl Row {
             redelivers: channel.redelivers,
             state: if channel.disabled.is_some() { "disabled" } else { "enabled" },
             reason: channel.disabled.clone(),
+            limits: limits(channel),
         }
     }
 
     fn json(&self) -> serde_json::Value {
         json!({
             "id": self.id, "connector": self.connector, "direction": self.direction, "auth": self.auth,
-            "redelivers": self.redelivers, "state": self.state, "reason": self.reason,
+            "redelivers": self.redelivers, "state": self.state, "reason": self.reason, "limits": self.limits,
         })
     }
 
-    fn cells(&self) -> [String; 7] {
+    fn cells(&self) -> [String; 8] {
         [
             self.id.clone(),
             self.connector.to_owned(),
-            self.direction.to_owned(),
+            self.direction.clone(),
             self.auth.to_owned(),
             if self.redelivers { "yes" } else { "no" }.to_owned(),
+            self.limits.clone(),
             self.state.to_owned(),
             self.reason.clone().unwrap_or_default(),
         ]
     }
 }
 
+/// What comes in from one sender and goes out to the vendor, in messages per minute.
+fn limits(channel: &Channel) -> String {
+    let sender = format!("{}/min a sender", channel.limits.sender.per_minute);
+    if channel.connector.deliver.is_some() {
+        format!("{sender}, {}/min out", channel.limits.outgoing.per_minute)
+    } else {
+        sender
+    }
+}
+
 fn table(rows: &[Row]) -> String {
-    let head =
-        ["channel", "connector", "direction", "auth", "redelivers", "state", "reason"].map(str::to_owned);
+    let head = ["channel", "connector", "direction", "auth", "redelivers", "limits", "state", "reason"]
+        .map(str::to_owned);
     let rows: Vec<_> = std::iter::once(head).chain(rows.iter().map(Row::cells)).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<_> = (0..7).map(width).collect();
+    let widths: Vec<_> = (0..8).map(width).collect();
     rows.iter()
         .map(|row| {
             let cells = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}"));

@@ -4,9 +4,11 @@
 mod channels;
 mod demo;
 mod held;
+mod media;
 mod normalize;
 mod outbox;
 mod quarantine;
+mod replies;
 mod serve;
 mod trial;
 
@@ -51,7 +53,7 @@ enum Command {
     Channels {
         #[command(flatten)]
         file: ConfigFile,
-        /// An array of {id, connector, direction, auth, redelivers, state, reason}.
+        /// An array of {id, connector, direction, auth, redelivers, state, reason, limits}.
         #[arg(long)]
         json: bool,
     },
@@ -76,9 +78,15 @@ enum Command {
     /// What could not be understood, with its bytes.
     #[command(subcommand)]
     Quarantine(quarantine::Quarantine),
+    /// The files of complaints.
+    #[command(subcommand)]
+    Media(media::MediaCommand),
     /// Messages over a limit.
     #[command(subcommand)]
     Held(held::HeldCommand),
+    /// What is said to citizens: what waits, what failed.
+    #[command(subcommand)]
+    Replies(replies::Replies),
     /// Hash a desk officer's password, read from standard input, for the configuration.
     HashPassword,
 }
@@ -181,6 +189,8 @@ fn run(command: Command) -> Result<(), CliError> {
         Command::Outbox(outbox) => outbox.run(),
         Command::Quarantine(quarantine) => quarantine.run(),
         Command::Held(held) => held.run(),
+        Command::Media(media) => media.run(),
+        Command::Replies(replies) => replies.run(),
         Command::HashPassword => hash_password(),
     }
 }

@@ -81,8 +81,13 @@ impl Quarantine {
                     Some(id) => vec![find(store, id).await?],
                     None => store.quarantined(channel, u32::MAX).await?,
                 };
-                let intake =
-                    Intake::new(store.clone(), Arc::new(Health::default()), &config.store, &config.intake);
+                let intake = Intake::new(
+                    store.clone(),
+                    Arc::new(Health::default()),
+                    &config.store,
+                    &config.intake,
+                    &config.media,
+                );
                 let (mut left, mut stay) = (0, 0);
                 for row in rows {
                     let Some(channel) = config.channels.get(&row.channel) else {

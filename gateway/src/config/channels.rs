@@ -2,14 +2,15 @@
 
 use muara_connectors::{
     Auth, CONNECTORS, ChannelSettings, Connector, Limits, Rate,
-    settings::{self, OwnSettings},
+    settings::{self, OwnSettings, SettingsError},
 };
 use muara_normalizer::ChannelId;
 use serde::Deserialize;
 
 use super::{ConfigError, Secret, value::Unresolved};
 use crate::{
-    channel::{Channel, Channels},
+    channel::{Channel, Channels, PublicPolicy, Replies},
+    egress,
     limits::Limiter,
 };
 
@@ -25,15 +26,37 @@ struct Shared {
     redelivers: Option<bool>,
     #[serde(default)]
     limits: SharedLimits,
+    #[serde(default)]
+    replies: SharedReplies,
 }
 
-const SHARED: &[&str] = &["connector", "title", "enabled", "secret", "auth", "redelivers", "limits"];
+const SHARED: &[&str] =
+    &["connector", "title", "enabled", "secret", "auth", "redelivers", "limits", "replies"];
+
+/// What a citizen reads at once, if the channel says nothing else.
+const RECEIPT: &str = "Terima kasih, laporan Anda sudah kami terima dengan nomor {reference}. \
+                       Simpan nomor ini untuk menanyakan perkembangannya.";
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SharedReplies {
+    receipt: Option<bool>,
+    receipt_text: Option<String>,
+    #[serde(default)]
+    public_receipt: bool,
+    #[serde(default)]
+    public: PublicPolicy,
+    #[serde(default)]
+    fallback: Vec<String>,
+    attempts: Option<u32>,
+}
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SharedLimits {
     channel: Option<Rate>,
     sender: Option<Rate>,
+    outgoing: Option<Rate>,
     body_kb: Option<usize>,
 }
 
@@ -45,7 +68,14 @@ pub(super) fn read(table: toml::Table, unresolved: &[Unresolved], errors: &mut V
     if table.is_empty() {
         errors.push(ConfigError::NoChannel);
     }
-    table.into_iter().filter_map(|(name, value)| one(&name, value, unresolved, errors)).collect()
+    let faults = errors.len();
+    let channels: Channels =
+        table.into_iter().filter_map(|(name, value)| one(&name, value, unresolved, errors)).collect();
+    // a channel with a fault of its own is not in the list, and is not to be missed, too
+    if errors.len() == faults {
+        check_fallbacks(&channels, errors);
+    }
+    channels
 }
 
 fn one(
@@ -99,15 +129,22 @@ fn one(
     });
     let auth = authentication(name, connector_name, connector, shared.auth, errors)?;
     let secret = shared.secret.map(|Secret(secret)| secret);
-    if auth.needs_secret() && missing.is_empty() && secret.as_ref().is_none_or(is_empty) {
-        errors.push(ConfigError::SecretMissing { channel: name.to_owned() });
-        return None;
+    let mut settings = ChannelSettings { id: id.clone(), secret, auth, own };
+    if settings.auth.needs_secret() && missing.is_empty() && settings.secret.as_ref().is_none_or(is_empty) {
+        if connector.pull.is_none_or(|open| open(&settings).is_none()) {
+            errors.push(ConfigError::SecretMissing { channel: name.to_owned() });
+            return None;
+        }
+        // who asks its vendor needs no secret of a vendor that calls; and nobody can call without one
+        settings.auth = Auth::Pull;
     }
     let limits = Limits {
         channel: shared.limits.channel.unwrap_or(connector.limits.channel),
         sender: shared.limits.sender.unwrap_or(connector.limits.sender),
+        outgoing: shared.limits.outgoing.unwrap_or(connector.limits.outgoing),
         body_bytes: shared.limits.body_kb.map_or(connector.limits.body_bytes, |kb| kb * 1024),
     };
+    let replies = replies(shared.replies, connector, &settings, limits.outgoing, &table_name, errors);
     Some(Channel {
         title: shared.title.unwrap_or_else(|| connector.title.to_owned()),
         connector_name,
@@ -116,9 +153,66 @@ fn one(
         limiter: Limiter::new(&limits),
         limits,
         disabled,
-        settings: ChannelSettings { id: id.clone(), secret, auth, own },
+        replies,
+        settings,
         id,
     })
+}
+
+/// How citizens are answered. That a channel which is to stand in is there is checked when all are read.
+fn replies(
+    given: SharedReplies,
+    connector: &Connector,
+    settings: &ChannelSettings,
+    pace: Rate,
+    table: &str,
+    errors: &mut Vec<ConfigError>,
+) -> Replies {
+    let mut wrong = |key: &str, detail: String| {
+        let error = SettingsError::value(format!("replies.{key}"), detail);
+        errors.push(ConfigError::Setting { table: table.to_owned(), error });
+    };
+    let receipt_text = given.receipt_text.unwrap_or_else(|| RECEIPT.to_owned());
+    if let Err(detail) = egress::text::check_template(&receipt_text) {
+        wrong("receipt_text", detail.to_string());
+    }
+    let mut fallback = Vec::new();
+    for name in given.fallback {
+        match name.parse() {
+            Ok(id) if id == settings.id => wrong("fallback", format!("`{name}` is this channel itself")),
+            Ok(id) => fallback.push(id),
+            Err(error) => wrong("fallback", format!("`{name}`: {error}")),
+        }
+    }
+    if given.attempts == Some(0) {
+        wrong("attempts", "must be at least 1".to_owned());
+    }
+    let delivers = connector.deliver.is_some_and(|open| open(settings).is_some());
+    Replies {
+        receipt: given.receipt.unwrap_or(delivers || !fallback.is_empty()),
+        receipt_text,
+        public_receipt: given.public_receipt,
+        public: given.public,
+        fallback,
+        attempts: given.attempts.unwrap_or(12),
+        pace,
+    }
+}
+
+/// A channel that is to stand in for another must be there and be able to.
+fn check_fallbacks(channels: &Channels, errors: &mut Vec<ConfigError>) {
+    for channel in channels.iter() {
+        for name in &channel.replies.fallback {
+            let able = channels.get(name.as_str()).map(|other| other.connector.address.is_some());
+            let detail = match able {
+                Some(true) => continue,
+                Some(false) => format!("`{name}` cannot reach anybody by phone number or e-mail address"),
+                None => format!("there is no channel `{name}`"),
+            };
+            let error = SettingsError::value("replies.fallback", detail);
+            errors.push(ConfigError::Setting { table: format!("channels.{}", channel.id), error });
+        }
+    }
 }
 
 fn is_empty(secret: &secrecy::SecretString) -> bool {

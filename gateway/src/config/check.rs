@@ -5,12 +5,12 @@ use std::path::Path;
 use muara_connectors::SettingsError;
 use tracing_subscriber::EnvFilter;
 
-use super::{Broker, Desk, Intake, Log, Store};
+use super::{Broker, Desk, Intake, Log, Media, Store};
 use crate::store;
 
 /// Every table with what is wrong in it.
 pub(super) fn tables(
-    (store, broker, intake, desk, log): (&Store, Option<&Broker>, &Intake, &Desk, &Log),
+    (store, broker, intake, desk, media, log): (&Store, Option<&Broker>, &Intake, &Desk, &Media, &Log),
     base: &Path,
 ) -> Vec<(&'static str, SettingsError)> {
     let found = [
@@ -18,12 +18,13 @@ pub(super) fn tables(
         ("broker", broker.map(Broker::wrong).unwrap_or_default()),
         ("intake", zeros(&[("body_timeout_seconds", intake.body_timeout_seconds.into())])),
         ("desk", zeros(&[("session_hours", desk.session_hours.into())])),
+        ("media", media.wrong()),
         ("log", log.wrong()),
     ];
     found.into_iter().flat_map(|(table, wrong)| wrong.into_iter().map(move |error| (table, error))).collect()
 }
 
-fn zeros(values: &[(&str, u64)]) -> Vec<SettingsError> {
+pub(super) fn zeros(values: &[(&str, u64)]) -> Vec<SettingsError> {
     let zeros = values.iter().filter(|(_, value)| *value == 0);
     zeros.map(|(key, _)| SettingsError::value(*key, "must be at least 1")).collect()
 }

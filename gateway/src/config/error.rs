@@ -33,7 +33,9 @@ pub enum ConfigError {
         key: String,
     },
     /// A table nobody reads.
-    #[error("unknown table [{name}]; known are: listen, store, broker, privacy, intake, desk, log, channels")]
+    #[error(
+        "unknown table [{name}]; known are: listen, store, broker, privacy, intake, desk, media, log, channels"
+    )]
     UnknownTable {
         /// Its name.
         name: String,

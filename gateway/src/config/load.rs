@@ -104,9 +104,10 @@ fn finish(
     let store = tables.take("store");
     let intake = tables.take("intake");
     let desk = tables.take("desk");
+    let media = tables.take("media");
     let log = tables.take("log");
     let broker = tables.table.contains_key("broker").then(|| tables.take::<Broker>("broker"));
-    let wrong = check::tables((&store, broker.as_ref(), &intake, &desk, &log), &base);
+    let wrong = check::tables((&store, broker.as_ref(), &intake, &desk, &media, &log), &base);
     let wrong =
         wrong.into_iter().map(|(table, error)| ConfigError::Setting { table: table.to_owned(), error });
     tables.errors.extend(wrong);
@@ -122,7 +123,7 @@ fn finish(
     let channels = channels::read(table, &of_channels, &mut errors);
     match privacy {
         Some(privacy) if errors.is_empty() => {
-            Ok(Config { listen, store, broker, privacy, intake, desk, log, channels, base })
+            Ok(Config { listen, store, broker, privacy, intake, desk, media, log, channels, base })
         }
         _ => Err(ConfigErrors(errors)),
     }

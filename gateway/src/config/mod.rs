@@ -6,6 +6,7 @@ mod channels;
 mod check;
 mod error;
 mod load;
+mod media;
 pub mod sample;
 mod value;
 
@@ -18,6 +19,7 @@ use crate::channel::Channels;
 
 pub use error::{ConfigError, ConfigErrors};
 pub use load::{load, parse};
+pub use media::{Media, S3};
 pub use value::{PrivacyKeySource, Secret};
 
 /// The whole configuration, checked.
@@ -35,6 +37,8 @@ pub struct Config {
     pub intake: Intake,
     /// The walk-in desks.
     pub desk: Desk,
+    /// The files of complaints.
+    pub media: Media,
     /// What is logged.
     pub log: Log,
     /// The official channels.
@@ -108,6 +112,10 @@ pub struct Broker {
     pub attempts: u32,
     /// Seconds to wait for a confirm before the connection is given up.
     pub confirm_timeout_seconds: u32,
+    /// Read the core CRM's replies from the queue `muara.replies` and carry them to the citizens.
+    pub replies: bool,
+    /// Replies taken off the queue before they are on disk.
+    pub replies_prefetch: u16,
 }
 
 /// Who makes exchanges and queues.
@@ -130,6 +138,8 @@ impl Default for Broker {
             batch: 500,
             attempts: 12,
             confirm_timeout_seconds: 10,
+            replies: true,
+            replies_prefetch: 50,
         }
     }
 }

@@ -3,7 +3,7 @@
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::Value;
 
-use super::{Broker, Desk, Intake, Listen, Log, Store};
+use super::{Broker, Desk, Intake, Listen, Log, Media, S3, Store};
 
 const HEAD: &str = "\
 # Every key of Muara's configuration with its default. Generated; do not edit.
@@ -26,7 +26,18 @@ const TAIL: &str = r#"
 ##   secret      what the vendor signs with; a channel whose ${env:…} is not set is off, the others run
 ##   redelivers  whether the vendor delivers again what was not answered 2xx: over a limit such a channel
 ##               answers 429, any other is answered 2xx and the message held
-##   limits      { channel = { per_minute, burst }, sender = { per_minute, burst }, body_kb }
+##   limits      { channel = { per_minute, burst }, sender = { per_minute, burst },
+##                 outgoing = { per_minute, burst }, body_kb }
+##   replies     how citizens are answered:
+##     receipt         answer each complaint with its reference (default: where the channel can send; never what was
+##                     held or quarantined, a machine's message, or one made in public)
+##     receipt_text    that answer, with {reference} and {channel}
+##     public_receipt  also where everybody reads it (default false)
+##     public          what of a reply may be said where everybody reads it: "nothing" (default), "status" or "text"
+##                     (numbers and addresses masked)
+##     fallback        channels that stand in where this one cannot answer, e.g. ["sms", "email_dki"]: they write to the
+##                     phone number or e-mail address that the citizen gave
+##     attempts        a reply that the vendor fails so often is given up (default 12; pauses do not count)
 [channels.qlue]
 connector = "qlue"
 secret = "${env:QLUE_SECRET}"
@@ -41,6 +52,8 @@ pub fn sample() -> String {
     table::<Broker>("broker", &mut out);
     table::<Intake>("intake", &mut out);
     table::<Desk>("desk", &mut out);
+    table::<Media>("media", &mut out);
+    table::<S3>("media.s3", &mut out);
     table::<Log>("log", &mut out);
     out + TAIL
 }
@@ -55,12 +68,17 @@ fn table<T: JsonSchema>(name: &str, out: &mut String) {
     out.push('\n');
     comment(schema.get("description"), "##", out);
     // an absent [broker] means something, so the sample must not have one
-    *out += &format!("{}[{name}]\n", if name == "broker" { "# " } else { "" });
+    *out += &format!("{}[{name}]\n", if matches!(name, "broker" | "media.s3") { "# " } else { "" });
     let properties = schema.get("properties").and_then(Value::as_object);
     for (key, property) in properties.into_iter().flatten() {
+        // a table of its own
+        if (name, key.as_str()) == ("media", "s3") {
+            continue;
+        }
         comment(property.get("description"), "##", out);
         let default = match (name, key.as_str()) {
             ("broker", "url") => "\"${env:MUARA_BROKER_URL}\"".to_owned(),
+            ("media.s3", "secret_access_key") => "\"${env:MUARA_S3_SECRET}\"".to_owned(),
             _ => property.get("default").unwrap_or(&Value::Null).to_string(),
         };
         *out += &format!("# {key} = {default}\n");

@@ -3,7 +3,11 @@
 use jiff::Timestamp;
 use muara_normalizer::ComplaintId;
 
-use super::{Store, StoreError, inbox::instant};
+use super::{
+    Db, Store, StoreError,
+    inbox::{Intake, Receipt, instant},
+    writer::size,
+};
 
 /// A message that is held.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -51,11 +55,13 @@ impl Store {
                 let mut released = 0;
                 for serial in &serials {
                     let moved = db.execute(
-                        "INSERT INTO inbox SELECT serial, id, channel, at, draft FROM held WHERE serial = ?1",
+                        "INSERT INTO inbox (serial, id, channel, at, draft, held, wait_until)
+                         SELECT serial, id, channel, at, draft, 1, wait_until FROM held WHERE serial = ?1",
                         [serial],
                     )?;
                     db.execute("DELETE FROM held WHERE serial = ?1", [serial])?;
                     released += moved;
+                    let_followers_go(db, *serial)?;
                 }
                 let count = i64::try_from(released).unwrap_or(i64::MAX);
                 db.count(|change| {
@@ -82,6 +88,53 @@ impl Store {
         })
         .await
     }
+}
+
+/// Puts a change of a message aside that is itself held: nobody may hear of the change before the message. False if its
+/// message has gone its way.
+pub(super) fn follow(
+    db: &Db<'_>,
+    intake: &Intake,
+    body: &[u8],
+    target: &Receipt,
+    (serial, wait_until): (i64, i64),
+) -> rusqlite::Result<bool> {
+    let held: bool = db
+        .prepare("SELECT EXISTS (SELECT 1 FROM held WHERE serial = ?1)")?
+        .query_row([target.serial], |row| row.get(0))?;
+    if !held {
+        return Ok(false);
+    }
+    let at = intake.received_at.as_millisecond();
+    db.execute(
+        "INSERT INTO follower VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        (serial, target.serial, target.id.0, intake.channel.as_str(), at, body, wait_until),
+    )?;
+    db.count(|change| {
+        change.held += 1;
+        change.bytes += size(body);
+    });
+    Ok(true)
+}
+
+/// The message of that number is in the inbox now, and the changes of it go after it.
+fn let_followers_go(db: &Db<'_>, target: i64) -> rusqlite::Result<()> {
+    let moved = db.execute(
+        "INSERT INTO inbox (serial, id, channel, at, draft, amends, wait_until)
+         SELECT serial, id, channel, at, draft, target,
+           max(wait_until, coalesce((SELECT wait_until FROM inbox WHERE serial = ?1), 0))
+         FROM follower WHERE target = ?1",
+        [target],
+    )?;
+    if moved > 0 {
+        db.execute("DELETE FROM follower WHERE target = ?1", [target])?;
+        let count = i64::try_from(moved).unwrap_or(i64::MAX);
+        db.count(|change| {
+            change.held -= count;
+            change.inbox += count;
+        });
+    }
+    Ok(())
 }
 
 fn held(row: &rusqlite::Row<'_>) -> rusqlite::Result<Held> {

@@ -1,5 +1,9 @@
 //! Accepted drafts: idempotency key and draft in one transaction; only after it a vendor hears 2xx.
 
+mod amend;
+
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use muara_connectors::Cursor;
 use muara_normalizer::{ChannelId, ComplaintId, IdempotencyKey};
@@ -8,8 +12,12 @@ use uuid::Uuid;
 
 use super::{
     Db, Store, StoreError,
+    media::{self, NewFiles},
+    now_ms,
     outbox::NewEvent,
     quarantine::{self, NewQuarantine},
+    reply::{NewCorrespondence, NewReply},
+    report::NewReport,
     writer::size,
 };
 
@@ -24,6 +32,8 @@ pub struct NewMessage {
     pub draft: Vec<u8>,
     /// Set if the message is over a limit: it is stored, but not refined yet.
     pub hold: Option<Hold>,
+    /// Its files.
+    pub files: NewFiles,
 }
 
 /// Why and until when a message is held.
@@ -50,8 +60,58 @@ pub struct Intake {
     pub quarantine: Vec<NewQuarantine>,
     /// Where the pull stands after this page.
     pub cursor: Option<Cursor>,
+    /// Changes of earlier messages.
+    pub amendments: Vec<NewAmendment>,
+    /// What became of our own messages.
+    pub reports: Vec<NewReport>,
+    /// Questions to be answered.
+    pub inquiries: Vec<NewReply>,
     /// The quarantined row that this is a replay of: closed in the same transaction.
     pub replayed: Option<Uuid>,
+}
+
+impl Intake {
+    /// An intake that brings nothing yet.
+    #[must_use]
+    pub fn new(channel: ChannelId, received_at: Timestamp) -> Self {
+        Self {
+            channel,
+            received_at,
+            messages: Vec::new(),
+            quarantine: Vec::new(),
+            cursor: None,
+            amendments: Vec::new(),
+            reports: Vec::new(),
+            inquiries: Vec::new(),
+            replayed: None,
+        }
+    }
+
+    /// Whether there is nothing to be stored.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+            && self.quarantine.is_empty()
+            && self.amendments.is_empty()
+            && self.reports.is_empty()
+            && self.inquiries.is_empty()
+            && self.cursor.is_none()
+    }
+}
+
+/// A change of an earlier message on its way in.
+#[derive(Clone, Debug)]
+pub struct NewAmendment {
+    /// What makes a redelivery.
+    pub key: IdempotencyKey,
+    /// The key of the message that is changed.
+    pub target: IdempotencyKey,
+    /// The amendment as JSON.
+    pub body: Vec<u8>,
+    /// The files of the message as it is now.
+    pub files: NewFiles,
+    /// The message as it is now: taken as the message itself if that never came.
+    pub instead: Option<NewMessage>,
 }
 
 /// What a message was answered, the first time and every time.
@@ -76,6 +136,10 @@ pub struct Taken {
     pub receipts: Vec<Receipt>,
     /// The quarantine rows, one for each; those of a redelivery are those of the first delivery.
     pub quarantined: Vec<Uuid>,
+    /// Changes and reports that were new.
+    pub amended: usize,
+    /// Changes and reports of what was never here.
+    pub strangers: usize,
 }
 
 /// A draft that waits to be refined.
@@ -89,17 +153,33 @@ pub struct Waiting {
     pub channel: String,
     /// When it was stored.
     pub received_at: Timestamp,
-    /// The draft as JSON.
+    /// The draft as JSON; of a change the amendment.
     pub draft: Vec<u8>,
+    /// Whether it was held or quarantined before: nobody waits for an automatic answer any more.
+    pub held: bool,
+    /// Of a change: the number of the receipt of the message that is changed.
+    pub amends: Option<i64>,
+    /// How many of its files the event calls settled; none if it has no files.
+    pub files_settled: Option<u32>,
 }
 
 /// What refining made of a draft.
 #[derive(Clone, Debug)]
 pub enum Refined {
-    /// An event for the outbox.
-    Event(NewEvent),
+    /// An event for the outbox, how the complaint is answered, and what is said at once.
+    Event(NewEvent, Option<Box<NewCorrespondence>>),
     /// It could not become a complaint: the words say why.
     Rejected(String),
+}
+
+impl Refined {
+    /// The automatic answer, if there is one.
+    fn receipt(&self) -> Option<&NewReply> {
+        match self {
+            Self::Event(_, answered) => answered.as_ref()?.receipt.as_ref(),
+            Self::Rejected(_) => None,
+        }
+    }
 }
 
 impl Store {
@@ -108,10 +188,18 @@ impl Store {
     /// # Errors
     /// Nothing of it was stored.
     pub async fn take(&self, intake: Intake) -> Result<Taken, StoreError> {
-        let fresh = !intake.messages.is_empty();
+        let fresh = !intake.messages.is_empty() || !intake.amendments.is_empty();
+        // a report makes an event, or lets another way be tried
+        let replies =
+            (!intake.inquiries.is_empty() || !intake.reports.is_empty()).then(|| intake.channel.clone());
         let taken = self.write(move |db| take(db, &intake)).await?;
         if fresh {
             self.shared.received.notify_one();
+            self.shared.files.notify_one();
+        }
+        if let Some(channel) = replies {
+            self.shared.refined.notify_one();
+            self.shared.replies.wake(channel.as_str());
         }
         Ok(taken)
     }
@@ -132,14 +220,20 @@ impl Store {
         .await
     }
 
-    /// The next drafts that wait, oldest first.
+    /// The next drafts that are to be refined, oldest first. Those that wait for their files are passed over until
+    /// their time has come.
     ///
     /// # Errors
     /// The store cannot be read.
     pub async fn waiting(&self, most: u32) -> Result<Vec<Waiting>, StoreError> {
         self.read(move |connection| {
-            let sql = "SELECT serial, id, channel, at, draft FROM inbox ORDER BY serial LIMIT ?1";
-            connection.prepare_cached(sql)?.query_map([most], waiting)?.collect()
+            // two ranges of one index, each in order: nothing that waits is read
+            let sql = "SELECT * FROM (SELECT serial, id, channel, at, draft, held, amends FROM inbox
+                                      WHERE wait_until = 0 ORDER BY serial LIMIT ?1)
+                       UNION ALL
+                       SELECT * FROM (SELECT serial, id, channel, at, draft, held, amends FROM inbox
+                                      WHERE wait_until BETWEEN 1 AND ?2 ORDER BY wait_until, serial LIMIT ?1)";
+            connection.prepare_cached(sql)?.query_map((most, now_ms()), waiting)?.collect()
         })
         .await
     }
@@ -149,8 +243,19 @@ impl Store {
     /// # Errors
     /// Nothing was changed.
     pub async fn refine(&self, refined: Vec<(Waiting, Refined)>) -> Result<(), StoreError> {
+        let answering: BTreeSet<String> = refined
+            .iter()
+            .filter_map(|(_, made)| made.receipt())
+            .map(|reply| reply.channel.to_string())
+            .collect();
         self.write(move |db| {
             for (row, made) in &refined {
+                // a file that settled meanwhile would never be told of: the row stays for the next round
+                if let (Refined::Event(..), Some(settled)) = (made, row.files_settled)
+                    && !media::tell(db, row.serial, settled)?
+                {
+                    continue;
+                }
                 // a row that is gone was refined before: this run lost a race with itself, not a message
                 if db.execute("DELETE FROM inbox WHERE serial = ?1", [row.serial])? == 0 {
                     continue;
@@ -159,8 +264,16 @@ impl Store {
                     change.inbox -= 1;
                     change.bytes -= size(&row.draft);
                 });
+                if quarantine::put_beside(db, row)? {
+                    continue;
+                }
                 match made {
-                    Refined::Event(event) => super::outbox::put(db, row.id, event)?,
+                    Refined::Event(event, answered) => {
+                        super::outbox::put(db, row.id, event)?;
+                        if let Some(answered) = answered {
+                            super::reply::correspond(db, row, answered)?;
+                        }
+                    }
                     Refined::Rejected(reason) => quarantine::put_draft(db, row, reason)?,
                 }
             }
@@ -168,6 +281,7 @@ impl Store {
         })
         .await?;
         self.shared.refined.notify_one();
+        answering.iter().for_each(|channel| self.shared.replies.wake(channel));
         Ok(())
     }
 
@@ -247,6 +361,19 @@ fn take(db: &Db<'_>, intake: &Intake) -> rusqlite::Result<Taken> {
             None => accept(db, intake, message, at)?,
         });
     }
+    for amendment in &intake.amendments {
+        amend::take(db, intake, amendment, at, &mut taken)?;
+    }
+    for report in &intake.reports {
+        if super::report::note(db, intake.channel.as_str(), report, at)? {
+            taken.amended += 1;
+        } else {
+            taken.strangers += 1;
+        }
+    }
+    for inquiry in &intake.inquiries {
+        super::reply::put(db, inquiry, at)?;
+    }
     for row in &intake.quarantine {
         taken.quarantined.push(quarantine::put(db, &intake.channel, at, row, intake.replayed.is_some())?);
     }
@@ -275,18 +402,19 @@ fn accept(db: &Db<'_>, intake: &Intake, message: &NewMessage, at: i64) -> rusqli
         (&message.key.text, serial, id, at, message.hold.is_some()),
     )?;
     let channel = intake.channel.as_str();
+    let wait_until = media::open(db, &message.files, (message.id, serial, serial), &intake.channel)?;
     match &message.hold {
         None => {
             db.execute(
-                "INSERT INTO inbox VALUES (?1, ?2, ?3, ?4, ?5)",
-                (serial, id, channel, at, &message.draft),
+                "INSERT INTO inbox (serial, id, channel, at, draft, wait_until) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                (serial, id, channel, at, &message.draft, wait_until),
             )?;
             db.count(|change| change.inbox += 1);
         }
         Some(hold) => {
             let release_at = hold.release_at.as_millisecond();
             db.execute(
-                "INSERT INTO held VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                "INSERT INTO held VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
                 (
                     serial,
                     id,
@@ -296,6 +424,7 @@ fn accept(db: &Db<'_>, intake: &Intake, message: &NewMessage, at: i64) -> rusqli
                     hold.sender.map(u64::cast_signed),
                     release_at,
                     hold.reason,
+                    wait_until,
                 ),
             )?;
             db.count(|change| change.held += 1);
@@ -313,6 +442,9 @@ pub(super) fn waiting(row: &rusqlite::Row<'_>) -> rusqlite::Result<Waiting> {
         channel: row.get(2)?,
         received_at: instant(row.get(3)?),
         draft: row.get(4)?,
+        held: row.get(5)?,
+        amends: row.get(6)?,
+        files_settled: None,
     })
 }
 

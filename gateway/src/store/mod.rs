@@ -3,14 +3,18 @@
 //! Every write goes through one writer thread ([`writer`]), which commits whatever is waiting as one
 //! transaction (group commit), so that an fsync is shared by all who wait for it. Reads use connections of
 //! their own and never wait for a write. Each table has its room: [`inbox`], [`held`], [`outbox`],
-//! [`quarantine`].
+//! [`quarantine`], [`reply`], [`media`].
 
 mod checkpoint;
 pub mod held;
 pub mod inbox;
+mod listing;
+pub mod media;
 pub mod open;
 pub mod outbox;
 pub mod quarantine;
+pub mod reply;
+pub mod report;
 mod writer;
 
 use std::{
@@ -83,6 +87,8 @@ pub struct Levels {
     pub dead: u64,
     /// Bodies and drafts that could not be understood.
     pub quarantined: u64,
+    /// Replies that wait to be sent.
+    pub replies: u64,
     /// Bytes of all drafts and events that wait.
     pub bytes: u64,
 }
@@ -102,6 +108,9 @@ struct Shared {
     failing: watch::Receiver<Option<StoreError>>,
     received: Notify,
     refined: Notify,
+    files: Notify,
+    /// Rings when a commit has brought replies to send.
+    replies: reply::Wakes,
 }
 
 impl std::fmt::Debug for Shared {
@@ -161,6 +170,12 @@ impl Store {
     #[must_use]
     pub fn refined(&self) -> &Notify {
         &self.shared.refined
+    }
+
+    /// Woken when files are to be fetched.
+    #[must_use]
+    pub fn files_to_fetch(&self) -> &Notify {
+        &self.shared.files
     }
 
     /// Runs a piece of work in the next commit and waits until it is on disk.

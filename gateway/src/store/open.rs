@@ -15,7 +15,11 @@ use super::{Shared, Store, StoreError, writer};
 /// (<https://sqlite.org/releaselog/3_51_3.html>).
 const OLDEST_SQLITE: i32 = 3_051_003;
 
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/sqlite_1.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/sqlite_1.sql"),
+    include_str!("../../migrations/sqlite_2.sql"),
+    include_str!("../../migrations/sqlite_3.sql"),
+];
 
 /// How the store is opened.
 #[derive(Clone, Debug)]
@@ -85,7 +89,7 @@ impl Store {
         let levels = writer::levels(&connection).map_err(sql)?;
         let (levels, watch_levels) = watch::channel(levels);
         let (failing, watch_failing) = watch::channel(None);
-        let writer = writer::Writer::start(connection, file.clone(), levels, failing)?;
+        let writer = writer::Writer::start(connection, file.clone(), references.clone(), levels, failing)?;
         Ok(Self {
             shared: Arc::new(Shared {
                 writer,
@@ -96,6 +100,8 @@ impl Store {
                 failing: watch_failing,
                 received: Notify::new(),
                 refined: Notify::new(),
+                files: Notify::new(),
+                replies: super::reply::Wakes::default(),
             }),
         })
     }

@@ -99,7 +99,8 @@ impl Store {
         let moved = self
             .write(move |db| {
                 let moved = db.execute(
-                    "INSERT INTO inbox SELECT serial, complaint, channel, at, raw FROM quarantine
+                    "INSERT INTO inbox (serial, id, channel, at, draft, held, amends)
+                     SELECT serial, complaint, channel, at, raw, 1, amends FROM quarantine
                      WHERE id = ?1 AND serial IS NOT NULL",
                     [id],
                 )?;
@@ -152,14 +153,42 @@ pub(super) fn put(
 
 /// Keeps a stored draft that could not become a complaint, with its receipt.
 pub(super) fn put_draft(db: &Db<'_>, row: &Waiting, reason: &str) -> rusqlite::Result<()> {
-    let fingerprint = row.id.0.as_bytes();
+    // a change has the id of the complaint that it changes, which may be here itself
+    let id = match row.amends {
+        Some(_) => Uuid::new_v5(&row.id.0, &row.serial.to_be_bytes()),
+        None => row.id.0,
+    };
     db.execute(
-        "INSERT INTO quarantine (id, channel, at, stage, reason, content_type, raw, fingerprint, serial, complaint)
-         VALUES (?1, ?2, ?3, 'refine', ?4, 'application/json', ?5, ?6, ?7, ?1)",
-        (row.id.0, &row.channel, row.received_at.as_millisecond(), reason, &row.draft, fingerprint, row.serial),
+        "INSERT INTO quarantine
+         (id, channel, at, stage, reason, content_type, raw, fingerprint, serial, complaint, amends)
+         VALUES (?1, ?2, ?3, 'refine', ?4, 'application/json', ?5, ?6, ?7, ?8, ?9)",
+        (
+            id,
+            &row.channel,
+            row.received_at.as_millisecond(),
+            reason,
+            &row.draft,
+            id.as_bytes(),
+            row.serial,
+            row.id.0,
+            row.amends,
+        ),
     )?;
     db.count(|change| change.quarantined += 1);
     Ok(())
+}
+
+/// Keeps a change of a message that is here itself: nobody may hear of the change before the message. False if its
+/// message has gone its way.
+pub(super) fn put_beside(db: &Db<'_>, row: &Waiting) -> rusqlite::Result<bool> {
+    let Some(target) = row.amends else { return Ok(false) };
+    let here: bool = db
+        .prepare("SELECT EXISTS (SELECT 1 FROM quarantine WHERE id = ?1 AND serial = ?2)")?
+        .query_row((row.id.0, target), |found| found.get(0))?;
+    if here {
+        put_draft(db, row, "it changes a message that is in quarantine: replay that one first")?;
+    }
+    Ok(here)
 }
 
 pub(super) fn remove(db: &Db<'_>, id: Uuid) -> rusqlite::Result<()> {

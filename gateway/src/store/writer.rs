@@ -10,6 +10,7 @@ use std::{
     time::Instant,
 };
 
+use muara_normalizer::{Reference, ids::ReferenceKey};
 use rusqlite::{CachedStatement, Connection, Params};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -62,6 +63,7 @@ pub struct Db<'a> {
     next_serial: Cell<i64>,
     next_event: Cell<i64>,
     change: Cell<Change>,
+    references: &'a ReferenceKey,
 }
 
 /// How the counts of what waits change by a transaction.
@@ -72,6 +74,7 @@ pub(super) struct Change {
     pub(super) outbox: i64,
     pub(super) dead: i64,
     pub(super) quarantined: i64,
+    pub(super) replies: i64,
     pub(super) bytes: i64,
 }
 
@@ -84,6 +87,11 @@ impl Db<'_> {
     /// The next number of an outbox row.
     pub(super) fn next_event(&self) -> i64 {
         self.next_event.replace(self.next_event.get() + 1)
+    }
+
+    /// The reference that stands for a receipt's serial number.
+    pub(super) fn reference(&self, serial: i64) -> Reference {
+        self.references.reference(serial.unsigned_abs())
     }
 
     /// Notes that something waits now, or no longer.
@@ -118,6 +126,7 @@ impl Writer {
     pub(super) fn start(
         mut connection: Connection,
         file: PathBuf,
+        references: ReferenceKey,
         levels: watch::Sender<Levels>,
         failing: watch::Sender<Option<StoreError>>,
     ) -> Result<Self, StoreError> {
@@ -128,7 +137,7 @@ impl Writer {
         let io = move |source| StoreError::Io { path: path.clone(), source: Arc::new(source) };
         let checkpointer = Checkpointer::spawn(&file).map_err(&io)?;
         checkpointer.observe(&mut connection).map_err(|error| classify(error, &file))?;
-        let thread = Thread { connection, file, checkpointer, levels, failing };
+        let thread = Thread { connection, file, references, checkpointer, levels, failing };
         std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || {
@@ -162,6 +171,7 @@ impl Writer {
 struct Thread {
     connection: Connection,
     file: PathBuf,
+    references: ReferenceKey,
     checkpointer: Checkpointer,
     levels: watch::Sender<Levels>,
     failing: watch::Sender<Option<StoreError>>,
@@ -243,6 +253,7 @@ impl Thread {
             next_serial: Cell::new(serial),
             next_event: Cell::new(event),
             change: Cell::new(Change::default()),
+            references: &self.references,
         };
         for job in batch {
             job.run(&db)?;
@@ -251,7 +262,8 @@ impl Thread {
         if change != Change::default() || db.next_serial.get() != serial || db.next_event.get() != event {
             db.execute(
                 "UPDATE level SET next_serial = ?1, next_event = ?2, inbox = inbox + ?3, held = held + ?4,
-                 outbox = outbox + ?5, dead = dead + ?6, quarantined = quarantined + ?7, bytes = bytes + ?8",
+                 outbox = outbox + ?5, dead = dead + ?6, quarantined = quarantined + ?7, bytes = bytes + ?8,
+                 replies = replies + ?9",
                 (
                     db.next_serial.get(),
                     db.next_event.get(),
@@ -261,6 +273,7 @@ impl Thread {
                     change.dead,
                     change.quarantined,
                     change.bytes,
+                    change.replies,
                 ),
             )?;
         }
@@ -288,7 +301,7 @@ impl Thread {
 
 /// The counts as they stand in the database.
 pub(super) fn levels(connection: &Connection) -> rusqlite::Result<Levels> {
-    let sql = "SELECT inbox, held, outbox, dead, quarantined, bytes FROM level";
+    let sql = "SELECT inbox, held, outbox, dead, quarantined, bytes, replies FROM level";
     connection.prepare_cached(sql)?.query_row([], |row| {
         Ok(Levels {
             inbox: count(row, 0)?,
@@ -297,6 +310,7 @@ pub(super) fn levels(connection: &Connection) -> rusqlite::Result<Levels> {
             dead: count(row, 3)?,
             quarantined: count(row, 4)?,
             bytes: count(row, 5)?,
+            replies: count(row, 6)?,
         })
     })
 }

@@ -65,7 +65,7 @@ async fn receive_with_secret(
 }
 
 /// How a request ended, as metrics name it, with what to answer.
-type Ended = (&'static str, Response);
+pub(super) type Ended = (&'static str, Response);
 
 async fn answer(
     state: &IngressState,
@@ -126,7 +126,7 @@ async fn take(
     }
 }
 
-fn result(submitted: &Submitted) -> &'static str {
+pub(super) fn result(submitted: &Submitted) -> &'static str {
     let receipts = &submitted.receipts;
     if receipts.is_empty() {
         "ignored"
@@ -147,7 +147,7 @@ fn reply(channel: &Channel, submitted: &Submitted) -> Response {
     into_response(channel.connector.answer.reply(&outcome))
 }
 
-fn into_response(reply: Reply) -> Response {
+pub(super) fn into_response(reply: Reply) -> Response {
     let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK);
     let mut response = (status, reply.body).into_response();
     match reply.content_type {
@@ -183,7 +183,7 @@ fn refused(refusal: Refusal) -> Ended {
 }
 
 /// Reads the body within the channel's size and time.
-async fn read(
+pub(super) async fn read(
     channel: &Channel,
     request: axum::extract::Request,
     timeout: Duration,

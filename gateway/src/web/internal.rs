@@ -14,10 +14,12 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::json;
 use tokio::sync::watch;
 
+use super::media;
 use crate::{
     broker::{Broker, BrokerState},
     health::{Health, State as ChannelState},
     intake::Intake,
+    media::Media,
     store::Store,
 };
 
@@ -30,12 +32,16 @@ pub struct InternalState {
     pub intake: Intake,
     /// The channels' health.
     pub health: Arc<Health>,
+    /// The files of complaints.
+    pub media: Arc<Media>,
     /// The broker, if one is configured.
     pub broker: Option<Broker>,
     /// Events that reached the broker but no queue.
     pub unrouted: watch::Receiver<u32>,
     /// The metrics.
     pub metrics: PrometheusHandle,
+    /// Where the consumer of replies stands.
+    pub consumer: Option<watch::Receiver<BrokerState>>,
     /// True once shutdown has begun.
     pub draining: watch::Receiver<bool>,
     /// When the process started.
@@ -49,6 +55,7 @@ pub fn router(state: InternalState) -> Router {
         .route("/readyz", get(readyz))
         .route("/health", get(health))
         .route("/metrics", get(metrics))
+        .route("/media/{complaint}/{number}", get(media::file))
         .with_state(state)
 }
 
@@ -81,10 +88,20 @@ async fn health(State(state): State<InternalState>) -> Response {
         }
     };
     let unrouted = *state.unrouted.borrow();
+    let files_failing = state.media.failing();
+    let (replies_state, replies_detail) = match &state.consumer {
+        None => ("absent", "replies of the core CRM are not read".to_owned()),
+        Some(consumer) => {
+            let now = consumer.borrow().clone();
+            (broker_word(&now), now.to_string())
+        }
+    };
     let well = failing.is_none()
+        && files_failing.is_none()
         && unrouted == 0
         && full.is_none()
         && matches!(broker_state, "absent" | "connected")
+        && matches!(replies_state, "absent" | "connected")
         && channels
             .iter()
             .all(|channel| !matches!(channel.state, ChannelState::Failing | ChannelState::Degraded));
@@ -99,6 +116,8 @@ async fn health(State(state): State<InternalState>) -> Response {
             "waiting": state.store.levels(),
         },
         "broker": { "state": broker_state, "detail": broker_detail, "unrouted": unrouted },
+        "media": { "state": if files_failing.is_some() { "failing" } else { "healthy" }, "error": files_failing },
+        "replies": { "state": replies_state, "detail": replies_detail },
         "channels": channels,
     });
     Json(body).into_response()

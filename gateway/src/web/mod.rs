@@ -3,5 +3,7 @@
 pub mod desk;
 pub mod ingress;
 pub mod internal;
+mod media;
+pub mod open311;
 pub mod problem;
 pub mod server;

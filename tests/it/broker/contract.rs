@@ -2,18 +2,27 @@
 
 use std::{
     fs,
+    path::Path,
     process::{Output, Stdio},
 };
 
 use muara::broker::Outgoing;
 use muara_tests::rabbitmq::RabbitNode;
 use serde_json::json;
+use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
 
 use super::{confirmed, connected, settings};
 
-/// Runs the consumer with the Python of `MUARA_TEST_PYTHON`, which has pika and jsonschema (`tests/run` makes it).
+/// Runs the consumer.
 pub(crate) async fn consume(url: &str, schemas: &str, count: usize) -> Output {
+    let count = count.to_string();
+    let arguments = ["--url", url, "--schemas", schemas, "--count", &count, "--timeout", "10"];
+    python("consumer.py", &arguments, b"").await
+}
+
+/// Runs a script beside this with the Python of `MUARA_TEST_PYTHON`, which has pika and jsonschema (`tests/run` makes it).
+pub(crate) async fn python(script: &str, arguments: &[&str], input: &[u8]) -> Output {
     let python = std::env::var("MUARA_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let modules = tokio::process::Command::new(&python)
         .args(["-c", "import pika, jsonschema"])
@@ -27,14 +36,18 @@ pub(crate) async fn consume(url: &str, schemas: &str, count: usize) -> Output {
          or point MUARA_TEST_PYTHON to one\n{}",
         String::from_utf8_lossy(&modules.stderr)
     );
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/it/consumer.py");
-    tokio::process::Command::new(&python)
-        .args([script, "--url", url, "--schemas", schemas, "--count"])
-        .args([&count.to_string(), "--timeout", "10"])
-        .stdin(Stdio::null())
-        .output()
-        .await
-        .unwrap()
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("it").join(script);
+    let mut child = tokio::process::Command::new(&python)
+        .arg(script)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // a script that does not read its input closes the pipe
+    child.stdin.take().unwrap().write_all(input).await.ok();
+    child.wait_with_output().await.unwrap()
 }
 
 fn event(data: serde_json::Value) -> Outgoing {

@@ -27,6 +27,14 @@ connector = "qlue"
 connector = "qlue"
 [channels.lapor]
 connector = "lapor_sms"
+[channels.kelurahan]
+connector = "webhook"
+secret = "s"
+auth = { scheme = "open" }
+[channels.kelurahan.replies]
+receipt_text = "Terima kasih, {nama}"
+fallback = ["kelurahan"]
+attempts = 0
 [channels.web]
 connector = "webhook"
 secret = "${env:MUARA_TEST_NO_SUCH_SECRET}"
@@ -56,6 +64,9 @@ async fn check_lists_everything_that_is_wrong_at_once() {
         "[channels.qlue] secret is missing",
         "Not A Name",
         "there is no `lapor_sms`; known are: ",
+        "[channels.kelurahan] replies.receipt_text: there is no variable {nama}",
+        "[channels.kelurahan] replies.fallback: `kelurahan` is this channel itself",
+        "[channels.kelurahan] replies.attempts: must be at least 1",
         "[channels.web] auth is missing",
         "[channels.form] items",
         "[channels.form] fields.text",
@@ -68,6 +79,26 @@ async fn check_lists_everything_that_is_wrong_at_once() {
     assert_eq!(status.code(), Some(1));
     assert_eq!(words, stderr);
     assert!(!gateway.database().exists(), "a refused start left a store behind");
+}
+
+#[tokio::test]
+async fn a_channel_that_stands_in_must_be_there_and_be_able_to() {
+    let config = r#"
+[channels.form]
+connector = "webhook"
+secret = "s"
+auth = { scheme = "open" }
+fields = { text = "$.text" }
+replies = { fallback = ["sms", "other"] }
+[channels.other]
+connector = "webhook"
+secret = "s"
+auth = { scheme = "open" }
+fields = { text = "$.text" }
+"#;
+    let (_, stderr) = ended(&Gateway::new(config).muara(&["check"]).await, 1);
+    assert!(stderr.contains("[channels.form] replies.fallback: there is no channel `sms`"), "{stderr}");
+    assert!(stderr.contains("`other` cannot reach anybody"), "{stderr}");
 }
 
 #[tokio::test]
@@ -123,11 +154,12 @@ async fn channels_prints_what_scripts_rely_on() {
     let rows: Value = serde_json::from_str(&stdout).unwrap();
     let expected = json!([
         {"id": "lama", "connector": "qlue", "direction": "in", "auth": "hmac", "redelivers": true,
-         "state": "disabled", "reason": "environment variable MUARA_TEST_NO_SUCH_SECRET is not set"},
+         "state": "disabled", "reason": "environment variable MUARA_TEST_NO_SUCH_SECRET is not set",
+         "limits": "30/min a sender, 600/min out"},
         {"id": "qlue", "connector": "qlue", "direction": "in, pull", "auth": "hmac", "redelivers": true,
-         "state": "enabled", "reason": null},
+         "state": "enabled", "reason": null, "limits": "30/min a sender, 600/min out"},
         {"id": "web", "connector": "webhook", "direction": "in", "auth": "path secret", "redelivers": true,
-         "state": "disabled", "reason": "switched off (enabled = false)"},
+         "state": "disabled", "reason": "switched off (enabled = false)", "limits": "30/min a sender, 600/min out"},
     ]);
     assert_eq!(rows, expected);
     let (table, _) = ended(&gateway.muara(&["channels"]).await, 0);
@@ -161,7 +193,10 @@ async fn the_default_configuration_is_valid_and_the_documented_one() {
         })
         .filter(|line| !line.starts_with("key = "))
         .collect();
-    let gateway = Gateway::new("").env("QLUE_SECRET", SECRET).env("MUARA_BROKER_URL", "amqp://127.0.0.1");
+    let gateway = Gateway::new("")
+        .env("QLUE_SECRET", SECRET)
+        .env("MUARA_BROKER_URL", "amqp://127.0.0.1")
+        .env("MUARA_S3_SECRET", SECRET);
     fs::write(gateway.config(), uncommented).unwrap();
     let (stdout, _) = ended(&gateway.muara(&["check"]).await, 0);
     assert!(stdout.contains("1 channels, 0 of them off") && !stdout.contains("no [broker]"), "{stdout}");

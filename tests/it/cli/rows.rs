@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use muara::store::{
     Settings, Store,
     inbox::{Intake, NewMessage, Refined},
+    media::NewFiles,
     outbox::{NewEvent, Settled, Settlement},
 };
 use muara_normalizer::{ComplaintId, IdempotencyKey};
@@ -22,15 +23,10 @@ async fn left_behind(gateway: &Gateway) -> Vec<Uuid> {
         id: ComplaintId(Uuid::now_v7()),
         draft: b"{}".to_vec(),
         hold: None,
+        files: NewFiles::default(),
     });
-    let intake = Intake {
-        channel: "qlue".parse().unwrap(),
-        received_at: Timestamp::now(),
-        messages: messages.collect(),
-        quarantine: vec![],
-        cursor: None,
-        replayed: None,
-    };
+    let intake =
+        Intake { messages: messages.collect(), ..Intake::new("qlue".parse().unwrap(), Timestamp::now()) };
     store.take(intake).await.unwrap();
     let refined = store.waiting(10).await.unwrap().into_iter().zip(0..).map(|(row, number)| {
         let event = NewEvent {
@@ -38,7 +34,7 @@ async fn left_behind(gateway: &Gateway) -> Vec<Uuid> {
             routing_key: "complaint.received.v1.qlue".to_owned(),
             body: json!({"number": number}).to_string().into_bytes(),
         };
-        (row, Refined::Event(event))
+        (row, Refined::Event(event, None))
     });
     store.refine(refined.collect()).await.unwrap();
     let due = store.due(0, 10).await.unwrap();

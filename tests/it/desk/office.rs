@@ -118,7 +118,7 @@ impl Office {
         let store = Store::open(&store::Settings::new(folder.path().join("muara.db"))).unwrap();
         let health = Arc::new(Health::default());
         health.configure(&config.channels);
-        let intake = Intake::new(store.clone(), health, &config.store, &config.intake);
+        let intake = Intake::new(store.clone(), health, &config.store, &config.intake, &config.media);
         let channels = Arc::new(ArcSwap::from_pointee(config.channels));
         let state = desk::DeskState {
             channels: Arc::clone(&channels),

@@ -159,8 +159,13 @@ async fn a_replay_hours_later_takes_only_what_was_not_taken_then() {
     let request =
         muara_connectors::Request::from_body(Some("application/json"), body.as_bytes().to_vec().into());
     let store = fresh.store.clone();
-    let door =
-        Intake::new(store.clone(), std::sync::Arc::new(Health::default()), &broken.store, &broken.intake);
+    let door = Intake::new(
+        store.clone(),
+        std::sync::Arc::new(Health::default()),
+        &broken.store,
+        &broken.intake,
+        &broken.media,
+    );
     let web = broken.channels.get("web").unwrap();
     let verified = muara_connectors::Verified::before(&request, &web.settings);
     let first = door.submit(web, verified).await.unwrap();

@@ -29,7 +29,8 @@ async fn a_draft_becomes_an_event_that_is_settled_retried_or_dead() {
     store.take(intake(["a", "b", "c"].map(keyed).into(), vec![])).await.unwrap();
     assert_eq!(fresh.levels().inbox, 3);
     let waiting = store.waiting(10).await.unwrap();
-    let refined: Vec<_> = waiting.into_iter().map(|row| (row.clone(), Refined::Event(event(&row)))).collect();
+    let refined: Vec<_> =
+        waiting.into_iter().map(|row| (row.clone(), Refined::Event(event(&row), None))).collect();
     store.refine(refined.clone()).await.unwrap();
     assert_eq!((fresh.levels().inbox, fresh.levels().outbox), (0, 3));
     // a second run of the same, after a crash that it did not notice
@@ -101,22 +102,22 @@ async fn a_draft_that_becomes_nothing_is_quarantined_alone_and_can_be_refined_ag
     store.take(intake(messages, vec![])).await.unwrap();
     let normalizer = Arc::new(Normalizer::new(PrivacyKey::throw_away()));
     let channels = ArcSwap::default();
-    assert_eq!(refine::round(store, &normalizer, &channels).await.unwrap(), 4);
+    assert_eq!(refine::round(store, &normalizer, &channels, "http://files/").await.unwrap(), 4);
     let levels = fresh.levels();
     assert_eq!((levels.inbox, levels.outbox, levels.quarantined), (0, 2, 2));
     let rows = store.quarantined(None, 10).await.unwrap();
     assert!(
         rows.iter().all(|row| row.stage == Stage::Refine && row.complaint.map(|id| id.0) == Some(row.id))
     );
-    assert!(rows.iter().any(|row| row.reason.contains("nothing to complain about")), "{rows:?}");
+    assert!(rows.iter().any(|row| row.reason.contains("nothing was said")), "{rows:?}");
 
     // still nothing: it comes back to where it was
     assert!(store.refine_again(rows[0].id).await.unwrap());
     assert_eq!((fresh.levels().inbox, fresh.levels().quarantined), (1, 1));
     assert!(!store.refine_again(rows[0].id).await.unwrap(), "pressed twice");
-    assert_eq!(refine::round(store, &normalizer, &channels).await.unwrap(), 1);
+    assert_eq!(refine::round(store, &normalizer, &channels, "http://files/").await.unwrap(), 1);
     assert_eq!((fresh.levels().inbox, fresh.levels().quarantined), (0, 2));
-    assert_eq!(refine::round(store, &normalizer, &channels).await.unwrap(), 0);
+    assert_eq!(refine::round(store, &normalizer, &channels, "http://files/").await.unwrap(), 0);
 }
 
 #[tokio::test]
