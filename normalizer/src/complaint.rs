@@ -324,4 +324,6 @@ pub enum Flag {
     NoText,
     /// The officer who took it down sees danger in waiting.
     Urgent,
+    /// What the channel, the address and the words say of the place does not fit together; the more certain is passed on.
+    LocationConflict,
 }

@@ -7,10 +7,12 @@
 //! One rule family, one room: text, time, place, identity, region and category each have a module of
 //! their own, and [`normalize::Normalizer::normalize`] is the one door through them.
 
+pub mod address;
 pub mod category;
 pub mod complaint;
 pub mod draft;
 pub mod event;
+pub mod gazetteer;
 pub mod identity;
 pub mod ids;
 pub mod key;
@@ -23,6 +25,7 @@ pub mod schema;
 pub mod status;
 pub mod text;
 pub mod time;
+pub mod words;
 
 pub use complaint::{AttachmentRef, Complaint};
 pub use draft::{Amendment, Draft};

@@ -77,7 +77,8 @@ impl Normalizer {
         if draft.urgent {
             flags.push(Flag::Urgent);
         }
-        let location = place::locate(&draft.place, &mut flags);
+        let written = [title.as_deref().unwrap_or_default(), &description].join("\n");
+        let location = place::locate(&draft.place, &written, &mut flags);
         flags.sort_unstable();
         flags.dedup();
         Ok(Complaint {

@@ -1,10 +1,12 @@
 //! Where it is: coordinates that can be believed, RT and RW in their official form, regions by code.
 
 use crate::{
+    address::{self, Neighbourhood},
     complaint::{Area, Flag, Location, LocationSource},
     draft::DraftPlace,
+    gazetteer::{self, Named},
     region::{self, Level, RegionCode},
-    text,
+    text, words,
 };
 
 /// Jakarta with the Thousand Islands, roughly: degrees north, degrees east.
@@ -36,15 +38,32 @@ fn inside(lat: f64, lon: f64) -> bool {
     (north[0]..=north[1]).contains(&lat) && (east[0]..=east[1]).contains(&lon)
 }
 
-/// Puts a draft's evidence together; nothing known is no location.
+/// Puts a draft's evidence together; nothing known is no location. `text` is what the citizen wrote.
+///
+/// What the channel states goes before what is read out of a text, and that before the area of the desk's office: people
+/// also report what is elsewhere. Coordinates name no region. Evidence that disagrees is flagged.
 #[must_use]
-pub fn locate(place: &DraftPlace, flags: &mut Vec<Flag>) -> Option<Location> {
+pub fn locate(place: &DraftPlace, text: &str, flags: &mut Vec<Flag>) -> Option<Location> {
     let (position, flag) = coordinates(place.lat, place.lon);
     flags.extend(flag);
     let address = place.address.as_deref().and_then(text::clean_line);
     let stated = place.region.as_ref().filter(|code| region::find(code).is_some());
     let office = place.office_region.as_ref().filter(|code| region::find(code).is_some());
     let (rt, rw) = (place.rt.as_deref().and_then(unit), place.rw.as_deref().and_then(unit));
+    let written = Written::read(address.as_deref().unwrap_or_default(), text);
+    let (rt, rw) = (rt.or(written.neighbourhood.rt), rw.or(written.neighbourhood.rw));
+    let read = written.named.region.map(|region| &region.code);
+    let strangers = stated.zip(read).is_some_and(|(stated, read)| {
+        !stated.as_str().starts_with(read.as_str()) && !read.as_str().starts_with(stated.as_str())
+    });
+    if strangers || written.named.conflict {
+        flags.push(Flag::LocationConflict);
+    }
+    // of two that agree the smaller region says more
+    let stated = match (stated, read) {
+        (Some(stated), Some(read)) if read.as_str().starts_with(stated.as_str()) => Some(read),
+        (stated, _) => stated,
+    };
 
     let (source, confidence) = if position.is_some() {
         let trusted = flag.is_none();
@@ -52,6 +71,8 @@ pub fn locate(place: &DraftPlace, flags: &mut Vec<Flag>) -> Option<Location> {
         (source, if trusted { 0.9 } else { 0.4 })
     } else if stated.is_some() {
         (LocationSource::Channel, 0.9)
+    } else if read.is_some() {
+        (LocationSource::Text, if written.named.stated { 0.85 } else { 0.7 })
     } else if address.is_some() || rt.is_some() || rw.is_some() {
         (LocationSource::Text, 0.5)
     } else if office.is_some() {
@@ -59,7 +80,7 @@ pub fn locate(place: &DraftPlace, flags: &mut Vec<Flag>) -> Option<Location> {
     } else {
         return None;
     };
-    let area = |level| stated.or(office).and_then(|code| region::at(code, level)).map(named);
+    let area = |level| stated.or(read).or(office).and_then(|code| region::at(code, level)).map(named);
     Some(Location {
         lat: position.map(|(lat, _)| lat),
         lon: position.map(|(_, lon)| lon),
@@ -73,6 +94,26 @@ pub fn locate(place: &DraftPlace, flags: &mut Vec<Flag>) -> Option<Location> {
         confidence,
         verified: false,
     })
+}
+
+/// What is read out of words.
+struct Written {
+    named: Named,
+    neighbourhood: Neighbourhood,
+}
+
+impl Written {
+    /// The address before the text around it: it was asked for.
+    fn read(address: &str, text: &str) -> Self {
+        let (address, text) = (words::words(address), words::words(text));
+        let named = gazetteer::named(&address);
+        let named = if named.region.is_some() { named } else { gazetteer::named(&text) };
+        let (mut first, second) = (address::neighbourhood(&address), address::neighbourhood(&text));
+        if first == Neighbourhood::default() {
+            first = second;
+        }
+        Self { named, neighbourhood: first }
+    }
 }
 
 fn named(region: &region::Region) -> Area {

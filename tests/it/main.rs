@@ -16,6 +16,7 @@ mod media;
 mod meta;
 mod normalizer;
 mod normalizer_any;
+mod normalizer_place;
 mod open311;
 mod qlue_feed;
 mod relay;

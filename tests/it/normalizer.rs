@@ -40,11 +40,11 @@ pub(crate) fn normalizer(key: u8) -> Normalizer {
     Normalizer::new(PrivacyKey::new(&format!("{key:02x}").repeat(32)).unwrap())
 }
 
-fn normalize(draft: Draft) -> Complaint {
+pub(crate) fn normalize(draft: Draft) -> Complaint {
     normalizer(1).normalize(draft, &receipt()).unwrap()
 }
 
-fn said(words: &str) -> Draft {
+pub(crate) fn said(words: &str) -> Draft {
     Draft { text: words.to_owned(), ..Draft::default() }
 }
 

@@ -1,0 +1,126 @@
+//! Places in citizens' words: what counts, what does not, and what is left open.
+#![allow(clippy::unwrap_used)]
+
+use muara_normalizer::{
+    Draft,
+    complaint::{Flag, Location, LocationSource},
+    draft::DraftPlace,
+};
+
+use crate::normalizer::{normalize, said};
+
+/// Kelurahan, kecamatan and kota by name, as far as they are known.
+fn areas(location: Option<&Location>) -> [&str; 3] {
+    let Some(location) = location else { return ["", "", ""] };
+    let areas = [&location.kelurahan, &location.kecamatan, &location.kota];
+    areas.map(|area| area.as_ref().map_or("", |area| area.name.as_str()))
+}
+
+const TIMUR: &str = "Kota Administrasi Jakarta Timur";
+const SELATAN: &str = "Kota Administrasi Jakarta Selatan";
+const PUSAT: &str = "Kota Administrasi Jakarta Pusat";
+const BARAT: &str = "Kota Administrasi Jakarta Barat";
+
+#[test]
+fn the_longest_name_and_its_parents_are_found() {
+    let cases = [
+        ("Jalan ambles di Kel. Pondok Bambu", ["Pondok Bambu", "Duren Sawit", TIMUR]),
+        ("got mampet di menteng dalam", ["Menteng Dalam", "Tebet", SELATAN]),
+        ("got mampet di duri selatan", ["Duri Selatan", "Tambora", BARAT]),
+        ("lampu mati, kelurahan: cipete utara", ["Cipete Utara", "Kebayoran Baru", SELATAN]),
+        ("banjir kp melayu setinggi lutut", ["Kampung Melayu", "Jatinegara", TIMUR]),
+        ("banjir di Kp. Melayu", ["Kampung Melayu", "Jatinegara", TIMUR]),
+        ("sampah di pulogebang", ["Pulo Gebang", "Cakung", TIMUR]),
+        ("macet parah jaksel", ["", "", SELATAN]),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(areas(normalize(said(text)).location.as_ref()), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_name_that_two_levels_share_means_the_larger_unless_it_is_said() {
+    let cases = [
+        ("banjir di Tebet", ["", "Tebet", SELATAN]),
+        ("banjir di Menteng", ["", "Menteng", PUSAT]),
+        ("banjir di Kel. Menteng", ["Menteng", "Menteng", PUSAT]),
+        ("pedagang di pasar Kecamatan Jagakarsa", ["", "Jagakarsa", SELATAN]),
+        ("Kelurahan Kayu Putih, Kecamatan Pulogadung", ["Kayu Putih", "Pulogadung", TIMUR]),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(areas(normalize(said(text)).location.as_ref()), expected, "{text}");
+    }
+}
+
+#[test]
+fn names_of_streets_stations_and_markets_are_no_places() {
+    let texts = [
+        "macet di Jl. Raya Cilincing",
+        "jalan menteng raya berlubang",
+        "harga cabe di pasar pulo gadung naik",
+        "ATAP HALTE BUS GUNTUR BOCOR",
+        "lift stasiun manggarai mati",
+        "macet arah Klender",
+        "RT @cakungtimur: banjir",
+        "#pondokbambu banjir",
+        "gunung sampah di ujung gang",
+        "jati diri bangsa",
+        "masih baru kok sudah rusak, di tengah jalan",
+    ];
+    for text in texts {
+        assert_eq!(areas(normalize(said(text)).location.as_ref()), ["", "", ""], "{text}");
+    }
+}
+
+#[test]
+fn a_common_word_is_a_place_where_something_says_so() {
+    let cases = [
+        ("kabel putus! Pulo, Kebayoran Baru", "Pulo"),
+        ("banyak jentik nyamuk. Kenari", "Kenari"),
+        ("kel. Jati banjir", "Jati"),
+        ("Tolong kami di Galur, tiap sore ribut", "Galur"),
+    ];
+    for (text, kelurahan) in cases {
+        assert_eq!(areas(normalize(said(text)).location.as_ref())[0], kelurahan, "{text}");
+    }
+}
+
+#[test]
+fn rt_and_rw_are_read_in_every_spelling_and_a_retweet_is_none() {
+    let cases = [
+        ("di RT.11/RW.2", Some("011"), Some("002")),
+        ("di RT 003/05 ya", Some("003"), Some("005")),
+        ("RT/RW 011/002", Some("011"), Some("002")),
+        ("rt 3 rw 5", Some("003"), Some("005")),
+        ("rt05/rw02", Some("005"), Some("002")),
+        ("RT: 05 RW: 02", Some("005"), Some("002")),
+        ("Ketua RW 03", None, Some("003")),
+        ("RT @DKIJakarta urus dong", None, None),
+        ("pak RT tidak tahu", None, None),
+        ("RT 0", None, None),
+    ];
+    for (text, rt, rw) in cases {
+        let location = normalize(said(text)).location;
+        let found = location.as_ref().map_or((None, None), |l| (l.rt.as_deref(), l.rw.as_deref()));
+        assert_eq!(found, (rt, rw), "{text}");
+    }
+}
+
+#[test]
+fn evidence_that_disagrees_is_flagged_and_the_more_certain_is_passed_on() {
+    let place = DraftPlace { region: Some("31.71.06.1001".parse().unwrap()), ..DraftPlace::default() };
+    let complaint = normalize(Draft { place, ..said("Banjir di Kel. Pondok Bambu") });
+    let location = complaint.location.unwrap();
+    assert_eq!(location.kelurahan.unwrap().name, "Menteng");
+    assert_eq!(location.source, LocationSource::Channel);
+    assert!(complaint.flags.contains(&Flag::LocationConflict));
+    // the office's own area is only where the officer sits
+    let place = DraftPlace { office_region: Some("31.71.06.1001".parse().unwrap()), ..DraftPlace::default() };
+    let complaint = normalize(Draft { place, ..said("Banjir di Kel. Pondok Bambu") });
+    assert_eq!(areas(complaint.location.as_ref())[0], "Pondok Bambu");
+    assert!(!complaint.flags.contains(&Flag::LocationConflict));
+    // a bare name against a stated kecamatan: only the kecamatan is sure
+    let complaint = normalize(said("Pondok Bambu, kec. Tebet"));
+    assert_eq!(areas(complaint.location.as_ref()), ["", "Tebet", SELATAN]);
+    assert!(complaint.flags.contains(&Flag::LocationConflict));
+}
