@@ -16,7 +16,7 @@ macro_rules! connectors {
     };
 }
 
-connectors! { desk, infobip, jaki, lapor, qlue, twilio, webhook }
+connectors! { desk, email, infobip, jaki, lapor, qlue, twilio, webhook }
 
 /// The connector of a name.
 #[must_use]
