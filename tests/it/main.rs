@@ -5,6 +5,7 @@ mod broker;
 mod cli;
 mod desk;
 mod desk_browser;
+mod email;
 mod fixtures;
 mod intake;
 mod kill;
