@@ -42,6 +42,7 @@ mod body;
 mod bounce;
 mod imap;
 mod names;
+mod page;
 mod quoted;
 mod server;
 mod smtp;

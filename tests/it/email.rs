@@ -37,14 +37,19 @@ fn decoded(connector: &Connector, table: &str, raw: &[u8]) -> Result<Decoded, Re
     (connector.decode)(&Verified::before(&request, &channel(table)))
 }
 
-/// `[imap]` for a server, with other keys below.
+/// `[imap]` for a server, with other keys below. What is not told is polled after ten minutes only.
 fn table(address: SocketAddr, more: &str) -> String {
-    let password =
-        if more.contains("password") { String::new() } else { format!("password = \"{PASSWORD}\"\n") };
-    format!(
-        "host = \"127.0.0.1\"\nport = {}\ntls = \"none\"\nuser = \"{USER}\"\n{password}poll_seconds = 600\nidle_seconds = 300\n{more}",
+    let mut table = format!(
+        "host = \"127.0.0.1\"\nport = {}\ntls = \"none\"\nuser = \"{USER}\"\npoll_seconds = 600\n{more}\n",
         address.port()
-    )
+    );
+    if !more.contains("password") {
+        table += &format!("password = \"{PASSWORD}\"\n");
+    }
+    if !more.contains("idle_seconds") {
+        table += "idle_seconds = 300\n";
+    }
+    table
 }
 
 /// A channel's pull with its cursor, as the poller keeps it.
@@ -209,7 +214,7 @@ async fn a_message_too_large_keeps_its_words_and_stays_in_the_mailbox() {
     let line = format!("{}\r\n", "A".repeat(76));
     server.deliver("INBOX", format!("{head}{}--b--\r\n", line.repeat(30_000)).as_bytes());
     server.deliver("INBOX", &letter(1));
-    let drafts = Poller::new(server.address(), "max_mb = 1").rest().await;
+    let drafts = Poller::new(server.address(), "max_mb = 1\nidle_seconds = 1").rest().await;
     assert_eq!(ids(&drafts), ["v@warga.example", "m1@warga.example"]);
     assert!(
         drafts[0].text.starts_with("Banjir selutut di Kampung Pulo.\n\n[Lampiran tidak diambil"),
@@ -275,10 +280,11 @@ async fn never_more_than_one_connection() {
     let server = Dovecot::launch().await;
     let proxy = ChaosProxy::start(server.address()).await;
     let mut poller = Poller::new(proxy.addr(), "");
-    poller.rest().await;
+    poller.next().await.unwrap();
     for number in 1..=8 {
         server.deliver("INBOX", &letter(number));
-        assert_eq!(ids(&poller.rest().await), [format!("m{number}@warga.example")]);
+        let page = poller.next().await.unwrap();
+        assert_eq!(ids(&page.drafts().cloned().collect::<Vec<_>>()), [format!("m{number}@warga.example")]);
         proxy.cut();
         assert!(poller.next().await.is_err());
     }

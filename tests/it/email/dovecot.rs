@@ -21,7 +21,7 @@ use tokio::{
 };
 
 pub(super) const USER: &str = "dki@jakarta.example";
-pub(super) const PASSWORD: &str = "rahasia sekali";
+pub(super) const PASSWORD: &str = "rahasia-sekali";
 
 /// Runs the server until its standard input ends, then kills it with all its helpers.
 const GUARD: &str = r#""$@" & cat >/dev/null; kill -9 -$$"#;
@@ -146,6 +146,8 @@ service imap-login {{
         if let Some(mut guard) = guard {
             drop(guard.stdin.take());
             guard.wait().unwrap();
+            // it would take any process of that number for itself
+            fs::remove_file(self.folder.path().join("run/master.pid")).ok();
         }
     }
 

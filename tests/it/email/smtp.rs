@@ -33,7 +33,7 @@ impl Smtpd {
         let folder = tempfile::Builder::new().prefix("muara-smtpd-").tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut command = Command::new(python);
-        command.arg(script).arg(folder.path()).arg(port.to_string());
+        command.args(["-W", "ignore"]).arg(script).arg(folder.path()).arg(port.to_string());
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();

@@ -77,9 +77,17 @@ fn closed() -> PullError {
     Unreachable::Protocol(Cow::Borrowed("the server closed the connection")).into()
 }
 
-/// A server's answer on one line.
+/// A server's answer on one line. The library gives it as `code: None, info: Some("words")`.
 fn short(answer: &str) -> String {
-    let line: String = answer.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect();
+    let words = match answer.split_once("info: Some(\"") {
+        Some((code, words)) => {
+            let code = code.trim_start_matches("code: ").trim_end_matches(", ");
+            let code = code.strip_prefix("Some(").and_then(|code| code.strip_suffix(')')).unwrap_or_default();
+            format!("{code} {}", words.trim_end_matches("\")"))
+        }
+        None => answer.to_owned(),
+    };
+    let line: String = words.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect();
     format!("IMAP: {}", line.trim())
 }
 
