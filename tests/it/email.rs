@@ -323,6 +323,53 @@ fn settings_say_all_that_is_wrong_at_once() {
     assert!((email().pull.unwrap())(&channel("")).is_none());
 }
 
+#[test]
+fn what_is_nested_without_end_is_read_without_end_of_the_stack() {
+    let links: String = (0..20_000).map(|number| format!("<p><a x={number}></p>")).collect();
+    for page in [
+        "<div>".repeat(50_000),
+        "<b></x>".repeat(30_000),
+        "<svg>".to_owned() + &"<td>".repeat(60_000),
+        "<table><tr><td>".repeat(16_000),
+        "<p><button>".repeat(20_000),
+        "<blockquote>".repeat(150),
+        links,
+    ] {
+        let head = "From: siti@warga.example\r\nContent-Type: text/html\r\n\r\n";
+        let items = decoded(email(), "", format!("{head}{page}Jembatan retak.").as_bytes()).unwrap().items;
+        assert_eq!(items.len(), 1);
+    }
+    let parts: String = (0..20_000)
+        .map(|n| format!("Content-Type: multipart/mixed; boundary=b{n}\r\n\r\n--b{n}\r\n"))
+        .collect();
+    let messages = "Content-Type: message/rfc822\r\n\r\n".repeat(20_000);
+    for body in [parts, messages] {
+        let raw = format!("From: siti@warga.example\r\nSubject: Jembatan\r\n{body}\r\nJembatan retak.\r\n");
+        assert_eq!(decoded(email(), "", raw.as_bytes()).unwrap().items.len(), 1);
+    }
+}
+
+#[test]
+fn a_message_that_is_cut_or_garbled_anywhere_is_still_read_or_refused_in_words() {
+    for case in std::fs::read_dir(crate::fixtures::folder().join("email")).unwrap() {
+        let case = case.unwrap().path();
+        let Ok(captured) = std::fs::read(case.join("request.http")) else { continue };
+        let at = captured.windows(2).position(|two| two == b"\n\n").unwrap() + 2;
+        let whole = &captured[at..];
+        let table = std::fs::read_to_string(case.parent().unwrap().join("channel.toml")).unwrap();
+        for end in (0..whole.len().min(4000)).step_by(17) {
+            let mut garbled = whole.to_vec();
+            garbled[end] ^= 0x2d;
+            for raw in [&whole[..end], &garbled] {
+                match decoded(email(), &table, raw) {
+                    Ok(decoded) => assert_eq!(decoded.items.len(), 1),
+                    Err(reason) => assert_ne!(reason, Reject::Fault, "{} at {end}", case.display()),
+                }
+            }
+        }
+    }
+}
+
 fn config(address: SocketAddr, more: &str) -> String {
     format!("[channels.email]\nconnector = \"email\"\n[channels.email.imap]\n{}", table(address, more))
 }

@@ -9,9 +9,14 @@ const LARGEST_PAGE: usize = 256 * 1024;
 /// Wide enough that no line of a letter is broken.
 const PAGE_WIDTH: usize = 2000;
 
+/// Letters have some tens of elements within each other.
+const DEEPEST: usize = 200;
+/// Elements that stay open in good pages, and cannot stand directly within their own kind.
+const NEVER_DEEP: &[&str] = &["br", "img", "hr", "meta", "p", "li", "dd", "dt"];
+
 /// The page's words.
 pub(super) fn text(page: &str) -> String {
-    let rendered = (page.len() <= LARGEST_PAGE).then(|| {
+    let rendered = (page.len() <= LARGEST_PAGE && is_shallow(page)).then(|| {
         config::with_decorator(Plain::default())
             .raw_mode(true)
             .allow_width_overflow()
@@ -22,6 +27,29 @@ pub(super) fn text(page: &str) -> String {
         _ => html_to_text(page),
     };
     text.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Whether elements stand within each other at most so deep that a recursive reading has stack enough. What is closed by
+/// something else than its own end counts as open, so this rather says no.
+fn is_shallow(page: &str) -> bool {
+    let mut open: Vec<String> = Vec::new();
+    for tag in page.split('<').skip(1) {
+        let (ends, tag) = tag.strip_prefix('/').map_or((false, tag), |tag| (true, tag));
+        let name: String = tag.chars().take_while(char::is_ascii_alphanumeric).take(16).collect();
+        let name = name.to_ascii_lowercase();
+        if name.is_empty() || NEVER_DEEP.contains(&name.as_str()) {
+            continue;
+        }
+        if !ends {
+            open.push(name);
+        } else if let Some(at) = open.iter().rposition(|other| *other == name) {
+            open.remove(at);
+        }
+        if open.len() > DEEPEST {
+            return false;
+        }
+    }
+    true
 }
 
 /// A line with one mark of quotation at most, and without addresses that stand there twice.

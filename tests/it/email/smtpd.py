@@ -3,11 +3,16 @@
 Signs in `dki@jakarta.example` with `rahasia sekali`. Some recipients are refused, by the first part of their address.
 """
 
+import logging
 import pathlib
 import sys
+import warnings
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
+
+logging.disable()
+warnings.simplefilter("ignore")
 
 ANSWERS = {
     "tidakada": "550 5.1.1 <tidakada@warga.example> User unknown",
