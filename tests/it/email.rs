@@ -291,6 +291,31 @@ async fn never_more_than_one_connection() {
 }
 
 #[tokio::test]
+async fn an_encrypted_server_is_read_if_its_certificate_is_trusted() {
+    muara_tests::install_tls_provider();
+    for (implicit, tls) in [(true, "tls"), (false, "starttls")] {
+        let (server, certificate) = Dovecot::encrypted(implicit).await;
+        server.deliver("INBOX", &letter(1));
+        let ca_file = format!("ca_file = \"{}\"\n", certificate.path().join("cert.pem").display());
+        let table = |more: &str| {
+            let table = table(server.address(), more).replace("127.0.0.1", "localhost");
+            table.replace("\"none\"", &format!("\"{tls}\""))
+        };
+        let open = |table: String| {
+            let pull = (email().pull.unwrap())(&channel(&format!("[imap]\n{table}"))).unwrap();
+            Poller { pull, cursor: Cursor::default() }
+        };
+        let page = open(table(&ca_file)).next().await.unwrap();
+        assert_eq!(page.drafts().count(), 1, "{tls}");
+        let error = open(table("")).next().await.unwrap_err();
+        assert!(
+            matches!(error, PullError::Unreachable(_)) && error.to_string().contains("certificate"),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_wrong_password_is_told_as_such() {
     let server = Dovecot::launch().await;
     let error = Poller::new(server.address(), "password = \"bukan itu\"").next().await.unwrap_err();

@@ -1,7 +1,7 @@
 //! A private Dovecot that tests may kill: own port, folders and configuration, without privileges.
 
 use std::{
-    fs, io,
+    fs,
     net::{SocketAddr, TcpListener},
     os::unix::{fs::PermissionsExt, process::CommandExt},
     path::{Path, PathBuf},
@@ -15,7 +15,6 @@ use std::{
 
 use tempfile::TempDir;
 use tokio::{
-    io::AsyncReadExt,
     net::TcpStream,
     time::{Instant, sleep},
 };
@@ -61,6 +60,8 @@ impl Dovecot {
         for name in ["mail", "run", "state"] {
             fs::create_dir(root.join(name)).unwrap();
         }
+        let ssl = if more.contains("ssl_cert") { "yes" } else { "no" };
+        let implicit = if more.contains("implicit") { "yes" } else { "no" };
         let (root, port) = (root.display(), self.port);
         let text = format!(
             r"protocols = imap
@@ -71,8 +72,8 @@ log_path = {root}/dovecot.log
 default_internal_user = {user}
 default_internal_group = {group}
 default_login_user = {user}
-ssl = no
 disable_plaintext_auth = no
+ssl = {ssl}
 mail_location = maildir:{root}/mail
 first_valid_uid = 1
 mail_max_userip_connections = 2
@@ -91,6 +92,7 @@ service imap-login {{
   chroot =
   inet_listener imap {{
     port = {port}
+    ssl = {implicit}
   }}
   inet_listener imaps {{
     port = 0
@@ -128,11 +130,33 @@ service imap-login {{
         command.args([program, "-F", "-c"]).arg(self.folder.path().join("dovecot.conf"));
         *self.guard.lock().unwrap() = Some(command.spawn().unwrap());
         let deadline = Instant::now() + DEADLINE;
-        while let Err(error) = greets(self.address()).await {
+        while let Err(error) = TcpStream::connect(self.address()).await {
             let log = fs::read_to_string(self.folder.path().join("dovecot.log")).unwrap_or_default();
             assert!(Instant::now() < deadline, "Dovecot did not start ({error}):\n{log}");
             sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// With a certificate of its own for `localhost`: encrypted from the first byte, or on demand. Returns the
+    /// certificate's file, too.
+    pub(super) async fn encrypted(implicit: bool) -> (Self, TempDir) {
+        let folder = tempfile::Builder::new().prefix("muara-cert-").tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+        let config = folder.path().join("openssl.cnf");
+        fs::write(&config, "[req]\ndistinguished_name=dn\nx509_extensions=ext\nprompt=no\n[dn]\nCN=localhost\n[ext]\nsubjectAltName=DNS:localhost\nbasicConstraints=critical,CA:FALSE\n").unwrap();
+        let mut command = Command::new("openssl");
+        command.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-config"]).arg(config);
+        let status = command.arg("-keyout").arg(&key).arg("-out").arg(&cert).stderr(Stdio::null()).status();
+        assert!(status.unwrap().success());
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+        let more = format!(
+            "ssl_cert = <{}\nssl_key = <{}\n# {}\n",
+            cert.display(),
+            key.display(),
+            if implicit { "implicit" } else { "on demand" }
+        );
+        (Self::with(&more).await, folder)
     }
 
     pub(super) async fn restart(&self) {
@@ -211,14 +235,6 @@ impl Drop for Dovecot {
     fn drop(&mut self) {
         self.kill9();
     }
-}
-
-async fn greets(address: SocketAddr) -> io::Result<()> {
-    let mut stream = TcpStream::connect(address).await?;
-    let mut greeting = [0; 4];
-    stream.read_exact(&mut greeting).await?;
-    assert_eq!(&greeting, b"* OK");
-    Ok(())
 }
 
 fn is_root() -> bool {
