@@ -51,23 +51,31 @@ impl Mailbox {
         let mut batch = Batch::default();
         let mut bytes = 0_usize;
         for &uid in uids {
-            // without a size it was deleted meanwhile
+            let mut found = None;
             if let Some(&size) = sizes.get(&uid) {
                 let size = usize::try_from(size).unwrap_or(usize::MAX);
-                let fetched = size.min(if size > max_bytes { HEAD_BYTES } else { size });
+                let whole = size <= max_bytes;
+                let fetched = if whole { size } else { HEAD_BYTES };
                 if bytes > 0 && bytes.saturating_add(fetched) > PAGE_BYTES {
                     break;
                 }
                 bytes = bytes.saturating_add(fetched);
-                let whole = size <= max_bytes;
-                if let Some(raw) = self.message(uid, fetched, whole).await? {
-                    if whole {
-                        batch.whole.push(uid);
-                        batch.take(raw, channel);
-                    } else {
-                        batch.take_head(raw, size, max_bytes, channel, folder);
-                    }
+                found = self.message(uid, fetched, whole).await?.map(|raw| (raw, size, whole));
+            }
+            match found {
+                Some((raw, _, true)) => {
+                    batch.whole.push(uid);
+                    batch.take(raw, channel);
                 }
+                Some((raw, size, false)) => batch.take_head(raw, size, max_bytes, channel, folder),
+                // deleted meanwhile; or the server fails on it, which must neither stop the folder nor go unseen
+                None if self.has(uid).await? => {
+                    let detail = format!(
+                        "the server has it but does not give it; it is UID {uid} in the folder {folder}"
+                    );
+                    batch.rejects.push((Bytes::new(), Reject::Field { field: "BODY".to_owned(), detail }));
+                }
+                None => {}
             }
             batch.last = uid;
         }

@@ -139,10 +139,25 @@ impl Mailbox {
         self.selected = Some(folder.to_owned());
         // from now on only what comes in after the search counts
         while self.session.unsolicited_responses.try_recv().is_ok() {}
-        let validity = mailbox.uid_validity.ok_or_else(|| PullError::Vendor {
-            answer: "the folder has no UIDVALIDITY, so its messages cannot be told apart".to_owned(),
-        })?;
+        let Some(validity) = mailbox.uid_validity else {
+            self.alive().await?;
+            let answer = "the folder has no UIDVALIDITY, so its messages cannot be told apart".to_owned();
+            return Err(PullError::Vendor { answer });
+        };
         Ok(Selected { validity, next: mailbox.uid_next })
+    }
+
+    /// Whether the connection still is: the library takes its end for the end of an answer.
+    async fn alive(&mut self) -> Result<(), PullError> {
+        within(self.limit, self.session.noop()).await
+    }
+
+    /// Whether a message that was not given is in the open folder.
+    pub(super) async fn has(&mut self, uid: u32) -> Result<bool, PullError> {
+        self.alive().await?;
+        let found = within(self.limit, self.session.uid_search(format!("UID {uid}"))).await?;
+        self.alive().await?;
+        Ok(found.contains(&uid))
     }
 
     /// The UIDs after the last one, in order; below the other mark only unread ones.
