@@ -170,8 +170,10 @@ service imap-login {{
         if let Some(mut guard) = guard {
             drop(guard.stdin.take());
             guard.wait().unwrap();
-            // it would take any process of that number for itself
-            fs::remove_file(self.folder.path().join("run/master.pid")).ok();
+            // sockets that nobody serves any more, and a process number that may be anybody's
+            fs::remove_dir_all(self.folder.path().join("run")).unwrap();
+            fs::create_dir(self.folder.path().join("run")).unwrap();
+            self.own();
         }
     }
 
