@@ -173,6 +173,8 @@ service imap-login {{
             // sockets that nobody serves any more, and a process number that may be anybody's
             fs::remove_dir_all(self.folder.path().join("run")).unwrap();
             fs::create_dir(self.folder.path().join("run")).unwrap();
+            // it waits two minutes for the lock of a dead process
+            fs::remove_file(self.maildir("INBOX").join("dovecot-uidlist.lock")).ok();
             self.own();
         }
     }
