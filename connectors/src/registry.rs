@@ -16,7 +16,10 @@ macro_rules! connectors {
     };
 }
 
-connectors! { desk, facebook, feed, infobip, instagram, jaki, lapor, open311, qlue, smpp, telegram, twilio, webhook, whatsapp, x }
+connectors! {
+    desk, email, facebook, feed, infobip, instagram, jaki,
+    lapor, open311, qlue, smpp, telegram, twilio, webhook, whatsapp, x,
+}
 
 /// The connector of a name.
 #[must_use]

@@ -21,6 +21,9 @@ pub struct Draft {
     pub title: Option<String>,
     /// The citizen's words as written.
     pub text: String,
+    /// The whole message as written, where `text` is only what is new in it (an e-mail without what it quotes).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub original: Option<String>,
     /// The category as the channel names it.
     pub category: Option<String>,
     /// How many others support it at the vendor's, as of this delivery.

@@ -94,7 +94,7 @@ impl Normalizer {
             kind: draft.kind.unwrap_or_default(),
             title,
             description,
-            original: draft.text,
+            original: draft.original.unwrap_or(draft.text),
             language: "und".to_owned(),
             category: draft.category.as_deref().and_then(category::from_label).into_iter().collect(),
             external: External {

@@ -7,6 +7,7 @@ mod cli;
 mod desk;
 mod desk_browser;
 mod egress;
+mod email;
 mod feed;
 mod fixtures;
 mod intake;
