@@ -12,8 +12,10 @@ pub fn start(log: &Log) {
         Ok(filter) => (filter, None),
         Err(error) => (EnvFilter::new("info"), Some(error)),
     };
-    // the AMQP library writes returned messages out whole; the publisher says what matters of them
-    let filter = "lapin=off".parse().map_or(filter.clone(), |directive| filter.add_directive(directive));
+    // the AMQP library writes returned messages out whole; the publisher says what matters of them. The IMAP library
+    // writes down what it says, the password among it.
+    let quiet = ["lapin=off", "async_imap=off"].into_iter().filter_map(|directive| directive.parse().ok());
+    let filter = quiet.fold(filter, EnvFilter::add_directive);
     let human = match log.format {
         LogFormat::Auto => stderr().is_terminal(),
         LogFormat::Human => true,

@@ -23,9 +23,12 @@ pub fn decode(connector: &str, settings: &ChannelSettings, content_type: &str, b
             items
                 .map(|item| match item {
                     Item::Draft(draft) => {
-                        assert!(!draft.is_empty(), "a draft in which nothing is said");
+                        assert!(!draft.is_empty() || draft.has_point(), "a draft in which nothing is said");
                         IdempotencyKey::of(&settings.id, &draft).text
                     }
+                    Item::Amendment(amendment) => IdempotencyKey::of_amendment(&settings.id, &amendment).text,
+                    Item::Report(report) => format!("{report:?}"),
+                    Item::Inquiry(inquiry) => IdempotencyKey::of_id(&settings.id, &inquiry.external_id).text,
                     Item::Ignored(reason) => reason.to_owned(),
                     Item::Rejected { index, reason } => format!("{index} {reason}"),
                 })

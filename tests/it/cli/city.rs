@@ -43,6 +43,9 @@ fn value(variable: &str) -> &'static str {
         Some("URL") => "https://vendor.example/path",
         Some("HASH") => HASH,
         Some("ID") => "1234567890",
+        Some("HOST") => "vendor.example",
+        // SMPP has room for eight characters
+        Some("PASSWORD") => "rahasia1",
         _ => "a-secret-that-is-long-enough-for-every-vendor",
     }
 }
