@@ -144,7 +144,8 @@ async fn a_receipt_is_shown_only_where_it_was_made() {
     let stolen = siti.cookies.iter().find(|((name, _), _)| name == "muara_desk_receipt").unwrap();
     joko.cookies.insert(stolen.0.clone(), stolen.1.clone());
     assert_eq!(joko.open(&path).await, StatusCode::NOT_FOUND, "another office");
-    let other = path.replace(reference.chars().next().unwrap(), "Z");
+    let first = reference.chars().next().unwrap();
+    let other = path.replace(first, if first == 'Z' { "Y" } else { "Z" });
     assert_eq!(siti.open(&other).await, StatusCode::NOT_FOUND, "another reference");
     siti.cookies.retain(|(name, _), _| name != "muara_desk");
     siti.open(&path).await;

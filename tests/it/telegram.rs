@@ -118,6 +118,11 @@ async fn a_killed_gateway_takes_every_message_once_and_answers_it_with_its_refer
 async fn a_question_is_answered_by_the_gateway_itself() {
     let api = BotApi::listen().await;
     let gateway = Gateway::launch(&config(&api)).await;
+    // without a secret it is only asked: nobody can call it
+    let update = r#"{"update_id": 1, "message": {}}"#;
+    let call = muara_tests::gateway::client().post(gateway.url("/in/telegram"));
+    let answer = call.header("content-type", "application/json").body(update).send().await.unwrap();
+    assert_eq!(answer.status().as_u16(), 401);
     api.writes("Got mampet di RT 3 RW 5");
     let receipt = api.sent(1).await.remove(0);
     assert_eq!(receipt["chat_id"], 77);
