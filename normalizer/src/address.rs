@@ -90,7 +90,11 @@ fn both(words: &[Word], place: usize, first: Unit) -> Option<(String, String, us
 
 fn number_at(words: &[Word], place: usize) -> Option<String> {
     let word = words.get(place)?;
-    if matches!(word.gap, Gap::Space | Gap::Dot | Gap::Hyphen) || colon(words, place) { digits(word) } else { None }
+    if matches!(word.gap, Gap::Space | Gap::Dot | Gap::Hyphen) || colon(words, place) {
+        digits(word)
+    } else {
+        None
+    }
 }
 
 /// `RT: 05`.

@@ -72,14 +72,14 @@ impl Gazetteer {
         let rules = include_str!("../data/place_words.txt").lines().map(str::trim);
         let rules: Vec<(&str, &str)> =
             rules.filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(' ')).collect();
-        let shorts: BTreeMap<&str, Vec<&str>> =
-            rules.iter().filter(|(rule, _)| *rule == "short").filter_map(|(_, rest)| rest.split_once(' ')).fold(
-                BTreeMap::new(),
-                |mut shorts, (short, full)| {
-                    shorts.entry(full).or_insert_with(Vec::new).push(short);
-                    shorts
-                },
-            );
+        let shorts: BTreeMap<&str, Vec<&str>> = rules
+            .iter()
+            .filter(|(rule, _)| *rule == "short")
+            .filter_map(|(_, rest)| rest.split_once(' '))
+            .fold(BTreeMap::new(), |mut shorts, (short, full)| {
+                shorts.entry(full).or_insert_with(Vec::new).push(short);
+                shorts
+            });
         for region in region::all() {
             let name = region.name.to_lowercase();
             gazetteer.add(&name, region);
@@ -242,11 +242,12 @@ fn longest(gazetteer: &Gazetteer, words: &[Word], place: usize) -> Option<(usize
     let rest = &words[place..];
     let joined = rest.iter().skip(1).take_while(|word| word.gap.joins()).count() + 1;
     // an abbreviation's full stop does not part a name: `Kp. Melayu`
-    let joined = if joined == 1 && rest.get(1).is_some_and(|word| word.gap == Gap::Dot) && rest[0].folded.len() <= 4 {
-        2 + rest.iter().skip(2).take_while(|word| word.gap.joins()).count()
-    } else {
-        joined
-    };
+    let joined =
+        if joined == 1 && rest.get(1).is_some_and(|word| word.gap == Gap::Dot) && rest[0].folded.len() <= 4 {
+            2 + rest.iter().skip(2).take_while(|word| word.gap.joins()).count()
+        } else {
+            joined
+        };
     (1..=joined.min(LONGEST)).rev().find_map(|length| {
         let name: String = rest[..length].iter().map(|word| word.folded.as_str()).collect();
         gazetteer.names.get(&name).map(|names| (length, *names))
@@ -271,9 +272,11 @@ fn judge(
     let after = words.get(place + length);
     if level.is_none() {
         // `Jl. Raya Cilincing`, `Halte Bus Guntur`
-        let skip = before.is_some_and(|word| matches!(word.folded.as_str(), "raya" | "bus" | "kereta" | "kecil"));
+        let skip =
+            before.is_some_and(|word| matches!(word.folded.as_str(), "raya" | "bus" | "kereta" | "kecil"));
         let sign = if skip { place.checked_sub(2).map(|before| &words[before]) } else { before };
-        let under = place.checked_sub(2).is_some_and(|two| matches!(words[two].folded.as_str(), "kolong" | "bawah"));
+        let under =
+            place.checked_sub(2).is_some_and(|two| matches!(words[two].folded.as_str(), "kolong" | "bawah"));
         if sign.is_some_and(|word| gazetteer.not_before.contains(word.folded.as_str())) && !under {
             return None;
         }

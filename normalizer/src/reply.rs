@@ -73,7 +73,9 @@ pub enum BadReply {
         column: usize,
     },
     /// An envelope of another kind.
-    #[error("expected a CloudEvents 1.0 envelope of type `reply.requested.v1`, found specversion {specversion}, type {found}")]
+    #[error(
+        "expected a CloudEvents 1.0 envelope of type `reply.requested.v1`, found specversion {specversion}, type {found}"
+    )]
     Envelope {
         /// Its version.
         specversion: String,
@@ -179,7 +181,10 @@ fn read(data: &Value) -> Result<ReplyRequest, BadReply> {
         return wrong("complaint_id", "missing, and there is no `reference` either");
     }
     if request.status.is_none() && request.text.is_none() && request.attachments.is_empty() {
-        return wrong("text", "missing, and there is no `status` and no `attachments` either: nothing to say");
+        return wrong(
+            "text",
+            "missing, and there is no `status` and no `attachments` either: nothing to say",
+        );
     }
     if request.text.as_deref().is_some_and(|text| text.chars().count() > MOST_TEXT) {
         return wrong("text", "longer than 20,000 characters");
