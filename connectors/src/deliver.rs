@@ -138,7 +138,8 @@ pub enum Unreachable {
 }
 
 /// An error with what caused it, since the outermost one alone ("error sending request") helps nobody.
-fn chain(error: &dyn std::error::Error) -> String {
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

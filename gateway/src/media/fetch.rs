@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use jiff::{Timestamp, fmt::rfc2822};
 use muara_connectors::{
     MediaSource,
+    deliver::chain,
     media::{MediaError, MediaRequest},
 };
 use muara_normalizer::draft::Attachment;
@@ -77,17 +78,6 @@ pub enum FetchError {
     /// It takes too long.
     #[error("the file did not come within {} s", .0.as_secs())]
     Timeout(Duration),
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text += ": ";
-        text += &cause.to_string();
-        source = cause.source();
-    }
-    text
 }
 
 /// Fetches files. A cheap handle.
