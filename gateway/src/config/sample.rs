@@ -8,7 +8,7 @@ use super::{Broker, Desk, Intake, Listen, Log, Media, S3, Store};
 const HEAD: &str = "\
 # Every key of Muara's configuration with its default. Generated; do not edit.
 #
-# A text may hold ${env:NAME} and ${file:PATH} (relative to this file); $${ stands for ${ itself.
+# A text may hold ${env:NAME}, ${env:NAME:-default} and ${file:PATH} (relative to this file); $${ stands for ${ itself.
 # Tables may also stand in conf.d/*.toml beside this file. Keys that nobody reads are refused.
 # `muara check --config FILE` lists everything that is wrong at once.
 ";

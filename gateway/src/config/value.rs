@@ -167,10 +167,18 @@ fn replace(text: &str, base: &Path, env: &dyn Fn(&str) -> Option<String>) -> Res
         };
         out.push_str(before);
         match inside.split_once(':') {
-            Some(("env", name)) => match env(name) {
-                Some(value) if !value.is_empty() => out.push_str(&value),
-                _ => return Err((format!("environment variable {name} is not set"), None)),
-            },
+            Some(("env", reference)) => {
+                // as in a shell: `NAME:-what stands for it`
+                let (name, instead) = match reference.split_once(":-") {
+                    Some((name, instead)) => (name, Some(instead)),
+                    None => (reference, None),
+                };
+                match (env(name), instead) {
+                    (Some(value), _) if !value.is_empty() => out.push_str(&value),
+                    (_, Some(instead)) => out.push_str(instead),
+                    _ => return Err((format!("environment variable {name} is not set"), None)),
+                }
+            }
             Some(("file", path)) => {
                 let path = base.join(path);
                 let read = std::fs::read_to_string(&path).map_err(|error| {
