@@ -20,6 +20,7 @@
 //! * `/start` and `/help` are answered by Muara itself, `/status REF` with how that complaint stands; `/lapor words` is a
 //!   complaint of these words.
 //! * Each photo of an album is a message of its own; `thread` holds the album's id.
+//! * A business account's chats are taken where the bot is connected to one, without what the account itself writes.
 //! * A live location comes as an edit every few seconds: only its first position is taken.
 
 mod api;

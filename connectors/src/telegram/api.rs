@@ -53,6 +53,14 @@ pub(super) enum Failure {
     Unreadable,
 }
 
+/// How a message of a chat is named: the same by webhook, by asking, and where it is answered.
+pub(super) fn numbered(business: Option<&str>, chat: &str, number: &str) -> String {
+    match business {
+        None => format!("{chat}:{number}"),
+        Some(business) => format!("{business}:{chat}:{number}"),
+    }
+}
+
 impl Parameters {
     pub(super) fn retry_after(&self) -> Option<Duration> {
         self.retry_after.map(Duration::from_secs)
