@@ -30,7 +30,7 @@ mod poll;
 
 use std::borrow::Cow;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -86,6 +86,9 @@ struct Settings {
 fn settings(table: toml::Table) -> Result<OwnSettings, Vec<SettingsError>> {
     let read: Settings = settings::read(table)?;
     let mut errors: Vec<_> = client::check_address("api_url", &read.api_url).into_iter().collect();
+    if read.bot_token.as_ref().is_some_and(|token| token.expose_secret().trim().is_empty()) {
+        errors.push(SettingsError::value("bot_token", "is empty"));
+    }
     if let Some(poll) = &read.poll {
         errors.extend(poll.check());
         if read.bot_token.is_none() {

@@ -75,6 +75,11 @@ impl Bot {
         Some(Self { token, api_url: settings.api_url.trim_end_matches('/').to_owned() })
     }
 
+    /// Its number, which is no secret: all of the token before the colon.
+    pub(super) fn id(&self) -> &str {
+        self.token.expose_secret().split_once(':').map_or("", |(id, _)| id)
+    }
+
     /// Whether the operator runs the API's server, perhaps at a private address.
     pub(super) fn own_server(&self) -> bool {
         self.api_url != USUAL
