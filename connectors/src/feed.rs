@@ -108,6 +108,8 @@ struct Read {
     id: String,
     /// Of all that it says: another one is an edit.
     hash: String,
+    /// When it was written anew, if it says so.
+    updated: Option<SourceTime>,
     draft: Result<Draft, Reject>,
 }
 
@@ -137,7 +139,10 @@ fn host(feed: &Feed) -> String {
     let link = feed.links.iter().find(|link| link.rel.as_deref() != Some("self")).or(feed.links.first());
     let address = link.map_or("", |link| link.href.as_str());
     let host = address.split_once("://").map_or(address, |(_, rest)| rest);
-    host.split(['/', '?', '#']).next().unwrap_or_default().to_owned()
+    let host = host.split(['/', '?', '#']).next().unwrap_or_default();
+    // two papers that say no address are told apart by their names
+    let title = || feed.title.as_ref().map(|title| title.content.trim().to_owned()).unwrap_or_default();
+    if host.is_empty() { title() } else { host.to_owned() }
 }
 
 fn read(entry: &Entry, host: &str, name: Option<&str>) -> Read {
@@ -159,7 +164,7 @@ fn read(entry: &Entry, host: &str, name: Option<&str>) -> Read {
     };
     let hash = digest(&[title.as_deref().unwrap_or_default(), &text]);
     let draft = draft(entry, &id, link, title, text, name);
-    Read { id, hash, draft }
+    Read { id, hash, updated: entry.updated.and_then(|at| time(at.timestamp_millis())), draft }
 }
 
 fn draft(
@@ -182,9 +187,7 @@ fn draft(
             ..DraftReporter::default()
         },
         attachments: attachments(entry),
-        sent_at: written
-            .and_then(|at| Timestamp::from_millisecond(at.timestamp_millis()).ok())
-            .map(SourceTime::Instant),
+        sent_at: written.and_then(|at| time(at.timestamp_millis())),
         public: true,
         ..Draft::default()
     };
@@ -206,6 +209,10 @@ fn attachments(entry: &Entry) -> Vec<Attachment> {
         }
     }
     files.into_iter().map(|(url, content_type)| Attachment::Url { url, content_type }).collect()
+}
+
+fn time(milliseconds: i64) -> Option<SourceTime> {
+    Timestamp::from_millisecond(milliseconds).ok().map(SourceTime::Instant)
 }
 
 /// HTML as text; what is too large or too deep for that stays as it is written.

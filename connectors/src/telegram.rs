@@ -20,6 +20,7 @@
 //! * `/start` and `/help` are answered by Muara itself, `/status REF` with how that complaint stands; `/lapor words` is a
 //!   complaint of these words.
 //! * Each photo of an album is a message of its own; `thread` holds the album's id.
+//! * A business account's chats are taken where the bot is connected to one, without what the account itself writes.
 //! * A live location comes as an edit every few seconds: only its first position is taken.
 
 mod api;
@@ -29,7 +30,7 @@ mod poll;
 
 use std::borrow::Cow;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -85,6 +86,9 @@ struct Settings {
 fn settings(table: toml::Table) -> Result<OwnSettings, Vec<SettingsError>> {
     let read: Settings = settings::read(table)?;
     let mut errors: Vec<_> = client::check_address("api_url", &read.api_url).into_iter().collect();
+    if read.bot_token.as_ref().is_some_and(|token| token.expose_secret().trim().is_empty()) {
+        errors.push(SettingsError::value("bot_token", "is empty"));
+    }
     if let Some(poll) = &read.poll {
         errors.extend(poll.check());
         if read.bot_token.is_none() {

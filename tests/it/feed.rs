@@ -4,6 +4,7 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use axum::{
@@ -23,12 +24,14 @@ struct Paper {
     editions: VecDeque<(u16, String)>,
     /// Whether the last request was answered "not modified".
     unmodified: bool,
+    asked: usize,
 }
 
 type Shared = Arc<Mutex<Paper>>;
 
 async fn edition(State(paper): State<Shared>, headers: HeaderMap) -> Response {
     let mut paper = paper.lock().unwrap();
+    paper.asked += 1;
     let (status, document) = paper.editions.front().cloned().unwrap();
     if paper.editions.len() > 1 {
         paper.editions.pop_front();
@@ -53,7 +56,7 @@ fn rss(entries: &[(&str, &str)]) -> String {
 async fn paper(editions: &[String]) -> (String, Shared) {
     muara_tests::install_tls_provider();
     let editions = editions.iter().map(|document| (200, document.clone())).collect();
-    let paper = Arc::new(Mutex::new(Paper { editions, unmodified: false }));
+    let paper = Arc::new(Mutex::new(Paper { editions, ..Paper::default() }));
     let routes = Router::new().route("/rss", get(edition)).with_state(Arc::clone(&paper));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/rss", listener.local_addr().unwrap());
@@ -124,9 +127,49 @@ async fn a_feed_that_fails_does_not_keep_the_others_waiting() {
     broken.lock().unwrap().editions = VecDeque::from([(503, String::new())]);
     let (url, _paper) = paper(&[rss(&[("1", "Satu")])]).await;
     let mut reader = open(&[&down, &url]);
-    let error = reader.next(&Cursor::default()).await.unwrap_err();
+    let page = reader.next(&Cursor::default()).await.unwrap();
+    assert_eq!(ids(&page).len(), 1);
+    assert!(page.more, "the trouble is told as soon as the page is stored, and not hidden by what went well");
+    let error = reader.next(&page.cursor).await.unwrap_err();
     assert!(matches!(error, PullError::Vendor { .. }), "{error}");
-    assert_eq!(ids(&reader.next(&Cursor::default()).await.unwrap()).len(), 1);
+    assert!(error.to_string().contains("503 of feed 1"), "{error}");
+}
+
+#[tokio::test]
+async fn a_failing_feed_does_not_make_the_others_be_asked_more_often() {
+    let (down, broken) = paper(&[String::new()]).await;
+    broken.lock().unwrap().editions = VecDeque::from([(503, String::new())]);
+    let (url, paper) = paper(&[rss(&[("1", "Satu")])]).await;
+    let mut reader = open(&[&url, &down]);
+    let page = reader.next(&Cursor::default()).await.unwrap();
+    reader.next(&page.cursor).await.unwrap_err();
+    let asked = paper.lock().unwrap().asked;
+    // the poller comes again at once; the reader waits for its interval, which here is longer than any test
+    let again = tokio::time::timeout(Duration::from_millis(200), reader.next(&page.cursor)).await;
+    assert!(again.is_err() && paper.lock().unwrap().asked == asked);
+}
+
+#[tokio::test]
+async fn a_document_with_empty_entries_is_kept_once() {
+    let document = rss(&[("1", "Satu"), ("2", ""), ("3", "")]);
+    let (url, _paper) = paper(&[document.clone(), document + " "]).await;
+    let mut reader = open(&[&url]);
+    let page = reader.next(&Cursor::default()).await.unwrap();
+    assert_eq!((ids(&page).len(), page.rejects.len()), (1, 1));
+    let again = reader.next(&page.cursor).await.unwrap();
+    assert!(again.items.is_empty() && again.rejects.is_empty());
+}
+
+#[tokio::test]
+async fn a_feed_longer_than_most_is_remembered_whole() {
+    let numbers: Vec<String> = (0..1200).map(|number: u32| number.to_string()).collect();
+    let entries: Vec<_> = numbers.iter().map(|number| (number.as_str(), "Surat")).collect();
+    let document = rss(&entries);
+    let (url, _paper) = paper(&[document.clone(), document + " "]).await;
+    let mut reader = open(&[&url]);
+    let page = reader.next(&Cursor::default()).await.unwrap();
+    assert_eq!(ids(&page).len(), 1200);
+    assert!(reader.next(&page.cursor).await.unwrap().items.is_empty());
 }
 
 #[tokio::test]

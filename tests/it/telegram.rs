@@ -1,10 +1,11 @@
 //! Telegram both ways, with a Bot API that forgets only what was confirmed.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::{collections::BTreeSet, time::Duration};
 
 use muara_connectors::{
-    ChannelSettings, Connector, Cursor, Deliver, DeliverError, Pull, PullError, deliver::Occasion,
+    ChannelSettings, Connector, Cursor, Deliver, DeliverError, Item, Pull, PullError,
+    deliver::{Occasion, Outgoing},
 };
 use muara_normalizer::draft::{Attachment, ReturnAddress};
 use muara_tests::{
@@ -61,6 +62,61 @@ async fn what_was_asked_for_and_not_stored_comes_again() {
     let next = first.next(&page.cursor).await.unwrap();
     assert_eq!(next.items.len(), 1);
     assert_eq!(api.pending(), 1);
+}
+
+#[tokio::test]
+async fn updates_that_are_numbered_anew_are_not_forgotten_unseen() {
+    let api = BotApi::listen().await;
+    api.numbers_anew(900);
+    api.writes("Satu");
+    let mut asking = pull(&api);
+    let page = asking.next(&Cursor::default()).await.unwrap();
+    let quiet = asking.next(&page.cursor).await.unwrap();
+    assert!(quiet.items.is_empty());
+    assert_eq!(api.pending(), 0, "what is stored is confirmed");
+    api.numbers_anew(5);
+    api.writes("Dua");
+    assert_eq!(asking.next(&quiet.cursor).await.unwrap().items.len(), 1);
+    // another bot of the same channel, too, numbers its updates as it likes
+    let of_another = Cursor("99:900".to_owned());
+    assert_eq!(asking.next(&of_another).await.unwrap().items.len(), 1);
+}
+
+#[tokio::test]
+async fn a_vendor_that_does_not_move_on_is_an_error_and_no_flood() {
+    let api = BotApi::listen().await;
+    let mut asking = pull(&api);
+    api.refuses("getUpdates", 200, json!({ "ok": true, "result": [{ "message": {} }] }));
+    let error = asking.next(&Cursor::default()).await.unwrap_err();
+    assert!(matches!(error, PullError::Page(_)), "{error}");
+}
+
+#[tokio::test]
+async fn an_edit_and_a_business_chat_come_by_asking_too() {
+    let api = BotApi::listen().await;
+    let person = json!({ "id": 77, "is_bot": false, "first_name": "Budi" });
+    let message = |words: &str| {
+        json!({ "message_id": 1, "date": 1_793_675_400, "text": words,
+            "from": person, "chat": { "id": 77, "type": "private" } })
+    };
+    let mut edited = message("Lampu mati di RT 3");
+    edited["edit_date"] = json!(1_793_675_460);
+    let mut business = message("Jalan rusak");
+    business["business_connection_id"] = json!("b1");
+    api.happens(|_| json!({ "message": message("Lampu mati") }));
+    api.happens(|_| json!({ "edited_message": edited }));
+    api.happens(|_| json!({ "business_message": business }));
+    api.happens(|_| json!({ "poll": { "id": "1" } }));
+    let page = pull(&api).next(&Cursor::default()).await.unwrap();
+    let [Item::Draft(first), Item::Amendment(edit), Item::Draft(other)] = page.items.as_slice() else {
+        panic!("{:?}", page.items);
+    };
+    assert_eq!(first.external_id.as_ref(), Some(&edit.external_id));
+    assert_ne!(first.external_id, other.external_id, "each account numbers its messages by itself");
+    let to = other.return_address.as_ref().unwrap();
+    let sent = open(&api).deliver(to, &reply()).await.unwrap();
+    assert_eq!(api.sent(1).await[0]["business_connection_id"], "b1");
+    assert_eq!(sent.vendor_ids, ["b1:77:1"]);
 }
 
 #[tokio::test]
@@ -142,6 +198,10 @@ async fn a_question_is_answered_by_the_gateway_itself() {
 
 fn open(api: &BotApi) -> Box<dyn Deliver> {
     (connector().deliver.unwrap())(&channel(api, TOKEN)).unwrap()
+}
+
+fn reply() -> Outgoing {
+    message(None, "Baik")
 }
 
 fn to(private: bool) -> ReturnAddress {

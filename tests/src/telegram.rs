@@ -1,5 +1,5 @@
-//! A Bot API on loopback that behaves as Telegram's: an update is there until a later one is asked for, one program at a
-//! time may ask, and a webhook excludes asking.
+//! A Bot API on loopback that behaves as Telegram's: an update is there until a later one is asked for, comes only if its
+//! kind was asked for, one program at a time may ask, and a webhook excludes asking.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -114,6 +114,7 @@ async fn updates(shared: &Shared, arguments: &Value) -> Response {
         shared.news.notify_waiters();
         bot.asker
     };
+    let kinds = arguments["allowed_updates"].as_array().cloned().unwrap_or_default();
     let end = Instant::now() + Duration::from_secs(arguments["timeout"].as_u64().unwrap_or(0));
     loop {
         let news = shared.news.notified();
@@ -122,7 +123,10 @@ async fn updates(shared: &Shared, arguments: &Value) -> Response {
             if bot.asker != asker {
                 return refuse(409, "Conflict: terminated by other getUpdates request");
             }
-            bot.updates.values().take(100).cloned().collect()
+            let allowed = |update: &&Value| {
+                kinds.is_empty() || kinds.iter().any(|kind| update.get(kind.as_str().unwrap()).is_some())
+            };
+            bot.updates.values().filter(allowed).take(100).cloned().collect()
         };
         if !found.is_empty() || timeout_at(end, news).await.is_err() {
             return result(&json!(found));
@@ -158,17 +162,36 @@ impl BotApi {
     /// # Panics
     /// If another thread panicked.
     pub fn writes(&self, text: &str) -> i64 {
+        self.happens(|number| {
+            json!({ "message": {
+                "message_id": number, "date": 1_793_675_400, "text": text,
+                "from": { "id": 77, "is_bot": false, "first_name": "Budi" }, "chat": { "id": 77, "type": "private" },
+            }})
+        })
+    }
+
+    /// Anything happens, told by the number of its update.
+    ///
+    /// # Panics
+    /// If another thread panicked.
+    pub fn happens(&self, update: impl FnOnce(i64) -> Value) -> i64 {
         let mut bot = self.shared.bot.lock().unwrap();
         bot.last += 1;
         let number = bot.last;
-        let update = json!({ "update_id": number, "message": {
-            "message_id": number, "date": 1_793_675_400, "text": text,
-            "from": { "id": 77, "is_bot": false, "first_name": "Budi" }, "chat": { "id": 77, "type": "private" },
-        }});
+        let mut update = update(number);
+        update["update_id"] = json!(number);
         bot.updates.insert(number, update);
         drop(bot);
         self.shared.news.notify_waiters();
         number
+    }
+
+    /// As after a week without updates: the next one has any number.
+    ///
+    /// # Panics
+    /// If another thread panicked.
+    pub fn numbers_anew(&self, next: i64) {
+        self.shared.bot.lock().unwrap().last = next - 1;
     }
 
     /// The next call of a method is refused with this code and these members.

@@ -53,6 +53,14 @@ pub(super) enum Failure {
     Unreadable,
 }
 
+/// How a message of a chat is named: the same by webhook, by asking, and where it is answered.
+pub(super) fn numbered(business: Option<&str>, chat: &str, number: &str) -> String {
+    match business {
+        None => format!("{chat}:{number}"),
+        Some(business) => format!("{business}:{chat}:{number}"),
+    }
+}
+
 impl Parameters {
     pub(super) fn retry_after(&self) -> Option<Duration> {
         self.retry_after.map(Duration::from_secs)
@@ -65,6 +73,11 @@ impl Bot {
         let settings = channel.own::<Settings>()?;
         let token = settings.bot_token.clone()?;
         Some(Self { token, api_url: settings.api_url.trim_end_matches('/').to_owned() })
+    }
+
+    /// Its number, which is no secret: all of the token before the colon.
+    pub(super) fn id(&self) -> &str {
+        self.token.expose_secret().split_once(':').map_or("", |(id, _)| id)
     }
 
     /// Whether the operator runs the API's server, perhaps at a private address.

@@ -4,7 +4,7 @@ use futures_util::future::BoxFuture;
 use muara_normalizer::draft::{Attachment, ReturnAddress};
 use serde_json::{Value, json};
 
-use super::api::{Bot, Failure};
+use super::api::{self, Bot, Failure};
 use crate::{
     deliver::{Deliver, DeliverError, Occasion, Outgoing, Sent},
     media::{MediaError, MediaRequest, MediaSource},
@@ -33,9 +33,10 @@ impl Deliver for Bot {
                 message.public_text.clone().ok_or(DeliverError::OnlyPublic)?
             };
             let quoted = member("message").and_then(|number| number.parse().ok());
+            let business = member("business");
             let mut vendor_ids = Vec::new();
             for part in parts(&text, Limit::Utf16(MOST_UNITS))? {
-                vendor_ids.push(self.send(chat, quoted, part).await?);
+                vendor_ids.push(self.send(chat, quoted, business.as_deref(), part).await?);
             }
             Ok(Sent { vendor_ids })
         })
@@ -43,12 +44,21 @@ impl Deliver for Bot {
 }
 
 impl Bot {
-    async fn send(&self, chat: i64, quoted: Option<i64>, text: &str) -> Result<String, DeliverError> {
+    async fn send(
+        &self,
+        chat: i64,
+        quoted: Option<i64>,
+        business: Option<&str>,
+        text: &str,
+    ) -> Result<String, DeliverError> {
         let mut chat = chat;
         let mut moved = false;
         loop {
             let mut arguments =
                 json!({ "chat_id": chat, "text": text, "link_preview_options": { "is_disabled": true } });
+            if let Some(business) = business {
+                arguments["business_connection_id"] = json!(business);
+            }
             // a group that became a supergroup numbers its messages anew
             if let Some(quoted) = quoted.filter(|_| !moved) {
                 arguments["reply_parameters"] =
@@ -57,7 +67,7 @@ impl Bot {
             match self.call::<Value>("sendMessage", &arguments, MOST_BYTES).await {
                 Ok(sent) => {
                     let number = value::member(&sent, "message_id").ok().flatten();
-                    return Ok(format!("{chat}:{}", number.unwrap_or_default()));
+                    return Ok(api::numbered(business, &chat.to_string(), &number.unwrap_or_default()));
                 }
                 Err(Failure::Refused { parameters, .. })
                     if parameters.migrate_to_chat_id.is_some() && !moved =>

@@ -7,6 +7,7 @@ use muara_normalizer::{
 };
 use serde_json::{Value, json};
 
+use super::api;
 use crate::{
     connector::{Ask, Inquiry, Item},
     reject::Reject,
@@ -129,8 +130,15 @@ impl Message<'_> {
 
     /// Unique over all chats of the bot.
     fn id(&self) -> Result<ExternalId, Reject> {
-        let id = format!("{}:{}", self.required("chat.id")?, self.required("message_id")?);
+        let id = self.numbered(&self.required("message_id")?)?;
         ExternalId::new(id).ok_or_else(|| Reject::missing("message_id"))
+    }
+
+    /// A message of this chat by its number. A business account numbers its messages by itself, so one citizen may have
+    /// the same number there and with the bot.
+    fn numbered(&self, number: &str) -> Result<String, Reject> {
+        let business = self.text("business_connection_id")?;
+        Ok(api::numbered(business.as_deref(), &self.required("chat.id")?, number))
     }
 
     fn private(&self) -> Result<bool, Reject> {
@@ -142,8 +150,14 @@ impl Message<'_> {
             // an anonymous administrator of a group writes by a bot of Telegram's
             return Ok(self.0.get("sender_chat").is_none().then_some("sent by a bot"));
         }
-        if self.text("chat.type")?.as_deref() == Some("channel") {
+        let forwarded = self.0.get("is_automatic_forward").and_then(Value::as_bool) == Some(true);
+        // a channel's posts come into its discussion group, too
+        if forwarded || self.text("chat.type")?.as_deref() == Some("channel") {
             return Ok(Some("a post of a channel"));
+        }
+        // a business account's chats come with both sides, and a private chat bears the number of the other one
+        if self.text("business_connection_id")?.is_some() && self.text("from.id")? != self.text("chat.id")? {
+            return Ok(Some("sent by the business account itself"));
         }
         Ok(self.kind(NOTICES).map(|_| "a notice of the service"))
     }
@@ -154,11 +168,15 @@ impl Message<'_> {
     }
 
     fn return_address(&self) -> Result<ReturnAddress, Reject> {
-        Ok(ReturnAddress(json!({
+        let mut address = json!({
             "chat": self.required("chat.id")?,
             "message": self.required("message_id")?,
             "private": self.private()?,
-        })))
+        });
+        if let Some(business) = self.text("business_connection_id")? {
+            address["business"] = business.into();
+        }
+        Ok(ReturnAddress(address))
     }
 
     /// A command that the text begins with; an unknown one with words behind it is a complaint as it is written.
@@ -196,7 +214,7 @@ impl Message<'_> {
         // a venue or a contact sent by itself says no more than it names
         let text = said.or_else(|| place.address.clone()).or_else(|| contact.clone()).unwrap_or_default();
         let replies_to = match self.text("reply_to_message.message_id")? {
-            Some(number) => vec![format!("{}:{number}", self.required("chat.id")?)],
+            Some(number) => vec![self.numbered(&number)?],
             None => Vec::new(),
         };
         Ok(Draft {
@@ -216,12 +234,12 @@ impl Message<'_> {
 
     /// Whoever sent it, also if somebody else wrote it first.
     fn reporter(&self) -> Result<DraftReporter, Reject> {
-        let names = [self.text("from.first_name")?, self.text("from.last_name")?];
-        let names: Vec<_> = names.into_iter().flatten().collect();
-        let id = match self.text("sender_chat.id")? {
-            None => self.text("from.id")?,
-            group => group,
+        let (id, names) = match self.text("sender_chat.id")? {
+            None => (self.text("from.id")?, [self.text("from.first_name")?, self.text("from.last_name")?]),
+            // `from` is a bot of Telegram's then
+            group => (group, [self.text("sender_chat.title")?, None]),
         };
+        let names: Vec<_> = names.into_iter().flatten().collect();
         // only a contact of the sender's own is their number
         let own = self.text("contact.user_id")?.is_some_and(|contact| Some(contact) == id);
         Ok(DraftReporter {

@@ -1,7 +1,9 @@
 //! Asking for updates: `getUpdates` with an offset of our own.
 //!
 //! Telegram forgets an update when it is asked for a later one. The cursor is that later number, and it moves only with
-//! the store: what was fetched and not stored is fetched again.
+//! the store: what was fetched and not stored is fetched again. Once Telegram has said that there is nothing later, all
+//! is forgotten there, and the cursor is empty again: after a week without updates their numbers begin anew, perhaps
+//! lower, and an old offset would have those forgotten unseen. For the same reason an offset is only for its own bot.
 
 use std::time::Duration;
 
@@ -45,9 +47,13 @@ fn soon() -> u64 {
 
 impl PollSettings {
     pub(super) fn check(&self) -> Vec<SettingsError> {
-        let wrong = self.timeout_seconds > long();
-        let error = SettingsError::value("poll.timeout_seconds", "must be at most 25");
-        wrong.then_some(error).into_iter().collect()
+        let detail = match (self.timeout_seconds, self.interval_seconds) {
+            (0, 0) => "must be at least 1 where poll.interval_seconds is 0",
+            // the client waits no longer than 30 s for anything
+            (timeout, _) if timeout > long() => "must be at most 25",
+            _ => return Vec::new(),
+        };
+        vec![SettingsError::value("poll.timeout_seconds", detail)]
     }
 }
 
@@ -69,7 +75,8 @@ impl Poll {
     }
 
     async fn step(&self, after: &Cursor) -> Result<Page, PullError> {
-        let offset: Option<i64> = after.0.parse().ok();
+        let stored = after.0.split_once(':').filter(|(bot, _)| *bot == self.bot.id());
+        let offset: Option<i64> = stored.and_then(|(_, offset)| offset.parse().ok());
         let mut arguments = json!({
             "timeout": self.settings.timeout_seconds,
             "limit": 100,
@@ -81,7 +88,7 @@ impl Poll {
         }
         let updates: Vec<Box<RawValue>> =
             self.bot.call("getUpdates", &arguments, MOST_BYTES).await.map_err(failed)?;
-        let mut page = Page { more: !updates.is_empty(), cursor: after.clone(), ..Page::default() };
+        let mut page = Page { more: !updates.is_empty(), ..Page::default() };
         let mut next = offset;
         for raw in &updates {
             let bytes = raw.get().as_bytes();
@@ -93,10 +100,17 @@ impl Poll {
                 Err(reason) => page.rejects.push((Bytes::copy_from_slice(bytes), reason)),
             }
         }
-        if let Some(next) = next {
-            page.cursor = Cursor(next.to_string());
+        match next {
+            _ if updates.is_empty() => Ok(page),
+            Some(next) if Some(next) != offset => {
+                page.cursor = Cursor(format!("{}:{next}", self.bot.id()));
+                Ok(page)
+            }
+            // it would come again for ever
+            _ => Err(PullError::Page(Reject::Shape {
+                expected: "updates with an `update_id` from the offset on",
+            })),
         }
-        Ok(page)
     }
 }
 
