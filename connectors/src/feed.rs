@@ -139,7 +139,9 @@ fn host(feed: &Feed) -> String {
     let link = feed.links.iter().find(|link| link.rel.as_deref() != Some("self")).or(feed.links.first());
     let address = link.map_or("", |link| link.href.as_str());
     let host = address.split_once("://").map_or(address, |(_, rest)| rest);
-    let host = host.split(['/', '?', '#']).next().unwrap_or_default();
+    // with the column's path, since two columns of a paper may both count; an article that stands in two of them comes
+    // twice, which is better than not at all
+    let host = host.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
     // two papers that say no address are told apart by their names
     let title = || feed.title.as_ref().map(|title| title.content.trim().to_owned()).unwrap_or_default();
     if host.is_empty() { title() } else { host.to_owned() }
