@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
 use jiff::Timestamp;
 use lapin::{
     BasicProperties, Channel, Confirmation,
@@ -32,6 +32,8 @@ use super::{
 
 /// Between two tries of what cannot be handled now.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
+/// Between two looks at the connection.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Headers of a dead letter.
 const REASON: &str = "x-muara-reason";
 const CODE: &str = "x-muara-code";
@@ -111,13 +113,26 @@ where
     H: Future<Output = Handled> + Send,
 {
     /// Handles deliveries until the connection fails, or politely ends when cancelled.
-    async fn consume(
-        &self,
-        mut session: Session,
-        prefetch: u16,
-        settled: &mut bool,
-    ) -> Result<(), BrokerError> {
-        let channel = session.channel.clone();
+    async fn consume(&self, session: Session, prefetch: u16, settled: &mut bool) -> Result<(), BrokerError> {
+        let Session { link, channel, mut events, .. } = session;
+        // whatever is waited for, a connection that is gone ends it: an answer to come may never come
+        tokio::select! {
+            biased;
+            error = lost(&link.connection, &mut events) => return Err(error),
+            worked = self.work(&channel, prefetch, settled) => worked?,
+        }
+        // what was delivered and not settled goes back to the queue with the connection
+        timeout(CLOSE_TIMEOUT, async {
+            channel.basic_cancel("muara".into(), BasicCancelOptions::default()).await.ok();
+            link.connection.close(200, "Muara closes the connection".into()).await.ok();
+        })
+        .await
+        .ok();
+        Ok(())
+    }
+
+    /// Settles one delivery after another until it is cancelled.
+    async fn work(&self, channel: &Channel, prefetch: u16, settled: &mut bool) -> Result<(), BrokerError> {
         channel.basic_qos(prefetch, BasicQosOptions::default()).await.map_err(BrokerError::Lost)?;
         let queue = self.settings.names.replies.as_str().into();
         let (tag, options, arguments) =
@@ -127,19 +142,13 @@ where
         loop {
             let delivery = tokio::select! {
                 biased;
-                () = self.cancel.cancelled() => break,
-                Some(event) = session.events.next() => {
-                    if let lapin::Event::Error(error) = event {
-                        return Err(BrokerError::Lost(error));
-                    }
-                    continue;
-                }
+                () = self.cancel.cancelled() => return Ok(()),
                 delivery = deliveries.next() => delivery,
             };
             match delivery {
                 Some(Ok(delivery)) => {
-                    if !self.settle(&channel, delivery).await? {
-                        break;
+                    if !self.settle(channel, delivery).await? {
+                        return Ok(());
                     }
                     *settled = true;
                 }
@@ -148,14 +157,6 @@ where
                 None => return Err(BrokerError::ConsumerCancelled(self.settings.names.replies.clone())),
             }
         }
-        // what was delivered and not settled goes back to the queue with the connection
-        timeout(CLOSE_TIMEOUT, async {
-            channel.basic_cancel("muara".into(), BasicCancelOptions::default()).await.ok();
-            session.link.connection.close(200, "Muara closes the connection".into()).await.ok();
-        })
-        .await
-        .ok();
-        Ok(())
     }
 
     /// Settles one delivery. False if the gateway stops before it is.
@@ -243,4 +244,27 @@ fn dead(own: &BasicProperties, code: &str, reason: &str) -> BasicProperties {
         dead = dead.with_app_id(value);
     }
     dead
+}
+
+/// Waits until the connection is gone. It is also looked at by the clock, since one that breaks while it is being set
+/// up may tell nobody.
+async fn lost(
+    connection: &lapin::Connection,
+    events: &mut (impl Stream<Item = lapin::Event> + Unpin),
+) -> BrokerError {
+    let mut look = tokio::time::interval(LOOK_AGAIN);
+    loop {
+        tokio::select! {
+            Some(event) = events.next() => {
+                if let lapin::Event::Error(error) = event {
+                    return BrokerError::Lost(error);
+                }
+            }
+            _ = look.tick() => {
+                if !connection.status().connected() {
+                    return BrokerError::BrokeOff;
+                }
+            }
+        }
+    }
 }

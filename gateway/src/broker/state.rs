@@ -114,6 +114,9 @@ pub enum BrokerError {
     /// The channel gave no confirms, or a return for a message of no batch: the peer does not behave as RabbitMQ does.
     #[error("the broker broke the protocol of publisher confirms ({0})")]
     ConfirmProtocol(&'static str),
+    /// A standing connection is gone, and nobody said why.
+    #[error("the connection to the broker broke off without a word")]
+    BrokeOff,
     /// The queue that is consumed went away.
     #[error("the broker ended the consuming of queue \"{0}\", as it does when a queue is deleted")]
     ConsumerCancelled(String),
@@ -134,6 +137,7 @@ impl BrokerError {
             | Self::Lost(_)
             | Self::ConfirmTimeout(_)
             | Self::ConfirmProtocol(_)
+            | Self::BrokeOff
             | Self::ConsumerCancelled(_)
             | Self::DeadLetter(_) => false,
         }
