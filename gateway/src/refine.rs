@@ -135,7 +135,7 @@ fn event(
     let answered = configured.map(|channel| egress::correspondence(channel, row, &draft));
     let reference = store.reference(row.serial);
     let receipt = Receipt { id: row.id, reference, channel, connector, received_at: row.received_at };
-    let mut complaint = normalizer.normalize(draft, &receipt).map_err(|error| error.to_string())?;
+    let mut complaint = normalizer.normalize(draft, &receipt).map_err(|error| error.to_string())?.complaint;
     if !files.is_empty() {
         complaint.attachments = files;
     }

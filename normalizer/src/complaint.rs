@@ -34,8 +34,12 @@ pub struct Complaint {
     pub description: String,
     /// The citizen's words as they were written.
     pub original: String,
-    /// ISO 639-1 code of the language; `und` where it was not established.
+    /// ISO 639-1 code of the language: `id`, `en`; `und` where it is another one or was not established.
     pub language: String,
+    /// How sure the language is, 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub language_confidence: Option<f64>,
     /// Suggested categories, best first.
     pub category: Vec<CategorySuggestion>,
     /// Where it is, with how that is known.
@@ -56,6 +60,9 @@ pub struct Complaint {
     pub links: Links,
     /// What a reader should know before trusting the record.
     pub flags: Vec<Flag>,
+    /// Why it is flagged as none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_a_complaint: Option<NotAComplaint>,
 }
 
 /// The version of the complaint schema.
@@ -96,6 +103,9 @@ pub struct External {
     /// How many others supported it at the vendor's when it was received.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub supports: Option<u32>,
+    /// The vendor's ids of all messages that were joined into it, if it was said in several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<ExternalId>,
 }
 
 /// What kind of message a citizen sent (the classes of SP4N-LAPOR!).
@@ -123,6 +133,9 @@ pub struct CategorySuggestion {
     pub confidence: f64,
     /// Who suggests it.
     pub source: CategorySource,
+    /// Why: the channel's label, or the words of the rules that the text met.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<String>,
 }
 
 /// Who suggests a category.
@@ -166,6 +179,16 @@ pub struct Location {
     /// Kota or kabupaten administrasi.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kota: Option<Area>,
+    /// Street or alley in the citizen's words, its kind spelled out, e.g. `Jalan Pahlawan Revolusi`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub street: Option<String>,
+    /// What stands near it in the citizen's words, e.g. `depan apotek`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub landmark: Option<String>,
+    /// Postal code of the kelurahan, or as written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^[0-9]{5}$"))]
+    pub postal_code: Option<String>,
     /// What the place was taken from.
     pub source: LocationSource,
     /// 0 to 1.
@@ -173,6 +196,9 @@ pub struct Location {
     pub confidence: f64,
     /// Always false here: only a person at the kelurahan verifies a place.
     pub verified: bool,
+    /// What the kelurahan, kecamatan and kota rest on, and what spoke against it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<String>,
 }
 
 /// A region of Indonesia's administration.
@@ -326,4 +352,49 @@ pub enum Flag {
     Urgent,
     /// What the channel, the address and the words say of the place does not fit together; the more certain is passed on.
     LocationConflict,
+    /// Thanks, a greeting, spam, an advertisement …: `not_a_complaint` says what.
+    NotAComplaint,
+    /// The text held the number of a person, a family, or an account; it is masked.
+    ContainsIdentityNumber,
+    /// The text held a phone number or an e-mail address; it is masked.
+    ContainsContact,
+}
+
+/// Why a message is taken for something else than a complaint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NotAComplaint {
+    /// Only a greeting.
+    Greeting,
+    /// Thanks or praise.
+    Thanks,
+    /// Talk without a matter: a question about the account, a wish, a joke, a test.
+    Chatter,
+    /// Something is offered, sought or sold: goods, loans, jobs, followers.
+    Advertisement,
+    /// Somebody wants to be sent money or data.
+    Fraud,
+    /// Sent on and on: hoaxes, blessings, `sebarkan`.
+    ChainMessage,
+    /// Written by a machine: out of office, a delivery failure, a receipt, a newsletter.
+    AutoReply,
+    /// News, an invitation or an announcement that asks for nothing.
+    Announcement,
+}
+
+impl NotAComplaint {
+    /// The reason as it is written.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Greeting => "greeting",
+            Self::Thanks => "thanks",
+            Self::Chatter => "chatter",
+            Self::Advertisement => "advertisement",
+            Self::Fraud => "fraud",
+            Self::ChainMessage => "chain_message",
+            Self::AutoReply => "auto_reply",
+            Self::Announcement => "announcement",
+        }
+    }
 }

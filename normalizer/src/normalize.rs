@@ -1,15 +1,24 @@
 //! The one door: draft and receipt in, complaint out.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use crate::{
     category,
-    complaint::{AttachmentKind, AttachmentRef, Channel, Complaint, External, Flag, Links, SchemaVersion},
+    complaint::{
+        AttachmentKind, AttachmentRef, Channel, Complaint, External, Flag, Links, Location, SchemaVersion,
+    },
+    contact::{self, Found},
     draft::{Amendment, Attachment, Change, Draft},
     event::{Amended, AmendedChange},
     identity::{self, PrivacyKey},
     ids::{ChannelId, ComplaintId, Reference},
-    place, text, time,
+    kind, language, noise, place,
+    polygons::Polygons,
+    reading::Reading,
+    similarity::Matter,
+    text, time,
 };
 
 /// What the gateway wrote down when it stored the draft; together with the draft it decides everything.
@@ -39,20 +48,40 @@ pub enum NormalizeError {
 #[derive(Clone, Debug)]
 pub struct Normalizer {
     privacy: PrivacyKey,
+    polygons: Arc<Polygons>,
+}
+
+/// What became of a draft: the complaint that everybody may see, and what stays in the gateway.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Normalized {
+    /// The complaint; numbers and addresses of persons are masked in it.
+    pub complaint: Complaint,
+    /// The numbers and addresses that the text held.
+    pub found: Found,
+    /// The citizen's words as they were written, if something is masked in the complaint.
+    pub original: Option<String>,
+    /// What it is about, for comparison with others.
+    pub matter: Option<Matter>,
 }
 
 impl Normalizer {
     /// Rules that make keyed references with this key.
     #[must_use]
     pub fn new(privacy: PrivacyKey) -> Self {
-        Self { privacy }
+        Self { privacy, polygons: Arc::default() }
+    }
+
+    /// The same rules with the city's polygons of kelurahan.
+    #[must_use]
+    pub fn with_polygons(self, polygons: Polygons) -> Self {
+        Self { polygons: Arc::new(polygons), ..self }
     }
 
     /// Turns a draft into a complaint.
     ///
     /// # Errors
     /// [`NormalizeError`]: there is nothing in it.
-    pub fn normalize(&self, draft: Draft, receipt: &Receipt) -> Result<Complaint, NormalizeError> {
+    pub fn normalize(&self, draft: Draft, receipt: &Receipt) -> Result<Normalized, NormalizeError> {
         if draft.is_empty() && !draft.has_point() {
             return Err(NormalizeError::Empty);
         }
@@ -74,14 +103,34 @@ impl Normalizer {
             .occurred_at
             .as_ref()
             .and_then(|time| time::credible(time, receipt.received_at).map_err(|flag| flags.push(flag)).ok());
-        if draft.urgent {
+        let written = match &title {
+            Some(title) => [title.as_str(), &description].join("\n"),
+            None => description.clone(),
+        };
+        let reading = Reading::of(&written);
+        let location = place::locate(&draft.place, &reading, &written, &self.polygons, &mut flags);
+        if draft.urgent || category::urgent(&reading) {
             flags.push(Flag::Urgent);
         }
-        let written = [title.as_deref().unwrap_or_default(), &description].join("\n");
-        let location = place::locate(&draft.place, &written, &mut flags);
+        let not_a_complaint = noise::not_a_complaint(&draft, &reading);
+        flags.extend(not_a_complaint.map(|_| Flag::NotAComplaint));
+        let category = category::suggest(&receipt.connector, draft.category.as_deref(), &reading);
+        let kind = draft.kind.unwrap_or_else(|| kind::kind(&reading));
+        let (language, language_confidence) = language::language(&reading);
+
+        let found = contact::find(&written);
+        flags.extend(found.flags());
         flags.sort_unstable();
         flags.dedup();
-        Ok(Complaint {
+        let original = draft.original.unwrap_or(draft.text);
+        let shown = masked(&original);
+        let location = location.map(|place| Location {
+            address: place.address.as_deref().map(masked),
+            street: place.street.as_deref().map(masked),
+            landmark: place.landmark.as_deref().map(masked),
+            ..place
+        });
+        let complaint = Complaint {
             schema: SchemaVersion::V1,
             id: receipt.id,
             reference: receipt.reference.clone(),
@@ -91,18 +140,20 @@ impl Normalizer {
                 connector: receipt.connector.clone(),
                 office: draft.office,
             },
-            kind: draft.kind.unwrap_or_default(),
-            title,
-            description,
-            original: draft.original.unwrap_or(draft.text),
-            language: "und".to_owned(),
-            category: draft.category.as_deref().and_then(category::from_label).into_iter().collect(),
+            kind,
+            title: title.as_deref().map(masked),
+            description: masked(&description),
+            original: shown,
+            language: language.to_owned(),
+            language_confidence,
+            category,
             external: External {
                 id: draft.external_id,
                 url: draft.url,
                 thread: draft.thread,
                 category: draft.category.as_deref().and_then(text::clean_line),
                 supports: draft.supports,
+                parts: Vec::new(),
             },
             location,
             attachments: draft.attachments.into_iter().zip(1..).map(attachment).collect(),
@@ -111,7 +162,11 @@ impl Normalizer {
             received_at: receipt.received_at,
             links: Links::default(),
             flags,
-        })
+            not_a_complaint,
+        };
+        let matter = Matter::of(&complaint, &reading);
+        let original = (complaint.original != original).then_some(original);
+        Ok(Normalized { complaint, found, original, matter })
     }
 }
 
@@ -137,14 +192,19 @@ impl Normalizer {
             Change::Deleted => blank,
             Change::Edited { draft } => Amended {
                 change: AmendedChange::Edited,
-                title: draft.title.as_deref().and_then(text::clean_line),
-                description: Some(text::clean(&draft.text)),
-                original: Some(draft.text),
+                title: draft.title.as_deref().and_then(text::clean_line).as_deref().map(masked),
+                description: Some(masked(&text::clean(&draft.text))),
+                original: Some(masked(&draft.text)),
                 attachments: Some(draft.attachments.into_iter().zip(1..).map(attachment).collect()),
                 ..blank
             },
         }
     }
+}
+
+/// A text without the numbers and addresses of persons.
+fn masked(text: &str) -> String {
+    contact::mask(text, &contact::find(text))
 }
 
 fn attachment((attachment, number): (Attachment, u32)) -> AttachmentRef {

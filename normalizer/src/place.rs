@@ -5,6 +5,8 @@ use crate::{
     complaint::{Area, Flag, Location, LocationSource},
     draft::DraftPlace,
     gazetteer::{self, Named},
+    polygons::Polygons,
+    reading::Reading,
     region::{self, Level, RegionCode},
     text, words,
 };
@@ -38,19 +40,25 @@ fn inside(lat: f64, lon: f64) -> bool {
     (north[0]..=north[1]).contains(&lat) && (east[0]..=east[1]).contains(&lon)
 }
 
-/// Puts a draft's evidence together; nothing known is no location. `text` is what the citizen wrote.
+/// Puts a draft's evidence together; nothing known is no location. `text` is what the citizen wrote, `reading` is of it.
 ///
 /// What the channel states goes before what is read out of a text, and that before the area of the desk's office: people
 /// also report what is elsewhere. Coordinates name no region. Evidence that disagrees is flagged.
 #[must_use]
-pub fn locate(place: &DraftPlace, text: &str, flags: &mut Vec<Flag>) -> Option<Location> {
+pub fn locate(
+    place: &DraftPlace,
+    reading: &Reading,
+    _text: &str,
+    _polygons: &Polygons,
+    flags: &mut Vec<Flag>,
+) -> Option<Location> {
     let (position, flag) = coordinates(place.lat, place.lon);
     flags.extend(flag);
     let address = place.address.as_deref().and_then(text::clean_line);
     let stated = place.region.as_ref().filter(|code| region::find(code).is_some());
     let office = place.office_region.as_ref().filter(|code| region::find(code).is_some());
     let (rt, rw) = (place.rt.as_deref().and_then(unit), place.rw.as_deref().and_then(unit));
-    let written = Written::read(address.as_deref().unwrap_or_default(), text);
+    let written = Written::read(address.as_deref().unwrap_or_default(), reading);
     let (rt, rw) = (rt.or(written.neighbourhood.rt), rw.or(written.neighbourhood.rw));
     let read = written.named.region.map(|region| &region.code);
     let strangers = stated.zip(read).is_some_and(|(stated, read)| {
@@ -90,9 +98,13 @@ pub fn locate(place: &DraftPlace, text: &str, flags: &mut Vec<Flag>) -> Option<L
         kelurahan: area(Level::Kelurahan),
         kecamatan: area(Level::Kecamatan),
         kota: area(Level::Kota),
+        street: None,
+        landmark: None,
+        postal_code: None,
         source,
         confidence,
         verified: false,
+        reasons: Vec::new(),
     })
 }
 
@@ -104,11 +116,11 @@ struct Written {
 
 impl Written {
     /// The address before the text around it: it was asked for.
-    fn read(address: &str, text: &str) -> Self {
-        let (address, text) = (words::words(address), words::words(text));
+    fn read(address: &str, text: &Reading) -> Self {
+        let (address, text) = (words::words(address), &text.words);
         let named = gazetteer::named(&address);
-        let named = if named.region.is_some() { named } else { gazetteer::named(&text) };
-        let (mut first, second) = (address::neighbourhood(&address), address::neighbourhood(&text));
+        let named = if named.region.is_some() { named } else { gazetteer::named(text) };
+        let (mut first, second) = (address::neighbourhood(&address), address::neighbourhood(text));
         if first == Neighbourhood::default() {
             first = second;
         }

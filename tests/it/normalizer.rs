@@ -41,7 +41,7 @@ pub(crate) fn normalizer(key: u8) -> Normalizer {
 }
 
 pub(crate) fn normalize(draft: Draft) -> Complaint {
-    normalizer(1).normalize(draft, &receipt()).unwrap()
+    normalizer(1).normalize(draft, &receipt()).unwrap().complaint
 }
 
 pub(crate) fn said(words: &str) -> Draft {
@@ -282,7 +282,12 @@ fn phone_numbers_are_read_as_written_in_indonesia() {
 fn a_reporter_is_the_same_person_on_one_channel_and_nobody_elsewhere() {
     let reference = |key: u8, channel_id: &str, reporter: DraftReporter| {
         let receipt = Receipt { channel: channel(channel_id), ..receipt() };
-        normalizer(key).normalize(Draft { reporter, ..said("Banjir") }, &receipt).unwrap().reporter.reference
+        normalizer(key)
+            .normalize(Draft { reporter, ..said("Banjir") }, &receipt)
+            .unwrap()
+            .complaint
+            .reporter
+            .reference
     };
     let ani = || DraftReporter {
         id: Some("812".to_owned()),
@@ -337,7 +342,7 @@ fn a_message_without_words_or_files_is_no_complaint() {
         url: url.to_owned(),
         content_type: content_type.map(str::to_owned),
     };
-    assert_eq!(normalizer(1).normalize(said("\u{200b} "), &receipt()), Err(NormalizeError::Empty));
+    assert_eq!(normalizer(1).normalize(said("\u{200b} "), &receipt()).err(), Some(NormalizeError::Empty));
     let complaint = normalize(Draft { attachments: vec![photo("https://a/1.JPG?x=1", None)], ..said("") });
     assert!(complaint.flags.contains(&Flag::NoText));
     let kinds = [
@@ -370,7 +375,10 @@ fn the_same_complaint_is_always_the_same_event() {
     assert_eq!(event.routing_key(), "complaint.received.v1.qlue");
     assert_eq!(event.source, "/muara/channels/qlue");
     let other = Receipt { id: ComplaintId::from_parts(now(), &[6; 10]), ..receipt() };
-    assert_ne!(event.id, Event::received(normalizer(1).normalize(said("Banjir"), &other).unwrap()).id);
+    assert_ne!(
+        event.id,
+        Event::received(normalizer(1).normalize(said("Banjir"), &other).unwrap().complaint).id
+    );
     for bad in ["", "Qlue", "-a", "a/b", "a.b", &"a".repeat(65)] {
         assert!(bad.parse::<ChannelId>().is_err(), "{bad}");
     }

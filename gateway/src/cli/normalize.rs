@@ -4,7 +4,7 @@ use std::io::{BufRead, Write, stdin, stdout};
 
 use jiff::Timestamp;
 use muara_normalizer::{
-    ChannelId, ComplaintId, Draft, Receipt,
+    ChannelId, ComplaintId, Draft, Receipt, contact,
     draft::{DraftPlace, SourceTime},
     ids::ReferenceKey,
 };
@@ -29,7 +29,22 @@ struct Made {
     id: serde_json::Value,
     /// Absent where nothing was said; then `error` says so.
     complaint: Option<muara_normalizer::Complaint>,
+    found: Found,
     error: Option<String>,
+}
+
+/// What the text held of persons, as the gateway finds it to mask it.
+#[derive(Default, Serialize)]
+struct Found {
+    phones: Vec<String>,
+    niks: Vec<String>,
+    emails: Vec<String>,
+}
+
+impl From<contact::Found> for Found {
+    fn from(contact::Found { phones, niks, emails, .. }: contact::Found) -> Self {
+        Self { phones, niks, emails }
+    }
 }
 
 pub(super) fn jsonl() -> Result<(), CliError> {
@@ -58,11 +73,11 @@ pub(super) fn jsonl() -> Result<(), CliError> {
             channel: line.channel,
             received_at: line.received_at,
         };
-        let (complaint, error) = match rules.normalize(draft, &receipt) {
-            Ok(complaint) => (Some(complaint), None),
-            Err(error) => (None, Some(error.to_string())),
+        let (complaint, found, error) = match rules.normalize(draft, &receipt) {
+            Ok(made) => (Some(made.complaint), Found::from(made.found), None),
+            Err(error) => (None, Found::default(), Some(error.to_string())),
         };
-        serde_json::to_writer(&mut out, &Made { id: line.id, complaint, error })
+        serde_json::to_writer(&mut out, &Made { id: line.id, complaint, found, error })
             .map_err(std::io::Error::from)?;
         writeln!(out)?;
     }

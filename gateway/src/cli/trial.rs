@@ -109,8 +109,8 @@ fn normalized(channel: &Channel, draft: Draft, number: u64) -> String {
     let drafted = serde_json::to_string_pretty(&draft).unwrap_or_default();
     let head = format!("item {number}      idempotency key {}\ndraft       {drafted}\n", key.text);
     match normalizer().normalize(draft, &receipt) {
-        Ok(complaint) => {
-            let complaint = serde_json::to_string_pretty(&complaint).unwrap_or_default();
+        Ok(made) => {
+            let complaint = serde_json::to_string_pretty(&made.complaint).unwrap_or_default();
             format!("{head}complaint   {complaint}\n")
         }
         Err(error) => format!("{head}normalize   quarantined: {error}\n"),

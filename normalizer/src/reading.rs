@@ -1,0 +1,120 @@
+//! A text as the rules read it: words folded, slang spelled out, repetitions taken back, negation marked. For matching
+//! only, never for what is shown. The spellings are in `data/slang.txt`, which anyone can read and extend.
+
+use std::{collections::HashMap, sync::LazyLock};
+
+use crate::{
+    stem,
+    words::{Gap, Word, words},
+};
+
+/// A text with all that the rules ask of it, made once.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// The words as they were written, folded.
+    pub words: Vec<Word>,
+    /// The words as they were meant, in order. Words that only address somebody (`pak`, `min`, `dong`) are left out.
+    pub terms: Vec<Term>,
+}
+
+/// One word as it was meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Term {
+    /// Spelled out: `tdk` is `tidak`, `lubang2` is `lubang`, `bangettt` is `banget`.
+    pub text: String,
+    /// Its light stem ([`stem::stem`]).
+    pub stem: String,
+    /// The word it stands for, in [`Reading::words`].
+    pub word: usize,
+    /// A negation (`tidak`, `bukan`, `belum`, `jangan`, `tanpa`) stands up to three words before it in its sentence.
+    pub negated: bool,
+}
+
+/// Words that turn the meaning of what follows round.
+pub const NEGATIONS: [&str; 5] = ["tidak", "bukan", "belum", "jangan", "tanpa"];
+/// So far does a negation reach.
+const REACH: usize = 3;
+
+static SLANG: LazyLock<HashMap<&'static str, Vec<&'static str>>> = LazyLock::new(|| {
+    let lines =
+        include_str!("../data/slang.txt").lines().map(str::trim).filter(|line| !line.starts_with('#'));
+    let pairs = lines.filter_map(|line| line.split_once('='));
+    pairs.map(|(short, meant)| (short.trim(), meant.split_whitespace().collect())).collect()
+});
+
+impl Reading {
+    /// Reads a text.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        Self::of_words(words(text))
+    }
+
+    /// Reads words.
+    #[must_use]
+    pub fn of_words(words: Vec<Word>) -> Self {
+        let mut terms: Vec<Term> = Vec::with_capacity(words.len());
+        let mut reach = 0;
+        for (place, word) in words.iter().enumerate() {
+            if matches!(word.gap, Gap::Break | Gap::Dot) {
+                reach = 0;
+            }
+            // an account's name is no word of the sentence
+            if word.gap == Gap::At {
+                continue;
+            }
+            let single = unrepeated(&word.folded);
+            let meant = SLANG.get(word.folded.as_str()).or_else(|| SLANG.get(single.as_str()));
+            // `anak-anak`
+            if meant.is_none()
+                && word.gap == Gap::Hyphen
+                && terms.last().is_some_and(|last| last.text == single || last.text == stem::stem(&single))
+            {
+                continue;
+            }
+            let mut push = |text: &str| {
+                let negation = NEGATIONS.contains(&text);
+                terms.push(Term {
+                    text: text.to_owned(),
+                    stem: stem::stem(text),
+                    word: place,
+                    negated: reach > 0 && !negation,
+                });
+                reach = if negation { REACH } else { usize::saturating_sub(reach, 1) };
+            };
+            match meant {
+                Some(meant) => meant.iter().for_each(|word| push(word)),
+                None => push(&single),
+            }
+        }
+        Self { words, terms }
+    }
+
+    /// Whether a sentence or a line begins at this term.
+    #[must_use]
+    pub fn begins(&self, term: usize) -> bool {
+        self.terms.get(term).is_none_or(|term| matches!(self.words[term.word].gap, Gap::Break | Gap::Dot))
+    }
+}
+
+/// A word without what people add by repeating: `bangettt` is `banget`, `lubang2` and `lubang2nya` are `lubang`.
+fn unrepeated(word: &str) -> String {
+    let mut out = String::with_capacity(word.len());
+    let mut run = 0;
+    for c in word.chars() {
+        run = if out.ends_with(c) { run + 1 } else { 0 };
+        // three of a letter are never meant; numbers are
+        if run >= 2 && c.is_alphabetic() {
+            if run == 2 {
+                out.pop();
+            }
+            continue;
+        }
+        out.push(c);
+    }
+    let letters = out.find(|c: char| !c.is_alphabetic()).unwrap_or(out.len());
+    let (root, rest) = out.split_at(letters);
+    if root.chars().count() >= 2 && matches!(rest, "2" | "2nya" | "2an" | "2kan" | "2in") {
+        return root.to_owned();
+    }
+    out
+}
