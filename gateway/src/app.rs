@@ -189,8 +189,8 @@ impl Gateway {
             (task, watch_state)
         });
         let (consumer, watch_consumer) = consumed.unzip();
-        let refine =
-            refine::run(store.clone(), normalizer, Arc::clone(&channels), files_url, stop.refine.clone());
+        let rules = refine::Rules { normalizer, channels: Arc::clone(&channels), files_url };
+        let refine = refine::run(store.clone(), rules, stop.refine.clone());
         let upkeep = upkeep::run(
             store.clone(),
             intake.clone(),

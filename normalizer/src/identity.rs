@@ -65,12 +65,27 @@ pub fn sender(reporter: &DraftReporter) -> Option<String> {
         .or_else(|| given(&reporter.nik).map(|nik| format!("nik:{nik}")))
 }
 
+/// A person on a channel, known by a keyed hash of their id: 16 bytes, the first half of an HMAC-SHA256.
+pub type PersonRef = [u8; 16];
+
+/// The references of a person on a channel: of what identifies them best, then of the other ids that the channel proves.
+#[must_use]
+pub fn references(channel: &ChannelId, draft: &DraftReporter, key: &PrivacyKey) -> Vec<PersonRef> {
+    let also = draft.also.iter().map(|id| format!("id:{}", id.trim()));
+    let of = |sender: String| {
+        let mut reference = [0; 16];
+        let keyed = key.keyed("reporter", &[channel.as_str(), &sender]);
+        reference.iter_mut().zip(keyed).for_each(|(to, from)| *to = from);
+        reference
+    };
+    sender(draft).into_iter().chain(also).map(of).collect()
+}
+
 /// The reporter as the core CRM may see them.
 #[must_use]
 pub fn reporter(channel: &ChannelId, draft: &DraftReporter, key: &PrivacyKey) -> Reporter {
     Reporter {
-        reference: sender(draft)
-            .map(|sender| hex::encode(&key.keyed("reporter", &[channel.as_str(), &sender])[..16])),
+        reference: references(channel, draft, key).first().map(hex::encode),
         display_name: if draft.anonymous { None } else { draft.name.as_deref().and_then(text::clean_line) },
         anonymous: draft.anonymous,
         private: draft.private,

@@ -10,9 +10,9 @@ use crate::{
         AttachmentKind, AttachmentRef, Channel, Complaint, External, Flag, Links, Location, SchemaVersion,
     },
     contact::{self, Found},
-    draft::{Amendment, Attachment, Change, Draft},
+    draft::{Amendment, Attachment, Change, Draft, DraftReporter},
     event::{Amended, AmendedChange},
-    identity::{self, PrivacyKey},
+    identity::{self, PersonRef, PrivacyKey},
     ids::{ChannelId, ComplaintId, Reference},
     kind, language, noise, place,
     polygons::Polygons,
@@ -75,6 +75,13 @@ impl Normalizer {
     #[must_use]
     pub fn with_polygons(self, polygons: Polygons) -> Self {
         Self { polygons: Arc::new(polygons), ..self }
+    }
+
+    /// The references of a draft's sender: the one that stands in the complaint first, then those of other ids that the
+    /// channel proves to be theirs.
+    #[must_use]
+    pub fn persons(&self, channel: &ChannelId, reporter: &DraftReporter) -> Vec<PersonRef> {
+        identity::references(channel, reporter, &self.privacy)
     }
 
     /// Turns a draft into a complaint.
@@ -190,6 +197,12 @@ impl Normalizer {
         };
         match amendment.change {
             Change::Deleted => blank,
+            Change::Reworded { text } => Amended {
+                change: AmendedChange::Edited,
+                description: Some(masked(&text::clean(&text))),
+                original: Some(masked(&text)),
+                ..blank
+            },
             Change::Edited { draft } => Amended {
                 change: AmendedChange::Edited,
                 title: draft.title.as_deref().and_then(text::clean_line).as_deref().map(masked),

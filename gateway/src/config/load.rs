@@ -105,6 +105,7 @@ fn finish(
     let intake = tables.take("intake");
     let desk = tables.take("desk");
     let media = tables.take("media");
+    let gather = tables.take("gather");
     let log = tables.take("log");
     let broker = tables.table.contains_key("broker").then(|| tables.take::<Broker>("broker"));
     let wrong = check::tables((&store, broker.as_ref(), &intake, &desk, &media, &log), &base);
@@ -120,10 +121,10 @@ fn finish(
     errors.extend(
         elsewhere.into_iter().map(|Unresolved { key, what, .. }| ConfigError::Unresolved { key, what }),
     );
-    let channels = channels::read(table, &of_channels, &mut errors);
+    let channels = channels::read(table, &of_channels, &gather, &mut errors);
     match privacy {
         Some(privacy) if errors.is_empty() => {
-            Ok(Config { listen, store, broker, privacy, intake, desk, media, log, channels, base })
+            Ok(Config { listen, store, broker, privacy, intake, desk, media, gather, log, channels, base })
         }
         _ => Err(ConfigErrors(errors)),
     }

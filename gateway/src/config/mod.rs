@@ -7,6 +7,7 @@ mod check;
 mod error;
 mod load;
 mod media;
+mod rules;
 pub mod sample;
 mod value;
 
@@ -20,6 +21,7 @@ use crate::channel::Channels;
 pub use error::{ConfigError, ConfigErrors};
 pub use load::{load, parse};
 pub use media::{Media, S3};
+pub use rules::Gather;
 pub use value::{PrivacyKeySource, Secret};
 
 /// The whole configuration, checked.
@@ -39,6 +41,8 @@ pub struct Config {
     pub desk: Desk,
     /// The files of complaints.
     pub media: Media,
+    /// How messages of a chat become one complaint.
+    pub gather: Gather,
     /// What is logged.
     pub log: Log,
     /// The official channels.
