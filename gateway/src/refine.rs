@@ -48,7 +48,7 @@ pub struct Rules {
 /// Refines what waits until it is cancelled.
 pub async fn run(store: Store, rules: Rules, cancel: CancellationToken) {
     while !cancel.is_cancelled() {
-        match round(&store, &rules).await {
+        match round(&store, &rules, Timestamp::now()).await {
             Ok(0) => {}
             Ok(_) => continue,
             Err(error) => tracing::error!(%error, "Drafts could not be refined; it is tried again."),
@@ -61,13 +61,13 @@ pub async fn run(store: Store, rules: Rules, cancel: CancellationToken) {
     }
 }
 
-/// Gathers messages of chats, and refines the next rows; returns how many.
+/// Gathers messages of chats as of `now`, and refines the next rows; returns how many.
 ///
 /// # Errors
 /// The store cannot be read or written; nothing was changed.
-pub async fn round(store: &Store, rules: &Rules) -> Result<usize, StoreError> {
+pub async fn round(store: &Store, rules: &Rules, now: Timestamp) -> Result<usize, StoreError> {
     let channels = rules.channels.load_full();
-    let gathered = gather::round(store, &rules.normalizer, &channels, Timestamp::now()).await?;
+    let gathered = gather::round(store, &rules.normalizer, &channels, now).await?;
     let rows = store.waiting(BATCH).await?;
     if rows.is_empty() {
         return Ok(gathered);
