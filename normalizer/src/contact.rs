@@ -36,6 +36,9 @@ pub struct Found {
     pub places: Vec<(Range<usize>, What)>,
 }
 
+/// So many of a kind are listed at most: who writes more has sent a register, which is masked all the same.
+const LISTED: usize = 64;
+
 /// Finds them. What the words around a number say decides where its digits do not; the words are in
 /// `data/number_words.txt`.
 #[must_use]
@@ -97,7 +100,7 @@ impl Found {
             What::Email => &mut self.emails,
             What::Number => return,
         };
-        if let Some(listed) = listed.filter(|listed| !list.contains(listed)) {
+        if let Some(listed) = listed.filter(|listed| list.len() < LISTED && !list.contains(listed)) {
             list.push(listed);
         }
     }

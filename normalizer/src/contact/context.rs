@@ -16,21 +16,25 @@ pub(super) enum Label {
     Report,
 }
 
-/// What was read before a number.
+/// What was read before a number, word by word.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Context {
     /// The labels that stand together, nearest last: `NIK dan KK`.
-    pub(super) labels: Vec<Label>,
-    /// Nothing but fillers stands between the last of them and the number.
-    pub(super) close: bool,
-    /// Nothing but a joiner stands between the number before and this one.
-    pub(super) joined: bool,
-    /// The word right before it belongs to money.
-    pub(super) money: bool,
+    labels: Vec<Label>,
+    /// So many other words stand after the last of them.
+    others: usize,
+    /// So many fillers and joiners do.
+    fillers: usize,
+    /// A number was found after the labels: they hold for the next one only if that is joined to it.
+    used: bool,
+    /// The last word, for labels of two words.
+    last: String,
+    /// Its part.
+    part: Option<Part>,
 }
 
 /// A word's part in this.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     Label(Label),
     Filler,
@@ -84,91 +88,135 @@ pub(super) fn money_follows(text: &str) -> bool {
     word.len() <= 8 && has(&word.to_ascii_lowercase(), Part::Money)
 }
 
-/// So many bytes before a number are read.
-const WINDOW: usize = 96;
 /// So many other words may stand between a label and its number.
 const FAR: usize = 5;
+/// So many fillers may stand between two labels that stand together.
+const NEAR: usize = 2;
 
-/// Reads backwards from a number that begins at `start`, not beyond `from`, where the number before it ended.
-pub(super) fn before(text: &str, from: usize, start: usize) -> Context {
-    let begin = text.floor_char_boundary(start.saturating_sub(WINDOW)).max(from);
-    let whole = begin == from && from > 0;
-    let window = &text[begin..start];
-    let mut context = Context { joined: whole, ..Context::default() };
-    let mut end = window.len();
-    let (mut others, mut since_label) = (0, 0);
-    let mut next: Option<String> = None;
-    let mut first = true;
-    while let Some((word_start, word_end)) = last_word(&window[..end]) {
-        let gap = &window[word_end..end];
-        end = word_start;
-        let word = window[word_start..word_end].to_lowercase();
-        if !first && gap.contains('\n') && context.labels.is_empty() && others > 0
-            || gap.contains('*')
-            || word.bytes().filter(u8::is_ascii_digit).count() >= 5
-            || ends_sentence(gap, &word)
-        {
-            context.joined = false;
-            break;
-        }
-        if first {
-            context.money = has(&word, Part::Money);
-            first = false;
-        }
-        if !has(&word, Part::Joiner) {
-            context.joined = false;
-        }
-        let pair = next.as_ref().map(|next| format!("{word}_{next}"));
-        let pair_label = pair.as_deref().and_then(label);
-        let found = label(&word).or(pair_label);
-        if pair_label.is_some() && label(next.as_deref().unwrap_or_default()).is_none() && others > 0 {
-            // the second word of the pair was counted as another word
-            others -= 1;
-        }
-        match found {
-            Some(label) => {
-                if context.labels.is_empty() {
-                    context.close = others == 0;
+impl Context {
+    /// Reads what stands between two groups of digits.
+    pub(super) fn read(&mut self, between: &str) {
+        let mut gap = 0;
+        let mut word = None;
+        for (place, c) in between.char_indices().chain(std::iter::once((between.len(), ' '))) {
+            match (word, c.is_alphanumeric()) {
+                (None, true) => word = Some(place),
+                (Some(start), false) => {
+                    self.gap(&between[gap..start]);
+                    self.word(&between[start..place]);
+                    (gap, word) = (place, None);
                 }
-                if context.labels.last() != Some(&label) {
-                    context.labels.push(label);
-                }
-                since_label = 0;
-            }
-            None if context.labels.is_empty() => {
-                if !has(&word, Part::Filler) && !has(&word, Part::Joiner) {
-                    others += 1;
-                }
-                if others > FAR {
-                    break;
-                }
-            }
-            None => {
-                since_label += 1;
-                if since_label > 2 || !(has(&word, Part::Filler) || has(&word, Part::Joiner)) {
-                    break;
-                }
+                _ => {}
             }
         }
-        next = Some(word);
+        self.gap(&between[gap..]);
     }
-    context.joined &= !window.contains(['\n', '*']);
-    context.labels.reverse();
-    context
+
+    fn gap(&mut self, gap: &str) {
+        let soft = matches!(self.part, Some(Part::Label(_) | Part::Filler));
+        let stop = gap.trim_start_matches([' ', ')', '"']);
+        // a sentence ends here: not after `No.` or `Telp.`
+        let ends = stop.starts_with(['!', '?']) || (stop.starts_with('.') && stop.len() > 1);
+        if (ends && !soft) || gap.contains(['@', '\u{FF20}']) {
+            self.forget();
+        }
+        if gap.contains('\n') {
+            if self.used || self.others > 0 {
+                self.forget();
+            }
+            self.part = None;
+        }
+    }
+
+    fn word(&mut self, written: &str) {
+        let word = written.to_lowercase();
+        let pair = format!("{}_{word}", self.last);
+        self.last.clone_from(&word);
+        // of an address
+        if word == "at" {
+            self.forget();
+        }
+        let label = label(&pair).or_else(|| label(&word));
+        let joiner = has(&word, Part::Joiner);
+        if self.used && !joiner {
+            self.forget();
+        }
+        if let Some(label) = label {
+            if self.others > 0 || self.fillers > NEAR {
+                self.labels.clear();
+            }
+            if self.labels.last() != Some(&label) {
+                self.labels.push(label);
+            }
+            (self.others, self.fillers) = (0, 0);
+            self.part = Some(Part::Label(label));
+        } else if joiner || has(&word, Part::Filler) {
+            self.fillers += 1;
+            self.part = Some(Part::Filler);
+        } else {
+            self.part = has(&word, Part::Money).then_some(Part::Money);
+            self.other();
+        }
+    }
+
+    /// Digits that are no number of a person: of a house, of a day.
+    pub(super) fn digits(&mut self, count: usize) {
+        const WORD: usize = 4;
+        if self.used || count > WORD {
+            self.forget();
+        }
+        self.part = None;
+        self.other();
+    }
+
+    /// A number was found here.
+    pub(super) fn number(&mut self) {
+        self.used = true;
+        self.fillers = 0;
+        self.part = None;
+        self.last.clear();
+    }
+
+    /// What the number that begins here is said to be. Of `NIK dan KK`, the first number is the first, if `another`
+    /// follows.
+    pub(super) fn label(&mut self, another: bool) -> Option<Label> {
+        if self.labels.len() > 1 && (another || self.used) && !self.labels.contains(&Label::Report) {
+            return Some(self.labels.remove(0));
+        }
+        self.labels.last().copied()
+    }
+
+    /// Whether nothing but fillers stands between the label and here.
+    pub(super) fn is_close(&self) -> bool {
+        self.others == 0
+    }
+
+    /// Whether a number was found and no word came since.
+    pub(super) fn is_used(&self) -> bool {
+        self.used && self.fillers == 0
+    }
+
+    /// Whether the last word belongs to money.
+    pub(super) fn is_money(&self) -> bool {
+        self.part == Some(Part::Money)
+    }
+
+    fn other(&mut self) {
+        self.others += 1;
+        if self.others > FAR {
+            self.labels.clear();
+        }
+    }
+
+    fn forget(&mut self) {
+        self.labels.clear();
+        (self.others, self.fillers, self.used) = (0, 0, false);
+    }
 }
 
-/// Where the last word of a text begins and ends.
-fn last_word(text: &str) -> Option<(usize, usize)> {
-    let (last, c) = text.char_indices().rfind(|(_, c)| c.is_alphanumeric())?;
-    let end = last + c.len_utf8();
-    let start = text[..end].char_indices().rfind(|(_, c)| !c.is_alphanumeric());
-    Some((start.map_or(0, |(place, c)| place + c.len_utf8()), end))
-}
-
-/// Whether a sentence ends between a word and what follows: not after `No.` or `Telp.`.
-fn ends_sentence(gap: &str, word: &str) -> bool {
-    let stop = gap.trim_start_matches([' ', ')', '"']);
-    (stop.starts_with(['!', '?']) || (stop.starts_with('.') && stop.len() > 1))
-        && label(word).is_none()
-        && !has(word, Part::Filler)
+/// What a few words name.
+pub(super) fn named(words: &str) -> Option<Label> {
+    let mut context = Context::default();
+    context.read(words);
+    context.labels.last().copied()
 }

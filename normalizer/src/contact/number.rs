@@ -1,17 +1,14 @@
 //! Numbers of persons in a text: which digits belong together, and what they are.
 
-use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, PhoneNumberType, Region};
-
 use super::{
     Found, What,
     context::{self, Context, Label},
     digits::{self, Group, Joint},
 };
+use crate::phone;
 
 /// So many digits has a NIK, and a family card's number.
 const NIK: usize = 16;
-/// The lengths of a phone number with its country (E.164) or a zero.
-const PHONE: std::ops::RangeInclusive<usize> = 9..=15;
 /// So many digits are somebody's, whatever they are.
 const SOMEBODYS: usize = 10;
 /// So many are if the words before say so.
@@ -32,66 +29,81 @@ struct Read {
 
 /// Finds them all. Addresses are in `found` already.
 pub(super) fn find(text: &str, found: &mut Found) {
-    let groups = digits::groups(text);
+    let mut groups = digits::groups(text);
+    spend(&mut groups, found);
     let links = links(text);
-    let addresses: Vec<_> = found.places.iter().map(|(place, _)| place.clone()).collect();
-    let (mut link, mut address) = (0, 0);
+    let mut link = 0;
+    let mut context = Context::default();
     let (mut at, mut read_to) = (0, 0);
-    let mut labels: Vec<Label> = Vec::new();
     while let Some(group) = groups.get(at) {
+        context.read(&text[read_to..group.start]);
         while links.get(link).is_some_and(|link| link.end <= group.start) {
             link += 1;
         }
-        while addresses.get(address).is_some_and(|address| address.end <= group.start) {
-            address += 1;
-        }
-        if group.spent || addresses.get(address).is_some_and(|address| address.start < group.end) {
-            at += 1;
-            continue;
-        }
-        let linked = links.get(link).filter(|link| link.start < group.end);
-        let number = Number { text, groups: &groups, at };
-        let read = match linked {
+        let number = Number::new(text, &groups, at);
+        let read = match links.get(link).filter(|link| link.start < group.end) {
+            _ if !number.is_promising() => None,
             Some(link) => number.in_link(&text[link.clone()]),
-            None => {
-                let context = context::before(text, read_to, group.start);
-                if !context.labels.is_empty() {
-                    labels.clone_from(&context.labels);
-                } else if !context.joined {
-                    labels.clear();
-                }
-                // of `NIK dan KK` the first number is the first, the last the last
-                let label = match labels.as_slice() {
-                    [first, _, ..] if number.another_follows() || context.joined => {
-                        let first = *first;
-                        labels.remove(0);
-                        Some(first)
-                    }
-                    other => other.last().copied(),
-                };
-                let close = context.close || context.joined;
-                number.read(label, close, &context)
-            }
+            None => number.read(&mut context),
         };
         match read {
             Some(read) => {
-                let (start, end) = (number.start(read.last), groups[read.last].end);
+                let end = groups[read.last].end;
                 if let Some(what) = read.what {
-                    found.add(start..end, what, read.listed);
+                    found.add(number.start(read.last)..end, what, read.listed);
                 }
-                at = read.last + 1;
-                read_to = end;
+                context.number();
+                (at, read_to) = (read.last + 1, end);
             }
-            None => at += 1,
+            None => {
+                // what is left of a mask stands for the number
+                if group.spent {
+                    context.number()
+                } else {
+                    context.digits(group.digits.len())
+                }
+                (at, read_to) = (at + 1, group.end);
+            }
         }
     }
 }
 
-/// Groups from one on.
+/// The digits of addresses are no numbers.
+fn spend(groups: &mut [Group], found: &Found) {
+    let mut addresses = found.places.iter().peekable();
+    for group in groups {
+        while addresses.next_if(|(address, _)| address.end <= group.start).is_some() {}
+        group.spent |= addresses.peek().is_some_and(|(address, _)| address.start < group.end);
+    }
+}
+
+/// Groups from one on, as far as they may be one number.
 struct Number<'a> {
     text: &'a str,
     groups: &'a [Group],
     at: usize,
+    /// Their digits.
+    digits: String,
+    /// Where in these each group ends.
+    ends: Vec<usize>,
+}
+
+impl<'a> Number<'a> {
+    fn new(text: &'a str, groups: &'a [Group], at: usize) -> Self {
+        let mut number = Self { text, groups, at, digits: String::new(), ends: Vec::new() };
+        for group in groups[at..].iter().take(GROUPS) {
+            let longer = number.digits.len() + group.digits.len();
+            if group.spent || (longer > LONGEST && !number.digits.is_empty()) {
+                break;
+            }
+            number.digits.push_str(&group.digits);
+            number.ends.push(longer);
+            if group.joint == Joint::None {
+                break;
+            }
+        }
+        number
+    }
 }
 
 impl Number<'_> {
@@ -99,20 +111,31 @@ impl Number<'_> {
         &self.groups[self.at]
     }
 
-    fn read(&self, label: Option<Label>, close: bool, context: &Context) -> Option<Read> {
+    /// Whether there are enough digits for anything.
+    fn is_promising(&self) -> bool {
+        self.digits.len() >= CALLED
+    }
+
+    fn read(&self, context: &mut Context) -> Option<Read> {
         let glued = self.glued_word();
-        if context.money && !glued.is_some_and(|word| word.len() > 3) && !self.first().digits.starts_with('0')
-        {
+        let first = self.first();
+        let money = context.is_money() && glued.is_none_or(|word| word.len() <= 3);
+        if money && !first.digits.starts_with('0') && !is_nik(&first.digits) {
             return None;
         }
-        let label = label.or_else(|| self.bracketed_label());
-        let of_thing = close && matches!(label, Some(Label::Number | Label::Report));
+        let follows = context.is_used();
+        let close = context.is_close();
+        let label = context.label(self.another_follows()).or_else(|| self.bracketed_label());
+        let of_report = close && label == Some(Label::Report);
+        let of_thing = close && label == Some(Label::Number);
         let code = glued.is_some_and(|word| {
-            word.len() < 3 && !context::names_a_number(&word.to_lowercase()) && word.is_ascii()
+            word.len() < 3 && word.is_ascii() && !context::names_a_number(&word.to_lowercase())
         });
         self.sixteen(label, close)
             .or_else(|| self.phone(label.filter(|_| close), of_thing || code))
-            .or_else(|| self.other(label, close, code))
+            // rather a report's number that is masked than a phone that is not
+            .map(|read| if of_report { Read { what: read.what.map(|_| What::Number), ..read } } else { read })
+            .or_else(|| self.other(label, close, code, follows))
     }
 
     /// What stands in a link is for the browser; but a person's number is not shown.
@@ -121,24 +144,24 @@ impl Number<'_> {
         if self.first().digits.len() == NIK && is_nik(&self.first().digits) {
             return Some(Read { last: self.at, what: Some(What::Number), listed: None });
         }
-        let number = e164(&self.first().digits, call && self.first().before == Some('+'))
+        let number = phone::subscriber(&self.first().digits, call && self.first().before == Some('+'))
             .filter(|_| self.first().digits.len() >= SOMEBODYS)?;
         Some(Read { last: self.at, what: Some(What::Phone), listed: call.then_some(number) })
     }
 
     /// Sixteen digits: a NIK, unless words or digits say otherwise.
     fn sixteen(&self, label: Option<Label>, close: bool) -> Option<Read> {
-        if label == Some(Label::Report) && close {
+        let (last, digits) = self.extents(false).find(|(_, digits)| digits.len() == NIK)?;
+        let valid = is_nik(digits);
+        if !valid && label == Some(Label::Report) && close {
             return None;
         }
-        let (last, digits) = self.extents(LONGEST, false).find(|(_, digits)| digits.len() == NIK)?;
-        let valid = is_nik(&digits);
         let whole = last == self.at;
         if !valid && !whole && !(close && matches!(label, Some(Label::Nik | Label::Number))) {
             return None;
         }
-        if valid && label != Some(Label::Number) {
-            return Some(Read { last, what: Some(What::Nik), listed: Some(digits) });
+        if valid && !matches!(label, Some(Label::Number | Label::Report)) {
+            return Some(Read { last, what: Some(What::Nik), listed: Some(digits.to_owned()) });
         }
         Some(Read { last, what: Some(What::Number), listed: None })
     }
@@ -162,7 +185,7 @@ impl Number<'_> {
         }
         let mut best = None;
         let mut fit: Option<Joint> = None;
-        for (last, digits) in self.extents(*PHONE.end() + 2, true) {
+        for (last, digits) in self.extents(true) {
             let group = &self.groups[last];
             if last > self.at {
                 let joint = self.groups[last - 1].joint;
@@ -184,7 +207,7 @@ impl Number<'_> {
                     break;
                 }
             }
-            if let Some(number) = e164(&digits, plus) {
+            if let Some(number) = phone::subscriber(digits, plus) {
                 best = Some((last, number));
                 if last == self.at && digits.len() >= SOMEBODYS {
                     break;
@@ -209,21 +232,22 @@ impl Number<'_> {
     }
 
     /// Whatever else has so many digits that it must be somebody's.
-    fn other(&self, label: Option<Label>, close: bool, code: bool) -> Option<Read> {
+    fn other(&self, label: Option<Label>, close: bool, code: bool, follows: bool) -> Option<Read> {
         let first = self.first();
         let number = |last| Some(Read { last, what: Some(What::Number), listed: None });
         // the digits after a fraction's point
-        let tail = matches!(first.before, Some('.' | ','))
+        let tail = !follows
+            && matches!(first.before, Some('.' | ','))
             && self.at.checked_sub(1).is_some_and(|before| {
                 let before = &self.groups[before];
                 before.digits.len() <= 3 && before.end + 1 == first.start
             });
-        if code || tail || label == Some(Label::Report) && close && e164(&first.digits, false).is_none() {
+        if code || tail || label == Some(Label::Report) && close {
             return None;
         }
         let called = close && matches!(label, Some(Label::Nik | Label::Number));
         if called {
-            let longest = self.extents(LONGEST, false).take_while(|(last, _)| self.one_joint(*last));
+            let longest = self.extents(false).take_while(|(last, _)| self.one_joint(*last));
             if let Some((last, _)) = longest.filter(|(_, digits)| digits.len() >= CALLED).last() {
                 return number(last);
             }
@@ -231,8 +255,7 @@ impl Number<'_> {
         if first.digits.len() >= SOMEBODYS {
             return (!self.is_money(self.at)).then(|| number(self.at))?;
         }
-        let (last, digits) =
-            self.extents(LONGEST, false).take_while(|(last, _)| self.one_joint(*last)).last()?;
+        let (last, digits) = self.extents(false).take_while(|(last, _)| self.one_joint(*last)).last()?;
         let groups = &self.groups[self.at..=last];
         let enough = match first.joint {
             Joint::Space => {
@@ -248,29 +271,21 @@ impl Number<'_> {
         if enough && !self.is_money(last) { number(last) } else { None }
     }
 
-    /// The groups from this one on that may be one number: up to which, and their digits.
-    fn extents(&self, most: usize, brackets: bool) -> impl Iterator<Item = (usize, String)> {
-        let mut digits = String::new();
-        let mut broken = false;
-        self.groups[self.at..].iter().take(GROUPS).enumerate().map_while(move |(offset, group)| {
-            let last = self.at + offset;
-            if broken
-                || group.spent
-                || digits.len() + group.digits.len() > most.max(self.first().digits.len())
-            {
-                return None;
-            }
-            digits.push_str(&group.digits);
-            let area = last == self.at && is_head(&group.digits);
-            broken = match group.joint {
-                Joint::Space | Joint::Hyphen | Joint::Dot => false,
-                Joint::Dash => !brackets,
-                Joint::Bracket => !brackets,
-                Joint::Slash => !(brackets && area),
-                Joint::None => true,
+    /// Up to which group the number may go, and its digits then. `phone`: joints that only phone numbers have, too.
+    fn extents(&self, phone: bool) -> impl Iterator<Item = (usize, &str)> {
+        let groups = &self.groups[self.at..];
+        let joined = groups.iter().scan(true, move |open, group| {
+            let now = *open;
+            *open &= match group.joint {
+                Joint::Space | Joint::Hyphen | Joint::Dot => true,
+                Joint::Dash | Joint::Bracket => phone,
+                Joint::Slash => phone && is_head(&group.digits),
+                Joint::None => false,
             };
-            Some((last, digits.clone()))
-        })
+            Some(now)
+        });
+        let open = self.ends.iter().zip(joined).take_while(|(_, open)| *open);
+        open.enumerate().map(|(offset, (end, _))| (self.at + offset, &self.digits[..*end]))
     }
 
     /// Whether the groups up to this one are joined in one way.
@@ -330,12 +345,13 @@ impl Number<'_> {
     fn bracketed_label(&self) -> Option<Label> {
         let rest = self.text[self.first().end..].trim_start_matches(' ').strip_prefix('(')?;
         let end = rest.char_indices().take(24).find(|(_, c)| *c == ')')?.0;
-        context::before(&rest[..end], 0, end).labels.last().copied()
+        context::named(&rest[..end])
     }
 
     /// Whether another number of sixteen digits follows soon, so that two labels are of two numbers.
     fn another_follows(&self) -> bool {
-        self.groups[self.at + 1..].iter().take(8).map(|group| group.digits.len()).sum::<usize>() >= NIK - 4
+        let next = || self.groups[self.at + 1..].iter().take(8);
+        next().any(|group| group.spent) || next().map(|group| group.digits.len()).sum::<usize>() >= NIK - 4
     }
 
     /// Whether this is an amount, a decimal fraction or a network address.
@@ -360,36 +376,6 @@ fn is_head(digits: &str) -> bool {
 
 fn is_year(group: &Group) -> bool {
     group.digits.len() == 4 && (group.digits.starts_with("19") || group.digits.starts_with("20"))
-}
-
-/// A subscriber's number in E.164: mobile, or landline with its area.
-fn e164(digits: &str, plus: bool) -> Option<String> {
-    if !PHONE.contains(&digits.len()) && !digits.starts_with("0062") {
-        return None;
-    }
-    let digits = digits.strip_prefix("00").filter(|_| digits.starts_with("0062")).unwrap_or(digits);
-    let national = digits.strip_prefix("62").map(|rest| rest.strip_prefix('0').unwrap_or(rest));
-    let international = match national {
-        Some(national) => format!("+62{national}"),
-        None if plus => format!("+{digits}"),
-        None if digits.starts_with('0') => digits.to_owned(),
-        // eight is how a mobile number begins without its zero
-        None if digits.starts_with('8') => format!("0{digits}"),
-        None => return None,
-    };
-    let number = PHONE_NUMBER_UTIL.parse(&international, Some(Region::ID)).ok()?;
-    if !PHONE_NUMBER_UTIL.is_valid_number(&number) {
-        return None;
-    }
-    let subscriber = matches!(
-        PHONE_NUMBER_UTIL.get_number_type(&number),
-        PhoneNumberType::Mobile
-            | PhoneNumberType::FixedLine
-            | PhoneNumberType::FixedLineOrMobile
-            | PhoneNumberType::VoIP
-            | PhoneNumberType::PersonalNumber
-    );
-    subscriber.then(|| PHONE_NUMBER_UTIL.format(&number, PhoneNumberFormat::E164).into_owned())
 }
 
 /// Whether sixteen digits are a NIK: province, kota or kabupaten, kecamatan, date (day + 40 for women), serial.
