@@ -9,7 +9,7 @@ use crate::{
     complaint::{
         AttachmentKind, AttachmentRef, Channel, Complaint, External, Flag, Links, Location, SchemaVersion,
     },
-    contact::{self, Found},
+    contact::{self, Found, masked},
     draft::{Amendment, Attachment, Change, Draft, DraftReporter},
     event::{Amended, AmendedChange},
     identity::{self, PersonRef, PrivacyKey},
@@ -213,11 +213,6 @@ impl Normalizer {
             },
         }
     }
-}
-
-/// A text without the numbers and addresses of persons.
-fn masked(text: &str) -> String {
-    contact::mask(text, &contact::find(text))
 }
 
 fn attachment((attachment, number): (Attachment, u32)) -> AttachmentRef {
