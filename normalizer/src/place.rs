@@ -4,7 +4,7 @@ use crate::{
     address::{self, Neighbourhood},
     complaint::{Area, Flag, Location, LocationSource},
     draft::DraftPlace,
-    gazetteer::{self, Named},
+    mention::{self, Named},
     polygons::Polygons,
     reading::Reading,
     region::{self, Level, RegionCode},
@@ -64,7 +64,7 @@ pub fn locate(
     let strangers = stated.zip(read).is_some_and(|(stated, read)| {
         !stated.as_str().starts_with(read.as_str()) && !read.as_str().starts_with(stated.as_str())
     });
-    if strangers || written.named.conflict {
+    if strangers || written.named.against.is_some() {
         flags.push(Flag::LocationConflict);
     }
     // of two that agree the smaller region says more
@@ -118,8 +118,8 @@ impl Written {
     /// The address before the text around it: it was asked for.
     fn read(address: &str, text: &Reading) -> Self {
         let (address, text) = (words::words(address), &text.words);
-        let named = gazetteer::named(&address);
-        let named = if named.region.is_some() { named } else { gazetteer::named(text) };
+        let named = mention::named(&address);
+        let named = if named.region.is_some() { named } else { mention::named(text) };
         let (mut first, second) = (address::neighbourhood(&address), address::neighbourhood(text));
         if first == Neighbourhood::default() {
             first = second;

@@ -62,7 +62,7 @@ fn names_of_streets_stations_and_markets_are_no_places() {
         "lift stasiun manggarai mati",
         "macet arah Klender",
         "RT @cakungtimur: banjir",
-        "#pondokbambu banjir",
+        "@kel_pondokbambu banjir",
         "gunung sampah di ujung gang",
         "jati diri bangsa",
         "masih baru kok sudah rusak, di tengah jalan",
