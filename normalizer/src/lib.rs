@@ -22,6 +22,7 @@ pub mod language;
 pub mod noise;
 pub mod normalize;
 pub mod phone;
+mod phrase;
 pub mod place;
 pub mod polygons;
 pub mod reading;
