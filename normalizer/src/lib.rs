@@ -24,6 +24,7 @@ pub mod mention;
 pub mod noise;
 pub mod normalize;
 pub mod phone;
+mod phrase;
 pub mod place;
 pub mod polygons;
 pub mod reading;
