@@ -8,6 +8,7 @@
 //! their own, and [`normalize::Normalizer::normalize`] is the one door through them.
 
 pub mod address;
+pub mod aggregate;
 pub mod category;
 pub mod complaint;
 pub mod contact;
