@@ -3,6 +3,7 @@
 
 mod aside;
 mod channels;
+mod conversations;
 mod demo;
 mod held;
 mod media;
@@ -70,8 +71,11 @@ enum Command {
     /// Normalize lines of JSON from standard input, exactly as the gateway does.
     Normalize {
         /// One object a line: {id, channel, received_at, text, lat?, lng?}.
-        #[arg(long, required = true)]
+        #[arg(long, required_unless_present = "conversations")]
         jsonl: bool,
+        /// One chat a line: {id, events: [{at, sender, kind, text?, reply_to?, album?}]}; prints {id, complaints, ignored}.
+        #[arg(long, conflicts_with = "jsonl")]
+        conversations: bool,
     },
     /// Events that wait for the broker.
     #[command(subcommand)]
@@ -199,7 +203,8 @@ fn run(command: Command) -> Result<(), CliError> {
         Command::DefaultConfig => print(&config::sample::sample()),
         Command::Schema { name } => schema(name),
         Command::Try(trial) => trial.run(),
-        Command::Normalize { jsonl: _ } => normalize::jsonl(),
+        Command::Normalize { conversations: true, .. } => conversations::jsonl(),
+        Command::Normalize { .. } => normalize::jsonl(),
         Command::Outbox(outbox) => outbox.run(),
         Command::Quarantine(quarantine) => quarantine.run(),
         Command::Held(held) => held.run(),
