@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use muara_normalizer::{
     Draft, Normalizer,
-    aggregate::{self, Answers, Decision, Earlier, Message, Open},
+    aggregate::{self, Answers, Decision, Earlier, Message, Open, Release},
     complaint::AttachmentKind,
     reading::Reading,
 };
@@ -17,7 +17,7 @@ use crate::{
     channel::{Channel, Channels},
     store::{
         Store, StoreError,
-        gather::{Asked, Gathered, Surroundings, Way},
+        gather::{Asked, Bundle, Due, Gathered, Said, Surroundings, Way},
         inbox::Waiting,
     },
 };
@@ -35,7 +35,13 @@ pub async fn round(
     channels: &Channels,
     now: Timestamp,
 ) -> Result<usize, StoreError> {
-    let closed = store.close_bundles(now, BATCH).await?;
+    let due = store.due_bundles(now, BATCH).await?;
+    let closed = due.len();
+    if closed > 0 {
+        store
+            .close_bundles(due.iter().map(|due| (due.bundle.serial, continues(due, channels))).collect())
+            .await?;
+    }
     let rows = store.to_gather(BATCH).await?;
     if rows.is_empty() {
         return Ok(closed);
@@ -94,36 +100,9 @@ impl<'a> Heard<'a> {
 /// Where a message goes.
 fn way(row: &Waiting, heard: &Heard<'_>, around: &Surroundings) -> Way {
     let Some(policy) = &heard.channel.gather else { return Way::Alone };
-    let open: Vec<Vec<(Draft, String, Reading, Timestamp)>> = around
-        .open
-        .iter()
-        .map(|bundle| {
-            let read = bundle.messages.iter().map(|row| {
-                let draft: Draft = serde_json::from_slice(&row.draft).unwrap_or_default();
-                let (text, reading) = words(&draft);
-                (draft, text, reading, row.received_at)
-            });
-            read.collect()
-        })
-        .collect();
-    let mut open: Vec<Open<'_>> = open
-        .iter()
-        .map(|messages| Open {
-            messages: messages
-                .iter()
-                .map(|(draft, text, reading, at)| message(draft, text, reading, *at, None))
-                .collect(),
-        })
-        .collect();
-    let earlier: Vec<Earlier> = around
-        .earlier
-        .iter()
-        .map(|said| Earlier {
-            last_at: said.at,
-            receipt_at: said.receipt_at,
-            reading: Reading::of(&said.text),
-        })
-        .collect();
+    let open: Vec<Vec<Read>> = around.open.iter().map(read).collect();
+    let mut open: Vec<Open<'_>> = open.iter().map(|messages| as_open(messages)).collect();
+    let earlier: Vec<Earlier> = around.earlier.iter().map(as_earlier).collect();
     let follow_up = |serial: i64| Way::FollowUp { serial, at: row.received_at, text: heard.text.clone() };
     let answers = match around.answers {
         None => None,
@@ -143,8 +122,12 @@ fn way(row: &Waiting, heard: &Heard<'_>, around: &Surroundings) -> Way {
     match aggregate::decide(&new(), &open, &earlier, policy) {
         Decision::Aside => Way::Alone,
         Decision::Begin => {
+            let takes = open.iter().zip(&around.open).next_back().map_or_else(Vec::new, |(open, bundle)| {
+                let left = bundle.messages.len().saturating_sub(aggregate::takes(&new(), open));
+                bundle.messages.iter().skip(left).map(|row| row.serial).collect()
+            });
             let alone = Open { messages: vec![new()] };
-            Way::Begin { release_at: aggregate::release_at(&alone, policy) }
+            Way::Begin { release_at: aggregate::release_at(&alone, policy), takes }
         }
         Decision::Join(place) => match (open.get_mut(place), around.open.get(place)) {
             (Some(open), Some(bundle)) => {
@@ -157,6 +140,39 @@ fn way(row: &Waiting, heard: &Heard<'_>, around: &Surroundings) -> Way {
             around.earlier.get(place).map_or(Way::Alone, |said| follow_up(said.serial))
         }
     }
+}
+
+/// Number of the receipt of the complaint that a bundle continues: pictures that nobody said anything about.
+fn continues(due: &Due, channels: &Channels) -> Option<i64> {
+    let policy = channels.get(&due.channel)?.gather.as_ref()?;
+    let messages = read(&due.bundle);
+    let earlier: Vec<Earlier> = due.earlier.iter().map(as_earlier).collect();
+    match aggregate::release(&as_open(&messages), &earlier, policy) {
+        Release::FollowUp(place) => due.earlier.get(place).map(|said| said.serial),
+        // what nobody heard the end of is for the rules to judge
+        Release::Complaint | Release::Aside => None,
+    }
+}
+
+/// A message with its words and the time of its receipt.
+type Read = (Draft, String, Reading, Timestamp);
+
+fn read(bundle: &Bundle) -> Vec<Read> {
+    let read = bundle.messages.iter().map(|row| {
+        let draft: Draft = serde_json::from_slice(&row.draft).unwrap_or_default();
+        let (text, reading) = words(&draft);
+        (draft, text, reading, row.received_at)
+    });
+    read.collect()
+}
+
+fn as_open(messages: &[Read]) -> Open<'_> {
+    let messages = messages.iter().map(|(draft, text, reading, at)| message(draft, text, reading, *at, None));
+    Open { messages: messages.collect() }
+}
+
+fn as_earlier(said: &Said) -> Earlier {
+    Earlier::new(said.at, said.receipt_at, &Reading::of(&said.text))
 }
 
 /// Everything that a draft says in words.

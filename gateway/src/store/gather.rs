@@ -45,6 +45,17 @@ pub struct Said {
     pub text: String,
 }
 
+/// A bundle whose time has come.
+#[derive(Clone, Debug)]
+pub struct Due {
+    /// The bundle.
+    pub bundle: Bundle,
+    /// Its channel.
+    pub channel: String,
+    /// Its sender's complaints, oldest first.
+    pub earlier: Vec<Said>,
+}
+
 /// What a person of a chat has said that the next message may belong to.
 #[derive(Clone, Debug)]
 pub struct Surroundings {
@@ -52,7 +63,7 @@ pub struct Surroundings {
     pub sender: PersonRef,
     /// Bundles that are still gathered, oldest first.
     pub open: Vec<Bundle>,
-    /// Their complaints, newest first.
+    /// Their complaints, oldest first.
     pub earlier: Vec<Said>,
     /// The number of the receipt that the message answers: of one of their messages, or of the complaint that ours was about.
     pub answers: Option<i64>,
@@ -76,6 +87,8 @@ pub enum Way {
     Begin {
         /// When that is closed if nothing follows.
         release_at: Timestamp,
+        /// Messages of other bundles that go over to it: pictures that were sent just before their words.
+        takes: Vec<i64>,
     },
     /// It is part of a bundle.
     Join {
@@ -132,25 +145,34 @@ impl Store {
         Ok(())
     }
 
-    /// Closes the bundles whose time has come: each is one message from now on. Returns how many.
+    /// Bundles whose time has come, with what their senders said before.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn due_bundles(&self, now: Timestamp, most: u32) -> Result<Vec<Due>, StoreError> {
+        self.read(move |connection| {
+            let sql = "SELECT serial, channel, sender FROM bundle WHERE release_at <= ?1 ORDER BY release_at LIMIT ?2";
+            let mut query = connection.prepare_cached(sql)?;
+            let mut rows = query.query((now.as_millisecond(), most))?;
+            let mut due = Vec::new();
+            while let Some(row) = rows.next()? {
+                let (bundle, sender) = (bundle(connection, row.get(0)?)?, row.get(2)?);
+                due.push(Due { bundle, channel: row.get(1)?, earlier: earlier(connection, &sender)? });
+            }
+            Ok(due)
+        })
+        .await
+    }
+
+    /// Closes bundles: each is one message from now on, which continues the complaint that stands with it.
     ///
     /// # Errors
     /// Nothing was changed.
-    pub async fn close_bundles(&self, now: Timestamp, most: u32) -> Result<usize, StoreError> {
-        let due: Vec<i64> = self
-            .read(move |connection| {
-                let sql = "SELECT serial FROM bundle WHERE release_at <= ?1 ORDER BY release_at LIMIT ?2";
-                let mut query = connection.prepare_cached(sql)?;
-                query.query_map((now.as_millisecond(), most), |row| row.get(0))?.collect()
-            })
+    pub async fn close_bundles(&self, bundles: Vec<(i64, Option<i64>)>) -> Result<(), StoreError> {
+        self.write(move |db| bundles.iter().try_for_each(|(bundle, follows)| close(db, *bundle, *follows)))
             .await?;
-        if due.is_empty() {
-            return Ok(0);
-        }
-        let count = due.len();
-        self.write(move |db| due.iter().try_for_each(|bundle| close(db, *bundle))).await?;
         self.shared.received.notify_one();
-        Ok(count)
+        Ok(())
     }
 
     /// Forgets what people of chats said before a time, so many at most.
@@ -192,18 +214,27 @@ fn surroundings(
         .prepare_cached(sql)?
         .query_map([&sender], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
+    let open =
+        bundles.into_iter().map(|serial| bundle(connection, serial)).collect::<rusqlite::Result<_>>()?;
+    let earlier = earlier(connection, &sender)?;
+    let answers = links::answered(connection, references, &asked.channel, &asked.answering)?;
+    Ok(Surroundings { sender, open, earlier, answers: answers.map(|(serial, _)| serial) })
+}
+
+fn bundle(connection: &Connection, serial: i64) -> rusqlite::Result<Bundle> {
     let sql = format!("SELECT {WAITING} FROM inbox WHERE bundle = ?1 ORDER BY serial");
     let mut messages = connection.prepare_cached(&sql)?;
-    let mut open = Vec::new();
-    for serial in bundles {
-        let messages = messages.query_map([serial], waiting)?.collect::<rusqlite::Result<_>>()?;
-        open.push(Bundle { serial, messages });
-    }
+    let messages = messages.query_map([serial], waiting)?.collect::<rusqlite::Result<_>>()?;
+    Ok(Bundle { serial, messages })
+}
+
+/// A person's latest complaints, oldest first.
+fn earlier(connection: &Connection, sender: &PersonRef) -> rusqlite::Result<Vec<Said>> {
     let sql = "SELECT serial, at, text, id FROM said WHERE sender = ?1 ORDER BY at DESC LIMIT ?2";
     let mut said = connection.prepare_cached(sql)?;
     let sql = "SELECT changed_at FROM reply WHERE id = ?1 AND state NOT IN ('waiting', 'failed')";
     let mut told = connection.prepare_cached(sql)?;
-    let mut rows = said.query((&sender, MOST_SAID))?;
+    let mut rows = said.query((sender, MOST_SAID))?;
     let mut earlier = Vec::new();
     while let Some(row) = rows.next()? {
         let id = ComplaintId(row.get(3)?);
@@ -215,8 +246,8 @@ fn surroundings(
             text: row.get(2)?,
         });
     }
-    let answers = links::answered(connection, references, &asked.channel, &asked.answering)?;
-    Ok(Surroundings { sender, open, earlier, answers: answers.map(|(serial, _)| serial) })
+    earlier.reverse();
+    Ok(earlier)
 }
 
 /// Remembers what a person of a chat said.
@@ -279,13 +310,14 @@ fn put(db: &Db<'_>, message: &Gathered) -> rusqlite::Result<()> {
             db.execute(sql, (sender, first, at.as_millisecond(), text))?;
             return go(db, *serial, Some(*first));
         }
-        Way::Begin { release_at } => {
+        Way::Begin { release_at, takes } => {
             // one that was taken back meanwhile begins nothing
             db.execute(
                 "INSERT INTO bundle SELECT serial, id, channel, ?2, ?3 FROM inbox
                  WHERE serial = ?1 AND wait_until = ?4",
                 (serial, sender, release_at.as_millisecond(), UNSEEN),
             )?;
+            take_over(db, *serial, takes)?;
             (*serial, release_at)
         }
         Way::Join { bundle, release_at } => (*bundle, release_at),
@@ -305,6 +337,23 @@ fn put(db: &Db<'_>, message: &Gathered) -> rusqlite::Result<()> {
     media::hand_over(db, *serial, (bundle, ComplaintId(id)))
 }
 
+/// Moves pictures into a bundle that has just begun.
+fn take_over(db: &Db<'_>, bundle: i64, takes: &[i64]) -> rusqlite::Result<()> {
+    let sql = "SELECT id FROM bundle WHERE serial = ?1";
+    let Some(id): Option<Uuid> = db.prepare(sql)?.query_row([bundle], |row| row.get(0)).optional()? else {
+        return Ok(());
+    };
+    for serial in takes {
+        let sql = "UPDATE inbox SET bundle = ?2 WHERE serial = ?1 AND wait_until = ?3";
+        if db.execute(sql, (serial, bundle, IN_BUNDLE))? == 1 {
+            db.execute("DELETE FROM joined WHERE serial = ?1", [serial])?;
+            links::join(db, *serial, (bundle, ComplaintId(id)), links::As::Part)?;
+            media::hand_over(db, *serial, (bundle, ComplaintId(id)))?;
+        }
+    }
+    Ok(())
+}
+
 /// Lets a message go its way alone.
 fn go(db: &Db<'_>, serial: i64, follows: Option<i64>) -> rusqlite::Result<()> {
     // what continues a complaint must not overtake it
@@ -322,7 +371,7 @@ const PENDING: &str =
                        THEN files_until ELSE 0 END";
 
 /// Makes one message of a bundle, in place of its messages.
-fn close(db: &Db<'_>, bundle: i64) -> rusqlite::Result<()> {
+fn close(db: &Db<'_>, bundle: i64, follows: Option<i64>) -> rusqlite::Result<()> {
     let sql = "DELETE FROM bundle WHERE serial = ?1 RETURNING id, channel, sender";
     let head = db.prepare(sql)?.query_row([bundle], |row| {
         Ok((row.get::<_, Uuid>(0)?, row.get::<_, String>(1)?, row.get::<_, PersonRef>(2)?))
@@ -348,7 +397,9 @@ fn close(db: &Db<'_>, bundle: i64) -> rusqlite::Result<()> {
     let whole = drafts.len() == messages.len();
     let merged = aggregate::merge(drafts.into_iter().map(|(_, draft)| draft).collect());
     let last = messages.last().map_or(at, |(row, _)| row.received_at);
-    remember(db, &sender, (bundle, id), last, &merged.text)?;
+    if follows.is_none() {
+        remember(db, &sender, (bundle, id), last, &merged.text)?;
+    }
     let draft = if messages.len() > 1 && whole {
         serde_json::to_vec(&merged).unwrap_or_default()
     } else {
@@ -358,8 +409,9 @@ fn close(db: &Db<'_>, bundle: i64) -> rusqlite::Result<()> {
     let files_until = messages.iter().map(|(_, until)| *until).max().unwrap_or_default();
     db.execute("DELETE FROM inbox WHERE bundle = ?1", [bundle])?;
     db.execute(
-        "INSERT INTO inbox (serial, id, channel, at, draft, wait_until, files_until) VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)",
-        (bundle, id, channel, at.as_millisecond(), &draft, files_until),
+        "INSERT INTO inbox (serial, id, channel, at, draft, wait_until, files_until, follows)
+         VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?7)",
+        (bundle, id, channel, at.as_millisecond(), &draft, files_until, follows),
     )?;
     db.count(|change| {
         change.inbox -= i64::try_from(messages.len()).unwrap_or(0) - 1;
