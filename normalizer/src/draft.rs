@@ -48,6 +48,9 @@ pub struct Draft {
     pub automatic: bool,
     /// The vendor's ids of earlier messages, theirs or ours, that this one answers; nearest first.
     pub replies_to: Vec<String>,
+    /// The vendor's ids of all messages that were joined into this one, its own among them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<ExternalId>,
     /// How to answer, opaque to everyone but the connector.
     pub return_address: Option<ReturnAddress>,
 }

@@ -160,7 +160,7 @@ impl Normalizer {
                 thread: draft.thread,
                 category: draft.category.as_deref().and_then(text::clean_line),
                 supports: draft.supports,
-                parts: Vec::new(),
+                parts: draft.parts,
             },
             location,
             attachments: draft.attachments.into_iter().zip(1..).map(attachment).collect(),

@@ -52,7 +52,7 @@ pub(crate) struct Vendor {
 }
 
 impl Vendor {
-    fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self { answers: Mutex::default(), taken: watch::Sender::new(Vec::new()) })
     }
 

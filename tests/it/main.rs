@@ -10,6 +10,7 @@ mod egress;
 mod email;
 mod feed;
 mod fixtures;
+mod gather;
 mod intake;
 mod kill;
 mod lapor_feed;
