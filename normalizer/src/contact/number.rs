@@ -58,7 +58,7 @@ pub(super) fn find(text: &str, found: &mut Found) {
             None => {
                 // what is left of a mask stands for the number
                 if group.spent {
-                    context.number()
+                    context.masked()
                 } else {
                     context.digits(group.digits.len())
                 }
