@@ -27,7 +27,7 @@ pub fn subscriber(digits: &str, plus: bool) -> Option<String> {
     let digits = digits.strip_prefix("00").filter(|rest| rest.starts_with("62")).unwrap_or(digits);
     let of_here = match digits.strip_prefix("62") {
         Some(rest) => Some(rest.strip_prefix('0').unwrap_or(rest)),
-        None if plus => None,
+        None if plus && !digits.starts_with('0') => None,
         None => Some(digits.strip_prefix('0').or_else(|| digits.starts_with('8').then_some(digits))?),
     };
     let international = match of_here {

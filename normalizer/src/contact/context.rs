@@ -177,6 +177,14 @@ impl Context {
         self.last.clear();
     }
 
+    /// What a mask left of a number stands here: it had its label.
+    pub(super) fn masked(&mut self) {
+        if !self.used {
+            self.label(true);
+        }
+        self.number();
+    }
+
     /// What the number that begins here is said to be. Of `NIK dan KK`, the first number is the first, if `another`
     /// follows.
     pub(super) fn label(&mut self, another: bool) -> Option<Label> {

@@ -58,7 +58,7 @@ pub(super) fn find(text: &str, found: &mut Found) {
             None => {
                 // what is left of a mask stands for the number
                 if group.spent {
-                    context.number()
+                    context.masked()
                 } else {
                     context.digits(group.digits.len())
                 }
@@ -120,9 +120,7 @@ impl Number<'_> {
         let glued = self.glued_word();
         let first = self.first();
         let money = context.is_money() && glued.is_none_or(|word| word.len() <= 3);
-        if money && !first.digits.starts_with('0') && !is_nik(&first.digits) {
-            return None;
-        }
+        let amount = money && !first.digits.starts_with('0');
         let follows = context.is_used();
         let close = context.is_close();
         let label = context.label(self.another_follows()).or_else(|| self.bracketed_label());
@@ -131,7 +129,11 @@ impl Number<'_> {
         let code = glued.is_some_and(|word| {
             word.len() < 3 && word.is_ascii() && !context::names_a_number(&word.to_lowercase())
         });
-        self.sixteen(label, close)
+        let sixteen = self.sixteen(label, close);
+        if amount {
+            return sixteen;
+        }
+        sixteen
             .or_else(|| self.phone(label.filter(|_| close), of_thing || code))
             // rather a report's number that is masked than a phone that is not
             .map(|read| if of_report { Read { what: read.what.map(|_| What::Number), ..read } } else { read })
@@ -223,8 +225,14 @@ impl Number<'_> {
                 .get(last + 1)
                 .is_some_and(|next| next.digits.len() > 2 && !next.digits.starts_with("08"));
         let year = self.groups[self.at..=last].get(2).filter(|_| first.digits.len() <= 2);
-        if longer || year.is_some_and(|year| year.digits.len() == 4 && year.digits.starts_with("20")) {
+        if year.is_some_and(|year| year.digits.len() == 4 && year.digits.starts_with("20")) {
             return None;
+        }
+        if longer {
+            let goes_on = |group: &usize| Some(self.groups[*group].joint) == fit;
+            let last =
+                (last..self.at + self.ends.len() - 1).take_while(goes_on).last().map_or(last, |g| g + 1);
+            return Some(Read { last, what: Some(What::Number), listed: None });
         }
         let national = number.strip_prefix("+62").map(|rest| format!("0{rest}"));
         let hotline = national.as_deref().is_some_and(context::is_hotline);
