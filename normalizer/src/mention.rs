@@ -279,7 +279,7 @@ fn slipped(gazetteer: &Gazetteer, words: &[Word], place: usize) -> Option<Mentio
     let sign = before.map_or_else(Sign::default, |word| gazetteer.sign(word));
     let opens = matches!(first.gap, Gap::Break | Gap::Dot);
     let level = sign.level.filter(|_| !opens || first.gap == Gap::Dot || after_a_colon(words, place));
-    if level.is_none() && !opens && !sign.place {
+    if (level.is_none() && !opens && !sign.place) || gazetteer.is_sign(first) {
         return None;
     }
     let (length, names) = gazetteer.slipped(words, place, level)?;
