@@ -15,13 +15,15 @@ use crate::{
 /// A street's name has at most so many words, a landmark's, too.
 const LONGEST: usize = 6;
 /// Without capital letters nobody knows where a name ends; so many words are surely not too many.
-const LONGEST_SMALL: usize = 3;
+const LONGEST_SMALL: usize = 4;
 
 struct Rules {
     /// `jl` is `Jalan`.
     kinds: HashMap<&'static str, &'static str>,
     /// `depan`: something that stands near it follows.
     beside: HashSet<&'static str>,
+    /// Words that make `jalan` or `gang` the thing itself.
+    plain: HashSet<&'static str>,
     /// Words that end a name.
     ends: HashSet<&'static str>,
     /// What is near everybody: `rumah`, `sini`.
@@ -33,6 +35,7 @@ static RULES: LazyLock<Rules> = LazyLock::new(|| {
     let mut rules = Rules {
         kinds: HashMap::new(),
         beside: HashSet::new(),
+        plain: HashSet::new(),
         ends: HashSet::new(),
         vague: HashSet::new(),
         postal_codes: region::all().filter_map(|region| region.postal_code.as_deref()).collect(),
@@ -46,6 +49,7 @@ static RULES: LazyLock<Rules> = LazyLock::new(|| {
                 }
             }
             "beside" => drop(rules.beside.insert(rest)),
+            "plain" => rules.plain.extend(rest.split(' ')),
             "ends" => rules.ends.extend(rest.split(' ')),
             "vague" => rules.vague.extend(rest.split(' ')),
             _ => {}
@@ -67,10 +71,18 @@ pub fn street(text: &str, words: &[Word]) -> Option<String> {
         let first = words.get(begin).filter(|word| word.gap.joins() || word.gap == Gap::Dot)?;
         // `jalan` and `gang` are also plain words: their names are written like names, or not ended by the next word
         let abbreviated = words[place].folded != kind.to_lowercase();
-        if begins_no_name(rules, first) || (!abbreviated && !first.capital && is_plain(rules, words, place)) {
+        // `Jl. Dr. Saharjo`: not the `dr` that is `dari`
+        let titled = first.capital && words.get(begin + 1).is_some_and(|next| next.gap == Gap::Dot);
+        if (begins_no_name(rules, first) && !titled)
+            || (!abbreviated && !first.capital && is_plain(rules, words, place))
+        {
             return None;
         }
-        let end = numbered(words, name(rules, text, words, begin, true)?);
+        let named = name(rules, text, words, begin, true)?;
+        if named == begin + 1 && (first.folded == "raya" || rules.plain.contains(first.folded.as_str())) {
+            return None;
+        }
+        let end = numbered(words, named);
         let name = text.get(first.start..words.get(end.checked_sub(1)?)?.end)?;
         clean_line(&format!("{kind} {name}"))
     })
@@ -83,6 +95,7 @@ fn is_plain(rules: &Rules, words: &[Word], place: usize) -> bool {
         || words.get(place + 1).is_none_or(|next| {
             next.folded.len() < 3 && !next.folded.bytes().all(|b| b.is_ascii_digit())
                 || rules.beside.contains(next.folded.as_str())
+                || rules.plain.contains(next.folded.as_str())
         })
 }
 
@@ -141,7 +154,7 @@ fn name(rules: &Rules, text: &str, words: &[Word], begin: usize, street: bool) -
             && word.capital
             && last.capital
             && !last.folded.bytes().any(|b| b.is_ascii_digit());
-        if !(word.gap.joins() || abbreviated) || begins_no_name(rules, word) {
+        if !(word.gap.joins() || abbreviated) || (begins_no_name(rules, word) && !abbreviated) {
             break;
         }
         let part = street
@@ -150,7 +163,8 @@ fn name(rules: &Rules, text: &str, words: &[Word], begin: usize, street: bool) -
         if rules.kinds.contains_key(word.folded.as_str()) || rules.beside.contains(word.folded.as_str()) {
             break;
         }
-        let own = end - begin > 1 || first.folded != "raya";
+        // `Jl. Raya Cilincing`, `Jl. Inspeksi Kali Grogol`, `seberang RS Bintaro`
+        let own = !(gazetteer.sign(last).not_before || end == begin + 1 && first.folded == "raya");
         let region = gazetteer.longest(words, end).filter(|(_, names)| names.meaning != Meaning::Other);
         if region.is_some_and(|(_, names)| own && (names.meaning == Meaning::Plain || word.capital)) && !part
         {
@@ -203,6 +217,7 @@ fn numbered(words: &[Word], mut end: usize) -> usize {
 /// A postal code of Jakarta: five digits after `kode pos`, or such as a kelurahan has.
 #[must_use]
 pub fn postal_code(words: &[Word]) -> Option<String> {
+    let gazetteer = Gazetteer::get();
     let before = |place: usize, back: usize| {
         place.checked_sub(back).map_or("", |before| words[before].folded.as_str())
     };
@@ -214,18 +229,17 @@ pub fn postal_code(words: &[Word]) -> Option<String> {
         }
         let stated = matches!(before(place, 1), "kodepos" | "zip")
             || (before(place, 1) == "pos" && before(place, 2) == "kode");
-        let name = before(place, 1);
-        // a price, a ticket or a part of a longer number looks the same
-        let other = name.bytes().any(|b| b.is_ascii_digit())
-            || matches!(
-                name,
-                "rp" | "no" | "nomor" | "nomer" | "id" | "tiket" | "kode" | "seharga" | "bayar" | "idr"
-            )
-            || words.get(place + 1).is_some_and(|next| {
-                next.gap.joins()
-                    && (next.folded.starts_with(|c: char| c.is_ascii_digit()) || next.folded == "rupiah")
+        // a price, a ticket or a part of a longer number looks the same: it must end an address
+        let after_name = matches!(before(place, 1), "jakarta" | "dki" | "jkt")
+            || (1..=3).any(|back| {
+                let begin = place.checked_sub(back);
+                let longest = begin.and_then(|begin| gazetteer.longest(words, begin));
+                longest.is_some_and(|(length, names)| length == back && names.meaning != Meaning::Other)
             });
-        stated || (!other && !name.is_empty() && RULES.postal_codes.contains(word))
+        let goes_on = words
+            .get(place + 1)
+            .is_some_and(|next| next.gap.joins() && next.folded.starts_with(|c: char| c.is_ascii_digit()));
+        stated || (after_name && !goes_on && RULES.postal_codes.contains(word))
     });
     found.map(|place| words[place].folded.clone())
 }
