@@ -1,6 +1,8 @@
 //! The city's own kelurahan polygons (GeoJSON, RFC 7946): which kelurahan a point is in. Without them a point names none,
 //! and a point on none of them is in none: nothing is guessed.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -14,7 +16,8 @@ const TOLD: usize = 5;
 /// The polygons of kelurahan.
 #[derive(Clone, Debug, Default)]
 pub struct Polygons {
-    shapes: Vec<Shape>,
+    /// Shared: a city's borders take megabytes.
+    shapes: Arc<[Shape]>,
 }
 
 /// Why a GeoJSON file cannot be used. The operator's to mend. Features are counted from 0.
@@ -127,7 +130,7 @@ impl Polygons {
                 unknown.iter().take(TOLD).map(|(place, said)| format!("feature {place} ({said})")).collect();
             return Err(PolygonsError::Unknown { count: unknown.len(), first: first.join(", ") });
         }
-        Ok(Self { shapes })
+        Ok(Self { shapes: shapes.into() })
     }
 
     /// The kelurahan that a point is in (degrees, WGS 84). On a border it is in one of the two or, at the outer border,
