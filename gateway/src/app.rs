@@ -151,7 +151,7 @@ impl Gateway {
         let files_url = config.media.base_url(address(&internal, config.listen.internal));
         let shared = (store.clone(), Arc::clone(&health), Arc::clone(&channels));
         let media = Arc::new(Media::open(&config.media, &config.base, files_url.clone(), shared)?);
-        let normalizer = Arc::new(Normalizer::new(privacy.clone()));
+        let normalizer = Arc::new(Normalizer::new(privacy.clone()).with_polygons(config.polygons));
         let stop = Stop::default();
         let (unrouted, watch_unrouted_depth) = watch::channel(0);
         let broker = config.broker.as_ref().map(|settings| {

@@ -70,8 +70,8 @@ pub(crate) struct Gazetteer {
     names: HashMap<String, Names>,
     /// The first three letters of all names, or all of a shorter first word: most words of a text begin no name.
     heads: HashSet<[u8; 3]>,
-    /// Names that a slip may be of, by their number of letters.
-    by_length: Vec<Vec<(&'static str, Names)>>,
+    /// Names that a slip may be of, by their first letter and their number of letters.
+    alike: HashMap<(u8, usize), Vec<(&'static str, Names)>>,
     signs: HashMap<&'static str, Sign>,
     /// Words that are one letter away from a name.
     no_slips: HashSet<&'static str>,
@@ -100,7 +100,7 @@ impl Gazetteer {
         let mut gazetteer = Self {
             names: HashMap::new(),
             heads: HashSet::new(),
-            by_length: Vec::new(),
+            alike: HashMap::new(),
             signs: HashMap::new(),
             no_slips: HashSet::new(),
         };
@@ -133,10 +133,8 @@ impl Gazetteer {
         {
             let name: &'static str = letters(&region.name).leak();
             let Some(names) = gazetteer.names.get(name).copied() else { continue };
-            if gazetteer.by_length.len() <= name.len() {
-                gazetteer.by_length.resize(name.len() + 1, Vec::new());
-            }
-            gazetteer.by_length[name.len()].push((name, names));
+            let Some(first) = name.bytes().next() else { continue };
+            gazetteer.alike.entry((first, name.len())).or_default().push((name, names));
         }
         gazetteer
     }
@@ -226,6 +224,11 @@ impl Gazetteer {
         self.signs.get(word.folded.as_str()).copied().unwrap_or_default()
     }
 
+    /// Whether a word is a sign and so begins no name with a slip.
+    pub(crate) fn is_sign(&self, word: &Word) -> bool {
+        self.signs.contains_key(word.folded.as_str())
+    }
+
     /// The longest name that begins at a word, with its number of words.
     pub(crate) fn longest(&self, words: &[Word], place: usize) -> Option<(usize, Names)> {
         let first = words.get(place)?;
@@ -261,7 +264,10 @@ impl Gazetteer {
             if name.len() < least || self.no_slips.contains(name.as_str()) || !name.is_ascii() {
                 continue;
             }
-            let near = (name.len() - 1..=name.len() + 1).filter_map(|length| self.by_length.get(length));
+            // the first letter is hardly ever wrong
+            let Some(first) = name.bytes().next() else { continue };
+            let lengths = name.len() - 1..=name.len() + 1;
+            let near = lengths.filter_map(|length| self.alike.get(&(first, length)));
             let mut near = near.flatten().filter(|(other, names)| {
                 let of_level = match level {
                     Some(Level::Kecamatan) => names.kecamatan.is_some(),
@@ -301,7 +307,6 @@ fn one_slip(a: &[u8], b: &[u8]) -> bool {
     let start = a.iter().zip(b).take_while(|(a, b)| a == b).count();
     let end = a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count();
     let (short, long) = (a.len().min(b.len()), a.len().max(b.len()));
-    // the first letter is hardly ever wrong
     if start == 0 || a == b {
         return false;
     }

@@ -34,6 +34,7 @@ pub mod schema;
 pub mod similarity;
 pub mod status;
 pub mod stem;
+pub mod street;
 pub mod text;
 pub mod time;
 pub mod words;

@@ -156,13 +156,25 @@ fn split(
 
 /// The kecamatan that are named, each with whether a word of level said so.
 fn kecamatan(mentions: &[Mention], kota: Option<&Region>) -> Vec<(bool, &'static Region)> {
+    // `Kwitang, Senen`: the name before it lies in it
+    let follows = |mention: &Mention, region: &Region| {
+        mentions.iter().any(|other| {
+            other.words.1 == mention.words.0 && other.names.kelurahan.is_some_and(|other| region.has(other))
+        })
+    };
     let named = mentions.iter().filter_map(|mention| {
         let region = mention.names.kecamatan?;
         match mention.level {
             Some(Level::Kecamatan) => Some((true, region)),
             // `Kel. Menteng` says nothing of the kecamatan beyond its own
             Some(_) if mention.names.kelurahan.is_some() => None,
-            None if !mention.is_sure() && !kota.is_some_and(|kota| kota.has(region)) => None,
+            None if mention.is_sure()
+                || kota.is_some_and(|kota| kota.has(region))
+                || follows(mention, region) =>
+            {
+                Some((false, region))
+            }
+            None => None,
             _ => Some((false, region)),
         }
     });
@@ -201,7 +213,12 @@ fn with_pairs_joined(words: &[Word], mentions: Vec<Mention>) -> Vec<Mention> {
     let mut joined: Vec<Mention> = Vec::with_capacity(mentions.len());
     for mention in mentions {
         let between = joined.last().and_then(|last| words.get(last.words.1..mention.words.0));
+        let apart = joined.last().is_some_and(|last| {
+            last.region().zip(mention.region()).is_some_and(|(a, b)| !a.has(b) && !b.has(a))
+        });
         let word = between.and_then(|between| match between {
+            // `ruas Cawang - Cililitan`
+            [] if words[mention.words.0].gap == Gap::Hyphen && apart => Some("dan"),
             [word] => Some(word.folded.as_str()),
             [word, level]
                 if matches!(level.folded.as_str(), "di" | "kel" | "kelurahan" | "kec" | "kecamatan") =>
@@ -279,7 +296,7 @@ fn slipped(gazetteer: &Gazetteer, words: &[Word], place: usize) -> Option<Mentio
     let sign = before.map_or_else(Sign::default, |word| gazetteer.sign(word));
     let opens = matches!(first.gap, Gap::Break | Gap::Dot);
     let level = sign.level.filter(|_| !opens || first.gap == Gap::Dot || after_a_colon(words, place));
-    if level.is_none() && !opens && !sign.place {
+    if (level.is_none() && !opens && !sign.place) || gazetteer.is_sign(first) {
         return None;
     }
     let (length, names) = gazetteer.slipped(words, place, level)?;
@@ -332,17 +349,20 @@ fn judge(gazetteer: &Gazetteer, words: &[Word], range: (usize, usize), names: Na
         }
     }
     let closes = after.is_none_or(|word| matches!(word.gap, Gap::Break | Gap::Dot | Gap::At | Gap::Hash));
-    let written = names.meaning != Meaning::Common || first.capital || closes;
-    let happens = opens && follows.happens;
+    // `di Gunung`, not `di tengah` or `DI TENGAH`
+    let common = names.meaning == Meaning::Common;
+    let named = !common || (first.capital && !opens && !before.is_some_and(|word| word.capital));
+    let happens = opens && follows.happens && !common;
     let topic =
         first.gap == Gap::Hash && (names.meaning == Meaning::Weak || first.folded.len() > SHORT_TOPIC);
-    let housed =
-        (after.is_some_and(is_unit) && !beside.not_weak) || (follows_unit(words, place) && (!weak || closes));
+    let housed = (after.is_some_and(is_unit) && !beside.not_weak && named)
+        || (follows_unit(words, place) && (!weak || closes));
+    let last = first.capital && after.is_none();
     let evidence = if housed {
         Evidence::Unit
-    } else if (beside.place && written) || topic || happens {
+    } else if (beside.place && named) || topic || happens {
         Evidence::Words
-    } else if opens && closes {
+    } else if opens && closes && (!common || last) {
         Evidence::Alone
     } else {
         Evidence::None
@@ -391,6 +411,9 @@ fn is_unlike(gazetteer: &Gazetteer, words: &[Word], place: usize) -> bool {
 fn is_aside(gazetteer: &Gazetteer, words: &[Word], place: usize) -> bool {
     for back in 1..=3 {
         let Some(before) = place.checked_sub(back).map(|before| &words[before]) else { return false };
+        if words[place + 1 - back].gap == Gap::Break {
+            return false;
+        }
         let sign = gazetteer.sign(before);
         if sign.aside {
             return true;

@@ -19,6 +19,7 @@ mod meta;
 mod normalizer;
 mod normalizer_any;
 mod normalizer_place;
+mod normalizer_polygons;
 mod open311;
 mod qlue_feed;
 mod relay;

@@ -6,10 +6,11 @@ use std::{
 };
 
 use muara_connectors::settings;
+use muara_normalizer::polygons::Polygons;
 use serde::de::DeserializeOwned;
 
 use super::{
-    Broker, Config, ConfigError, ConfigErrors, Secret, channels, check,
+    Broker, Config, ConfigError, ConfigErrors, Places, Secret, channels, check,
     value::{PrivacyKeySource, Unresolved, privacy_key, resolve},
 };
 
@@ -108,6 +109,11 @@ fn finish(
     let gather = tables.take("gather");
     let log = tables.take("log");
     let broker = tables.table.contains_key("broker").then(|| tables.take::<Broker>("broker"));
+    let places: Places = tables.take("places");
+    let polygons = places.polygons(&base).unwrap_or_else(|error| {
+        tables.errors.push(ConfigError::Setting { table: "places".to_owned(), error });
+        Polygons::default()
+    });
     let wrong = check::tables((&store, broker.as_ref(), &intake, &desk, &media, &log), &base);
     let wrong =
         wrong.into_iter().map(|(table, error)| ConfigError::Setting { table: table.to_owned(), error });
@@ -124,7 +130,21 @@ fn finish(
     let channels = channels::read(table, &of_channels, &gather, &mut errors);
     match privacy {
         Some(privacy) if errors.is_empty() => {
-            Ok(Config { listen, store, broker, privacy, intake, desk, media, gather, log, channels, base })
+            Ok(Config {
+                listen,
+                store,
+                broker,
+                privacy,
+                intake,
+                desk,
+                media,
+                gather,
+                places,
+                polygons,
+                log,
+                channels,
+                base,
+            })
         }
         _ => Err(ConfigErrors(errors)),
     }

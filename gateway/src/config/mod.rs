@@ -8,11 +8,13 @@ mod error;
 mod load;
 mod media;
 mod rules;
+mod places;
 pub mod sample;
 mod value;
 
 use std::net::SocketAddr;
 
+use muara_normalizer::polygons::Polygons;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +24,7 @@ pub use error::{ConfigError, ConfigErrors};
 pub use load::{load, parse};
 pub use media::{Media, S3};
 pub use rules::Gather;
+pub use places::Places;
 pub use value::{PrivacyKeySource, Secret};
 
 /// The whole configuration, checked.
@@ -43,6 +46,10 @@ pub struct Config {
     pub media: Media,
     /// How messages of a chat become one complaint.
     pub gather: Gather,
+    /// What the city knows of its regions.
+    pub places: Places,
+    /// The kelurahan's polygons that `places` names.
+    pub polygons: Polygons,
     /// What is logged.
     pub log: Log,
     /// The official channels.
