@@ -68,6 +68,8 @@ pub(super) struct Part {
 #[derive(Debug, Default)]
 pub(super) struct Rules {
     words: HashMap<String, WordId>,
+    /// Words of the rules with their endings.
+    plain: HashSet<String>,
     pub(super) concepts: Vec<Concept>,
     by_key: HashMap<u32, u16>,
     pub(super) families: Vec<Family>,
@@ -85,6 +87,7 @@ pub(super) struct Rules {
     /// Names of kelurahan, kecamatan and kota, longest first: the rest of the name by its first word, and the digits of
     /// the code.
     pub(super) regions: HashMap<String, Vec<(Vec<String>, u32)>>,
+    region_names: HashMap<u32, String>,
     /// The kelurahan that is named like its kecamatan, by the kecamatan: people seldom say which they mean.
     namesakes: HashMap<u32, u32>,
 }
@@ -197,7 +200,12 @@ impl Rules {
 
     /// The words of `a_b`, as a text's own words would be read.
     fn sequence(&mut self, written: &str) -> Vec<WordId> {
+        if let Some(exact) = written.strip_prefix('=') {
+            self.plain.insert(exact.to_owned());
+            return vec![self.id(written.to_owned())];
+        }
         let reading = Reading::of(&written.replace('_', " "));
+        self.plain.extend(reading.terms.iter().map(|term| term.text.clone()));
         reading.terms.into_iter().map(|term| self.id(term.stem)).collect()
     }
 
@@ -236,6 +244,7 @@ impl Rules {
                 }
                 Level::Provinsi | Level::Kota => {}
             }
+            self.region_names.insert(code, name.clone());
             let mut words = name.split_whitespace().map(str::to_owned);
             let Some(first) = words.next() else { continue };
             self.regions.entry(first).or_default().push((words.collect(), code));
@@ -253,6 +262,22 @@ impl Rules {
     /// The number of a stem that rules use.
     pub(super) fn word(&self, stem: &str) -> Option<WordId> {
         self.words.get(stem).copied()
+    }
+
+    /// The number of a word that rules use with its endings only.
+    pub(super) fn exact(&self, word: &str) -> Option<WordId> {
+        // most words are in no rule of this kind: no allocation for them
+        if self.plain.contains(word) { self.words.get(&format!("={word}")).copied() } else { None }
+    }
+
+    /// Whether a rule uses this very word.
+    pub(super) fn knows(&self, word: &str) -> bool {
+        self.plain.contains(word)
+    }
+
+    /// The name of a region by its code's digits.
+    pub(super) fn region_name(&self, code: u32) -> Option<&str> {
+        self.region_names.get(&code).map(String::as_str)
     }
 
     /// Patterns that begin with this word.
