@@ -15,6 +15,7 @@ pub mod outbox;
 pub mod quarantine;
 pub mod reply;
 pub mod report;
+pub mod similar;
 mod writer;
 
 use std::{

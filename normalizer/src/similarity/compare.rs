@@ -97,6 +97,7 @@ fn subject(rules: &Rules, new: &Matter, old: &Matter, sum: &mut Sum) -> Option<(
             let (Some(a), Some(b)) = (rules.concept(*one), rules.concept(*other)) else { continue };
             let worth = if one == other {
                 match (a.vague, a.common) {
+                    _ if a.own => 0.2,
                     (true, true) => 0.18,
                     (true, false) => 0.24,
                     (false, true) => 0.32,
@@ -265,11 +266,20 @@ fn landmarks(rules: &Rules, new: &Matter, old: &Matter, sum: &mut Sum) {
     if new.places.is_empty() || old.places.is_empty() {
         return;
     }
-    let shared: Vec<&u16> = new.places.iter().filter(|place| old.places.contains(place)).collect();
+    // a health post's trouble is always at a health post
+    let implied = |place: &&u16| {
+        let words = rules.concept(**place).map(|concept| concept.words.as_slice()).unwrap_or_default();
+        let mut shared = new.subjects.iter().filter(|subject| old.subjects.contains(subject));
+        shared.any(|subject| {
+            rules.concept(*subject).is_some_and(|subject| subject.words.iter().any(|word| words.contains(word)))
+        })
+    };
+    let common = new.places.iter().filter(|place| old.places.contains(place));
+    let (implied, shared): (Vec<&u16>, Vec<&u16>) = common.partition(implied);
     if let Some(first) = shared.first().and_then(|place| rules.concept(**place)) {
         let points = if shared.len() > 1 { 0.2 } else { 0.15 };
         sum.add(points, format!("both name {}", first.name));
-    } else if !new.places.iter().any(|one| old.places.iter().any(|other| rules.near(*one, *other))) {
+    } else if implied.is_empty() && !new.places.iter().any(|one| old.places.iter().any(|other| rules.near(*one, *other))) {
         sum.score -= 0.2;
     }
 }

@@ -268,6 +268,8 @@ impl<'a> Text<'a> {
             let first = text.is_empty();
             let id = rules.word(&word.folded).or_else(|| rules.word(&term.stem));
             let region = self.region[place] && (first || self.region[place - 1]);
+            // the name of a region is a name of its own: `perumahan Rorotan`
+            let ended = !first && !region && self.region[place - 1];
             let taken = if number {
                 word.folded.len() <= 3 && street && (!first || matches!(sign, "gang" | "gg"))
             } else if region {
@@ -287,7 +289,7 @@ impl<'a> Text<'a> {
                 let spoken = id.is_some_and(|id| rules.spoken.contains(&id));
                 !spoken || street && word.capital
             };
-            if !joined || !taken || word.folded.len() < 2 && !number {
+            if !joined || !taken || ended || word.folded.len() < 2 && !number {
                 break;
             }
             capital |= word.capital;

@@ -35,6 +35,10 @@ pub(super) struct Concept {
     pub(super) vague: bool,
     /// So frequent that it proves little.
     pub(super) common: bool,
+    /// Everybody has his own of it.
+    pub(super) own: bool,
+    /// Words that name it alone.
+    pub(super) words: Vec<WordId>,
     /// In English.
     pub(super) name: &'static str,
     /// Hash of its key: what is stored, so that lines may be added to the rules.
@@ -44,10 +48,14 @@ pub(super) struct Concept {
 /// A kind of trouble.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Family {
+    /// Hash of its name: what blocks are made of, so that families may be added.
+    pub(super) key: u32,
     /// Within so many metres two reports may be of one matter.
     pub(super) metres: f64,
     /// It strikes a whole neighbourhood.
     pub(super) wide: bool,
+    /// Everybody has his own of it.
+    own: bool,
 }
 
 /// Words that make a concept out of a text.
@@ -99,6 +107,7 @@ impl Rules {
         let mut rules = Self::default();
         let mut names: HashMap<&'static str, u8> = HashMap::new();
         let mut keys: HashMap<String, u16> = HashMap::new();
+        let mut alternatives: HashMap<&'static str, Vec<&'static str>> = HashMap::new();
         let files = [include_str!("../../data/matter_words.txt"), include_str!("../../data/matter_places.txt")];
         let lines = files.into_iter().flat_map(str::lines).map(str::trim);
         let lines: Vec<(&str, &str)> =
@@ -110,7 +119,13 @@ impl Rules {
                     let (Some(name), Some(metres)) = (words.next(), words.next()) else { continue };
                     names.insert(name, u8::try_from(rules.families.len()).unwrap_or(u8::MAX));
                     let metres = metres.parse().unwrap_or(200.0);
-                    rules.families.push(Family { metres, wide: words.next() == Some("wide") });
+                    let more: Vec<&str> = words.collect();
+                    let (wide, own) = (more.contains(&"wide"), more.contains(&"own"));
+                    rules.families.push(Family { key: half(hash(name.as_bytes())), metres, wide, own });
+                }
+                "words" => {
+                    let Some((name, list)) = rest.split_once(' ') else { continue };
+                    alternatives.insert(name, list.split_whitespace().collect());
                 }
                 "category" => {
                     let Some((family, list)) = rest.split_once(" = ") else { continue };
@@ -139,10 +154,13 @@ impl Rules {
                         family: names.get(first).copied().unwrap_or_default(),
                         vague: second == "*",
                         common: head.contains(&"common"),
+                        own: head.contains(&"own")
+                            || names.get(first).and_then(|f| rules.family(*f)).is_some_and(|f| f.own),
+                        words: Vec::new(),
                         name,
                         key: half(hash(key.as_bytes())),
                     };
-                    let number = rules.add(concept, list);
+                    let number = rules.add(concept, list, &alternatives);
                     keys.insert(key, number);
                 }
                 "street" => { let ids = rules.ids(rest); rules.streets.extend(ids); }
@@ -169,12 +187,12 @@ impl Rules {
     }
 
     /// Adds a concept with its patterns.
-    fn add(&mut self, concept: Concept, list: &str) -> u16 {
+    fn add(&mut self, concept: Concept, list: &str, alternatives: &HashMap<&str, Vec<&str>>) -> u16 {
         let number = u16::try_from(self.concepts.len()).unwrap_or(u16::MAX);
         let subject = concept.sort == Sort::Subject;
         self.by_key.insert(concept.key, number);
         self.concepts.push(concept);
-        for pattern in list.split(',') {
+        for pattern in list.split(',').flat_map(|pattern| spelled_out(pattern, alternatives)) {
             let (mut parts, mut without) = (Vec::new(), Vec::new());
             for word in pattern.split_whitespace() {
                 if let Some(word) = word.strip_prefix('-') {
@@ -190,6 +208,9 @@ impl Rules {
             let Some(first) = parts.first().and_then(|part| part.words.first()).copied() else { continue };
             if subject {
                 self.spoken.extend(parts.iter().flat_map(|part| &part.words));
+            }
+            if let ([Part { words, negated: false }], Some(concept)) = (parts.as_slice(), self.concepts.last_mut()) {
+                concept.words.extend(words.first().filter(|_| words.len() == 1));
             }
             let place = usize::try_from(first).unwrap_or(usize::MAX);
             self.by_word[place].push(u32::try_from(self.patterns.len()).unwrap_or(u32::MAX));
@@ -329,4 +350,24 @@ pub(super) fn digits(code: &str) -> u32 {
     code.bytes().filter(u8::is_ascii_digit).fold(0, |sum, digit| {
         u32::wrapping_add(u32::wrapping_mul(sum, 10), u32::from(digit - b'0'))
     })
+}
+
+/// A pattern with each of the words that `@NAME` stands for; behind `-` all of them at once.
+fn spelled_out(pattern: &str, alternatives: &HashMap<&str, Vec<&str>>) -> Vec<String> {
+    let mut patterns = vec![String::new()];
+    for word in pattern.split_whitespace() {
+        let name = word.trim_start_matches('-').strip_prefix('@').and_then(|name| alternatives.get(name));
+        patterns = match name {
+            Some(words) if word.starts_with('-') => {
+                let all: String = words.iter().map(|word| format!(" -{word}")).collect();
+                patterns.into_iter().map(|pattern| pattern + &all).collect()
+            }
+            Some(words) => patterns
+                .iter()
+                .flat_map(|pattern| words.iter().map(move |word| format!("{pattern} {word}")))
+                .collect(),
+            None => patterns.into_iter().map(|pattern| format!("{pattern} {word}")).collect(),
+        };
+    }
+    patterns
 }
