@@ -18,6 +18,7 @@ mod meta;
 mod normalizer;
 mod normalizer_any;
 mod normalizer_place;
+mod normalizer_similar;
 mod open311;
 mod qlue_feed;
 mod relay;

@@ -3,7 +3,7 @@
 //! Every write goes through one writer thread ([`writer`]), which commits whatever is waiting as one
 //! transaction (group commit), so that an fsync is shared by all who wait for it. Reads use connections of
 //! their own and never wait for a write. Each table has its room: [`inbox`], [`held`], [`outbox`],
-//! [`quarantine`], [`reply`], [`media`].
+//! [`quarantine`], [`reply`], [`media`], [`similar`].
 
 mod checkpoint;
 pub mod held;

@@ -148,7 +148,7 @@ fn best(
         for serial in newest.query_map((block.key, own, most), |row| row.get::<_, i64>(0))? {
             candidates.insert(serial?);
         }
-        // the richest blocks come first
+        // the blocks that say most come first
         if candidates.len() >= CANDIDATES {
             break;
         }

@@ -41,7 +41,7 @@ impl Matter {
         keys
     }
 
-    /// The blocks in which those are found that may be alike; the richest first.
+    /// The blocks in which those are found that may be alike; those first that say most.
     #[must_use]
     pub fn sought_in(&self) -> Vec<Block> {
         let cells = self.point.map_or_else(Vec::new, |point| {
@@ -58,13 +58,6 @@ impl Matter {
     fn blocks(&self, cells: Vec<[i32; 2]>) -> impl Iterator<Item = Block> {
         let families = self.families();
         let mut blocks = Vec::with_capacity(16);
-        if self.region > 100_000 {
-            blocks.extend(families.iter().map(|family| block(NEWEST, 1, u64::from(self.region), *family)));
-        }
-        for [lat, lon] in cells {
-            let cell = [lat.to_be_bytes(), lon.to_be_bytes()].concat();
-            blocks.extend(families.iter().take(2).map(|family| block(NEWEST_ELSEWHERE, 2, hash(&cell), *family)));
-        }
         let words = self.names.iter().filter_map(|name| name.text.split(' ').max_by_key(|word| word.len()));
         for word in words.take(NAMES) {
             blocks.extend(families.iter().map(|family| block(NEWEST_ELSEWHERE, 3, hash(word.as_bytes()), *family)));
@@ -74,6 +67,13 @@ impl Matter {
             blocks.push(block(NEWEST_ELSEWHERE, 4, sum, 0));
         }
         blocks.extend(self.photos.iter().map(|photo| block(NEWEST_ELSEWHERE, 5, *photo, 0)));
+        if self.region > 100_000 {
+            blocks.extend(families.iter().map(|family| block(NEWEST, 1, u64::from(self.region), *family)));
+        }
+        for [lat, lon] in cells {
+            let cell = [lat.to_be_bytes(), lon.to_be_bytes()].concat();
+            blocks.extend(families.iter().take(2).map(|family| block(NEWEST_ELSEWHERE, 2, hash(&cell), *family)));
+        }
         blocks.into_iter()
     }
 
