@@ -15,8 +15,10 @@ mod rules;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::{complaint::Links, ids::ComplaintId};
+
 pub use compare::compare;
-pub use index::{Block, Index};
+pub use index::{Block, CANDIDATES, Index};
 
 /// What a complaint is about, for comparison. Holds no personal data but the keyed reference of who reported.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,6 +90,15 @@ pub struct Likeness {
     pub score: f64,
     /// Why, in words for an officer.
     pub reasons: Vec<String>,
+}
+
+impl Links {
+    /// Says that the complaint seems to repeat another.
+    pub fn repeats(&mut self, other: ComplaintId, likeness: Likeness) {
+        self.duplicate_of = Some(other);
+        self.score = Some(likeness.score);
+        self.reasons.extend(likeness.reasons);
+    }
 }
 
 /// A hash that is the same on every machine and in every release (FNV-1a with a final mix): hashes are stored.

@@ -20,6 +20,7 @@ mod normalizer;
 mod normalizer_any;
 mod normalizer_place;
 mod normalizer_polygons;
+mod normalizer_similar;
 mod open311;
 mod qlue_feed;
 mod relay;

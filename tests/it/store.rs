@@ -4,6 +4,7 @@
 mod commands;
 mod keys;
 mod rows;
+mod similar;
 
 use std::path::{Path, PathBuf};
 

@@ -3,7 +3,7 @@
 //! Every write goes through one writer thread ([`writer`]), which commits whatever is waiting as one
 //! transaction (group commit), so that an fsync is shared by all who wait for it. Reads use connections of
 //! their own and never wait for a write. Each table has its room: [`inbox`], [`held`], [`outbox`],
-//! [`quarantine`], [`reply`], [`media`], [`gather`], [`aside`], [`original`].
+//! [`quarantine`], [`reply`], [`media`], [`gather`], [`links`], [`aside`], [`original`], [`similar`].
 
 pub mod aside;
 mod checkpoint;
@@ -19,6 +19,7 @@ pub mod outbox;
 pub mod quarantine;
 pub mod reply;
 pub mod report;
+pub mod similar;
 mod writer;
 
 use std::{

@@ -87,13 +87,17 @@ fn subject(rules: &Rules, new: &Matter, old: &Matter, sum: &mut Sum) -> Option<(
         return Some((150.0, false));
     }
     let (mut best, mut points, mut shared) = (None, 0.0, 0);
-    let (mut clash, mut apart) = (false, false);
+    // families in which both name something definite, and those in which they agree
+    let (mut clashes, mut agreed) = (Vec::new(), Vec::new());
     for one in &new.subjects {
         for other in &old.subjects {
-            apart |= rules.apart(*one, *other);
+            if rules.apart(*one, *other) {
+                return None;
+            }
             let (Some(a), Some(b)) = (rules.concept(*one), rules.concept(*other)) else { continue };
             let worth = if one == other {
                 match (a.vague, a.common) {
+                    _ if a.own => 0.2,
                     (true, true) => 0.18,
                     (true, false) => 0.24,
                     (false, true) => 0.32,
@@ -101,16 +105,17 @@ fn subject(rules: &Rules, new: &Matter, old: &Matter, sum: &mut Sum) -> Option<(
                 }
             } else if rules.near(*one, *other) {
                 0.2
-            } else if a.family == b.family {
-                if a.vague || b.vague {
-                    0.14
-                } else {
-                    clash = true;
-                    continue;
-                }
+            } else if a.family != b.family {
+                continue;
+            } else if a.vague || b.vague {
+                0.14
             } else {
+                clashes.push(a.family);
                 continue;
             };
+            if worth >= 0.2 && !a.vague {
+                agreed.extend([a.family, b.family]);
+            }
             shared += usize::from(one == other && !a.vague);
             if worth > points {
                 (best, points) = (Some((a, b)), worth);
@@ -119,14 +124,9 @@ fn subject(rules: &Rules, new: &Matter, old: &Matter, sum: &mut Sum) -> Option<(
     }
     let (one, other) = best?;
     // two holes and a speed bump beside one of them are still one matter; a hole and a speed bump are two
-    if apart || clash && shared == 0 && points < 0.2 {
+    let clash = clashes.iter().any(|family| !agreed.contains(family));
+    if clash && agreed.is_empty() {
         return None;
-    }
-    if clash && shared == 0 {
-        let near = new.subjects.iter().any(|one| old.subjects.iter().any(|other| rules.near(*one, *other)));
-        if !near {
-            return None;
-        }
     }
     points += match shared {
         0 | 1 => 0.0,
@@ -136,12 +136,18 @@ fn subject(rules: &Rules, new: &Matter, old: &Matter, sum: &mut Sum) -> Option<(
     if clash {
         points -= 0.2;
     }
-    // each says something that the other does not
+    // each says something definite that the other does not
     let alone = |these: &Matter, those: &Matter| {
-        these.subjects.iter().any(|one| rules.concept(*one).is_some_and(|c| !c.vague) && !those.subjects.contains(one))
+        these.subjects.iter().any(|one| {
+            let definite = rules.concept(*one).is_some_and(|concept| !concept.vague);
+            definite && !those.subjects.iter().any(|other| one == other || rules.near(*one, *other))
+        })
     };
-    if shared == 0 && points < 0.2 && alone(new, old) && alone(old, new) {
-        points -= 0.2;
+    if alone(new, old) && alone(old, new) {
+        if agreed.is_empty() {
+            return None;
+        }
+        points -= 0.08;
     }
     let family = rules.family(one.family);
     let others = rules.family(other.family);
@@ -177,6 +183,9 @@ fn place(new: &Matter, old: &Matter, metres: f64, wide: bool, same_words: bool, 
     } else if low > 100_000 && one == other {
         sum.add(0.08, "same kecamatan".to_owned());
         known = true;
+    } else if low == 0 && [new, old].iter().any(|matter| named_after(matter, high)) {
+        sum.add(0.1, "one names the kelurahan of the other".to_owned());
+        known = true;
     } else if low > 0 && !inside(high, low) {
         return None;
     }
@@ -208,6 +217,12 @@ fn place(new: &Matter, old: &Matter, metres: f64, wide: bool, same_words: bool, 
         }
     }
     known.then_some(())
+}
+
+/// Whether a matter without a region has a place that is named like a region: `pasar Cengkareng Barat`.
+fn named_after(matter: &Matter, region: u32) -> bool {
+    let name = RULES.region_name(region).unwrap_or("-");
+    matter.region == 0 && matter.names.iter().any(|known| known.text == name)
 }
 
 /// Whether a matter names this place too: among its names, or in its words.
@@ -251,11 +266,20 @@ fn landmarks(rules: &Rules, new: &Matter, old: &Matter, sum: &mut Sum) {
     if new.places.is_empty() || old.places.is_empty() {
         return;
     }
-    let shared: Vec<&u16> = new.places.iter().filter(|place| old.places.contains(place)).collect();
+    // a health post's trouble is always at a health post
+    let implied = |place: &&u16| {
+        let words = rules.concept(**place).map(|concept| concept.words.as_slice()).unwrap_or_default();
+        let mut shared = new.subjects.iter().filter(|subject| old.subjects.contains(subject));
+        shared.any(|subject| {
+            rules.concept(*subject).is_some_and(|subject| subject.words.iter().any(|word| words.contains(word)))
+        })
+    };
+    let common = new.places.iter().filter(|place| old.places.contains(place));
+    let (implied, shared): (Vec<&u16>, Vec<&u16>) = common.partition(implied);
     if let Some(first) = shared.first().and_then(|place| rules.concept(**place)) {
         let points = if shared.len() > 1 { 0.2 } else { 0.15 };
         sum.add(points, format!("both name {}", first.name));
-    } else if !new.places.iter().any(|one| old.places.iter().any(|other| rules.near(*one, *other))) {
+    } else if implied.is_empty() && !new.places.iter().any(|one| old.places.iter().any(|other| rules.near(*one, *other))) {
         sum.score -= 0.2;
     }
 }
@@ -270,7 +294,7 @@ fn details(rules: &Rules, new: &Matter, old: &Matter, sum: &mut Sum) {
             sum.add(0.1, format!("both name {}", concept.name));
         }
     } else if new.details.iter().any(|one| old.details.iter().any(|other| sort(one) == sort(other))) {
-        sum.score -= 0.2;
+        sum.score -= 0.3;
     }
 }
 

@@ -128,6 +128,8 @@ struct Text<'a> {
     terms: &'a [Term],
     /// The rules' word for each term; none for those that no rule uses, and for names of regions.
     ids: Vec<Option<WordId>>,
+    /// The rules' word for each term with its endings.
+    exact: Vec<Option<WordId>>,
     /// The term belongs to the name of a region.
     region: Vec<bool>,
     /// The only kelurahan that it names, 0 for none or several.
@@ -148,8 +150,15 @@ impl<'a> Text<'a> {
             .zip(&region)
             .map(|(term, region)| if *region { None } else { rules.word(&term.stem) })
             .collect();
-        let mut places: Vec<(WordId, usize)> =
-            ids.iter().enumerate().filter_map(|(place, id)| Some(((*id)?, place))).collect();
+        let exact: Vec<Option<WordId>> = terms
+            .iter()
+            .zip(&region)
+            .map(|(term, region)| if *region { None } else { rules.exact(&term.text) })
+            .collect();
+        let mut places: Vec<(WordId, usize)> = [&ids, &exact]
+            .into_iter()
+            .flat_map(|ids| ids.iter().enumerate().filter_map(|(place, id)| Some(((*id)?, place))))
+            .collect();
         places.sort_unstable();
         let void = (0..terms.len()).map(|place| void(terms, place)).collect();
         let mut counts = 0;
@@ -158,7 +167,7 @@ impl<'a> Text<'a> {
             counts
         });
         let steps = steps.collect();
-        Self { terms, ids, region, named, void, places, steps }
+        Self { terms, ids, exact, region, named, void, places, steps }
     }
 
     fn hash(&self) -> u64 {
@@ -208,7 +217,7 @@ impl<'a> Text<'a> {
         let first = part.words.first().copied().unwrap_or(WordId::MAX);
         self.occurrences(first).filter(move |place| {
             let whole = part.words.iter().enumerate().all(|(offset, word)| {
-                self.ids.get(place + offset).is_some_and(|id| *id == Some(*word))
+                [&self.ids, &self.exact].iter().any(|ids| ids.get(place + offset) == Some(&Some(*word)))
             });
             // what a pattern of several words negates itself, it may name
             let spoken = if part.negated { self.terms[*place].negated } else { !self.void[*place] };
@@ -258,8 +267,13 @@ impl<'a> Text<'a> {
             let number = word.folded.starts_with(|c: char| c.is_ascii_digit());
             let first = text.is_empty();
             let id = rules.word(&word.folded).or_else(|| rules.word(&term.stem));
+            let region = self.region[place] && (first || self.region[place - 1]);
+            // the name of a region is a name of its own: `perumahan Rorotan`
+            let ended = !first && !region && self.region[place - 1];
             let taken = if number {
                 word.folded.len() <= 3 && street && (!first || matches!(sign, "gang" | "gg"))
+            } else if region {
+                true
             } else if id.is_some_and(|id| rules.stops.contains(&id) || rules.streets.contains(&id)) {
                 // `Jl. Raya Bogor`: the name is behind it
                 if first && word.folded == "raya" {
@@ -268,12 +282,14 @@ impl<'a> Text<'a> {
                 }
                 false
             } else if self.region[place] {
-                street && first
+                false
+            } else if !street && id.is_some_and(|id| rules.anchors.contains(&id)) {
+                false
             } else {
                 let spoken = id.is_some_and(|id| rules.spoken.contains(&id));
                 !spoken || street && word.capital
             };
-            if !joined || !taken || word.folded.len() < 2 && !number {
+            if !joined || !taken || ended || word.folded.len() < 2 && !number {
                 break;
             }
             capital |= word.capital;
@@ -354,16 +370,22 @@ fn regions(rules: &Rules, reading: &Reading, terms: &[Term]) -> (Vec<bool>, u32)
         });
         let (length, code) = match found {
             // a common word is a name only in writing like one
-            Some((1, _)) if !reading.words[terms[place].word].capital && rules.word(first).is_some() => (1, 0),
+            Some((1, _)) if !reading.words[terms[place].word].capital && rules.knows(first) => (1, 0),
             Some((length, code)) => {
                 marks[place..(place + length).min(terms.len())].fill(true);
                 (length, code)
             }
             None => (1, 0),
         };
-        let before = place.checked_sub(1).and_then(written).and_then(|word| rules.word(word));
-        let of_another = before.is_some_and(|id| rules.streets.contains(&id) || rules.anchors.contains(&id))
-            || place.checked_sub(1).and_then(written) == Some("arah");
+        let before = |back: usize| place.checked_sub(back).and_then(written).unwrap_or_default();
+        let sign = |word: &str| {
+            let id = rules.word(word);
+            id.is_some_and(|id| rules.streets.contains(&id) || rules.anchors.contains(&id))
+        };
+        // `Jl. Raya Cilincing`, `Halte Bus Guntur`, `arah Klender`
+        let of_another = sign(before(1))
+            || before(1) == "arah"
+            || matches!(before(1), "raya" | "bus" | "kereta") && sign(before(2));
         if is_kelurahan(code) && !of_another {
             several |= named > 0 && named != code;
             named = code;

@@ -7,13 +7,15 @@ use super::{Likeness, Matter, Thresholds, compare, hash, mix, rules::RULES};
 
 /// Newest matters looked at in a block of a kelurahan and a kind of trouble. A kelurahan of Jakarta has about two
 /// complaints a day; a hundred times of that is still seen whole for a day.
-const NEWEST: usize = 160;
+const NEWEST: usize = 128;
 /// The same of the other blocks, which hold what the first cannot.
-const NEWEST_ELSEWHERE: usize = 40;
+const NEWEST_ELSEWHERE: usize = 24;
 /// Kinds of trouble under which one matter is filed.
 const FAMILIES: usize = 3;
 /// Names under which it is filed.
 const NAMES: usize = 2;
+/// Candidates that one search compares at most: it bounds the time of a search, whatever the store holds.
+pub const CANDIDATES: usize = 400;
 /// Millionths of a degree of a cell: some 330 m.
 const CELL: i32 = 3_000;
 /// Numbers of the MinHash that make one band.
@@ -39,7 +41,7 @@ impl Matter {
         keys
     }
 
-    /// The blocks in which those are found that may be alike; the richest first.
+    /// The blocks in which those are found that may be alike; those first that say most.
     #[must_use]
     pub fn sought_in(&self) -> Vec<Block> {
         let cells = self.point.map_or_else(Vec::new, |point| {
@@ -56,22 +58,22 @@ impl Matter {
     fn blocks(&self, cells: Vec<[i32; 2]>) -> impl Iterator<Item = Block> {
         let families = self.families();
         let mut blocks = Vec::with_capacity(16);
-        if self.region > 100_000 {
-            blocks.extend(families.iter().map(|family| block(NEWEST, 1, u64::from(self.region), *family)));
-        }
-        for [lat, lon] in cells {
-            let cell = [lat.to_be_bytes(), lon.to_be_bytes()].concat();
-            blocks.extend(families.iter().map(|family| block(NEWEST_ELSEWHERE, 2, hash(&cell), *family)));
-        }
         let words = self.names.iter().filter_map(|name| name.text.split(' ').max_by_key(|word| word.len()));
         for word in words.take(NAMES) {
             blocks.extend(families.iter().map(|family| block(NEWEST_ELSEWHERE, 3, hash(word.as_bytes()), *family)));
         }
         for (number, band) in self.shingles.chunks_exact(BAND).enumerate().take(3) {
-            let sum = band.iter().fold(number as u64, |sum, part| mix(sum ^ u64::from(*part)));
+            let sum = band.iter().fold(u64::try_from(number).unwrap_or_default(), |sum, part| mix(sum ^ u64::from(*part)));
             blocks.push(block(NEWEST_ELSEWHERE, 4, sum, 0));
         }
         blocks.extend(self.photos.iter().map(|photo| block(NEWEST_ELSEWHERE, 5, *photo, 0)));
+        if self.region > 100_000 {
+            blocks.extend(families.iter().map(|family| block(NEWEST, 1, u64::from(self.region), *family)));
+        }
+        for [lat, lon] in cells {
+            let cell = [lat.to_be_bytes(), lon.to_be_bytes()].concat();
+            blocks.extend(families.iter().take(2).map(|family| block(NEWEST_ELSEWHERE, 2, hash(&cell), *family)));
+        }
         blocks.into_iter()
     }
 
@@ -81,7 +83,8 @@ impl Matter {
             .subjects
             .iter()
             .filter_map(|subject| RULES.concept(*subject))
-            .map(|concept| 1 + u64::from(concept.family))
+            .filter_map(|concept| RULES.family(concept.family))
+            .map(|family| u64::from(family.key))
             .collect();
         families.dedup();
         families.truncate(FAMILIES);
@@ -126,6 +129,7 @@ impl<K> Index<K> {
         for block in matter.sought_in() {
             places.extend(self.blocks.get(&block.key).into_iter().flatten().rev().take(block.most));
         }
+        places.truncate(CANDIDATES);
         places.sort_unstable();
         places.dedup();
         let mut best: Option<(&K, Likeness)> = None;

@@ -35,6 +35,10 @@ pub(super) struct Concept {
     pub(super) vague: bool,
     /// So frequent that it proves little.
     pub(super) common: bool,
+    /// Everybody has his own of it.
+    pub(super) own: bool,
+    /// Words that name it alone.
+    pub(super) words: Vec<WordId>,
     /// In English.
     pub(super) name: &'static str,
     /// Hash of its key: what is stored, so that lines may be added to the rules.
@@ -44,10 +48,14 @@ pub(super) struct Concept {
 /// A kind of trouble.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Family {
+    /// Hash of its name: what blocks are made of, so that families may be added.
+    pub(super) key: u32,
     /// Within so many metres two reports may be of one matter.
     pub(super) metres: f64,
     /// It strikes a whole neighbourhood.
     pub(super) wide: bool,
+    /// Everybody has his own of it.
+    own: bool,
 }
 
 /// Words that make a concept out of a text.
@@ -68,6 +76,8 @@ pub(super) struct Part {
 #[derive(Debug, Default)]
 pub(super) struct Rules {
     words: HashMap<String, WordId>,
+    /// Words of the rules with their endings.
+    plain: HashSet<String>,
     pub(super) concepts: Vec<Concept>,
     by_key: HashMap<u32, u16>,
     pub(super) families: Vec<Family>,
@@ -85,6 +95,7 @@ pub(super) struct Rules {
     /// Names of kelurahan, kecamatan and kota, longest first: the rest of the name by its first word, and the digits of
     /// the code.
     pub(super) regions: HashMap<String, Vec<(Vec<String>, u32)>>,
+    region_names: HashMap<u32, String>,
     /// The kelurahan that is named like its kecamatan, by the kecamatan: people seldom say which they mean.
     namesakes: HashMap<u32, u32>,
 }
@@ -96,6 +107,7 @@ impl Rules {
         let mut rules = Self::default();
         let mut names: HashMap<&'static str, u8> = HashMap::new();
         let mut keys: HashMap<String, u16> = HashMap::new();
+        let mut alternatives: HashMap<&'static str, Vec<&'static str>> = HashMap::new();
         let files = [include_str!("../../data/matter_words.txt"), include_str!("../../data/matter_places.txt")];
         let lines = files.into_iter().flat_map(str::lines).map(str::trim);
         let lines: Vec<(&str, &str)> =
@@ -107,7 +119,13 @@ impl Rules {
                     let (Some(name), Some(metres)) = (words.next(), words.next()) else { continue };
                     names.insert(name, u8::try_from(rules.families.len()).unwrap_or(u8::MAX));
                     let metres = metres.parse().unwrap_or(200.0);
-                    rules.families.push(Family { metres, wide: words.next() == Some("wide") });
+                    let more: Vec<&str> = words.collect();
+                    let (wide, own) = (more.contains(&"wide"), more.contains(&"own"));
+                    rules.families.push(Family { key: half(hash(name.as_bytes())), metres, wide, own });
+                }
+                "words" => {
+                    let Some((name, list)) = rest.split_once(' ') else { continue };
+                    alternatives.insert(name, list.split_whitespace().collect());
                 }
                 "category" => {
                     let Some((family, list)) = rest.split_once(" = ") else { continue };
@@ -136,10 +154,13 @@ impl Rules {
                         family: names.get(first).copied().unwrap_or_default(),
                         vague: second == "*",
                         common: head.contains(&"common"),
+                        own: head.contains(&"own")
+                            || names.get(first).and_then(|f| rules.family(*f)).is_some_and(|f| f.own),
+                        words: Vec::new(),
                         name,
                         key: half(hash(key.as_bytes())),
                     };
-                    let number = rules.add(concept, list);
+                    let number = rules.add(concept, list, &alternatives);
                     keys.insert(key, number);
                 }
                 "street" => { let ids = rules.ids(rest); rules.streets.extend(ids); }
@@ -166,12 +187,12 @@ impl Rules {
     }
 
     /// Adds a concept with its patterns.
-    fn add(&mut self, concept: Concept, list: &str) -> u16 {
+    fn add(&mut self, concept: Concept, list: &str, alternatives: &HashMap<&str, Vec<&str>>) -> u16 {
         let number = u16::try_from(self.concepts.len()).unwrap_or(u16::MAX);
         let subject = concept.sort == Sort::Subject;
         self.by_key.insert(concept.key, number);
         self.concepts.push(concept);
-        for pattern in list.split(',') {
+        for pattern in list.split(',').flat_map(|pattern| spelled_out(pattern, alternatives)) {
             let (mut parts, mut without) = (Vec::new(), Vec::new());
             for word in pattern.split_whitespace() {
                 if let Some(word) = word.strip_prefix('-') {
@@ -188,6 +209,9 @@ impl Rules {
             if subject {
                 self.spoken.extend(parts.iter().flat_map(|part| &part.words));
             }
+            if let ([Part { words, negated: false }], Some(concept)) = (parts.as_slice(), self.concepts.last_mut()) {
+                concept.words.extend(words.first().filter(|_| words.len() == 1));
+            }
             let place = usize::try_from(first).unwrap_or(usize::MAX);
             self.by_word[place].push(u32::try_from(self.patterns.len()).unwrap_or(u32::MAX));
             self.patterns.push(Pattern { concept: number, parts, without });
@@ -197,7 +221,12 @@ impl Rules {
 
     /// The words of `a_b`, as a text's own words would be read.
     fn sequence(&mut self, written: &str) -> Vec<WordId> {
+        if let Some(exact) = written.strip_prefix('=') {
+            self.plain.insert(exact.to_owned());
+            return vec![self.id(written.to_owned())];
+        }
         let reading = Reading::of(&written.replace('_', " "));
+        self.plain.extend(reading.terms.iter().map(|term| term.text.clone()));
         reading.terms.into_iter().map(|term| self.id(term.stem)).collect()
     }
 
@@ -236,6 +265,7 @@ impl Rules {
                 }
                 Level::Provinsi | Level::Kota => {}
             }
+            self.region_names.insert(code, name.clone());
             let mut words = name.split_whitespace().map(str::to_owned);
             let Some(first) = words.next() else { continue };
             self.regions.entry(first).or_default().push((words.collect(), code));
@@ -253,6 +283,22 @@ impl Rules {
     /// The number of a stem that rules use.
     pub(super) fn word(&self, stem: &str) -> Option<WordId> {
         self.words.get(stem).copied()
+    }
+
+    /// The number of a word that rules use with its endings only.
+    pub(super) fn exact(&self, word: &str) -> Option<WordId> {
+        // most words are in no rule of this kind: no allocation for them
+        if self.plain.contains(word) { self.words.get(&format!("={word}")).copied() } else { None }
+    }
+
+    /// Whether a rule uses this very word.
+    pub(super) fn knows(&self, word: &str) -> bool {
+        self.plain.contains(word)
+    }
+
+    /// The name of a region by its code's digits.
+    pub(super) fn region_name(&self, code: u32) -> Option<&str> {
+        self.region_names.get(&code).map(String::as_str)
     }
 
     /// Patterns that begin with this word.
@@ -304,4 +350,24 @@ pub(super) fn digits(code: &str) -> u32 {
     code.bytes().filter(u8::is_ascii_digit).fold(0, |sum, digit| {
         u32::wrapping_add(u32::wrapping_mul(sum, 10), u32::from(digit - b'0'))
     })
+}
+
+/// A pattern with each of the words that `@NAME` stands for; behind `-` all of them at once.
+fn spelled_out(pattern: &str, alternatives: &HashMap<&str, Vec<&str>>) -> Vec<String> {
+    let mut patterns = vec![String::new()];
+    for word in pattern.split_whitespace() {
+        let name = word.trim_start_matches('-').strip_prefix('@').and_then(|name| alternatives.get(name));
+        patterns = match name {
+            Some(words) if word.starts_with('-') => {
+                let all: String = words.iter().map(|word| format!(" -{word}")).collect();
+                patterns.into_iter().map(|pattern| pattern + &all).collect()
+            }
+            Some(words) => patterns
+                .iter()
+                .flat_map(|pattern| words.iter().map(move |word| format!("{pattern} {word}")))
+                .collect(),
+            None => patterns.into_iter().map(|pattern| format!("{pattern} {word}")).collect(),
+        };
+    }
+    patterns
 }
