@@ -474,7 +474,7 @@ impl<'a> Context<'a> {
         let draft = Draft { text: self.message.text.to_owned(), ..Draft::default() };
         let noise = noise::not_a_complaint(&draft, self.message.reading);
         let idle = match noise {
-            None => false,
+            None => !self.message.has_media() && heard.is_chat(),
             // a greeting under a picture, for which words may follow
             Some(NotAComplaint::Greeting) => !self.message.has_media(),
             Some(_) => !heard.other,
@@ -530,7 +530,11 @@ impl<'a> Context<'a> {
 
     fn asks_for_information(&self) -> bool {
         let heard = self.heard;
-        if heard.wrong || heard.grievance || heard.other || self.message.has_media() {
+        if heard.wrong || heard.grievance || heard.other || heard.definite || self.message.has_media() {
+            return false;
+        }
+        let known = self.matters.iter().chain(self.earlier.iter().map(|earlier| &earlier.matter));
+        if known.into_iter().any(|known| heard.matter.same_subject(known)) {
             return false;
         }
         let asks = heard.asks || (heard.questions && self.message.text.contains('?'));
@@ -540,10 +544,21 @@ impl<'a> Context<'a> {
     /// Whether the message has a matter of its own beside this one.
     fn is_own(&self, known: &Matter) -> bool {
         let heard = self.heard;
-        if !heard.is_statement() || heard.matter.same_subject(known) {
+        let placed = heard.matter.is_placed();
+        if heard.matter.same_subject(known) || heard.content < 2 {
             return false;
         }
-        let placed = heard.matter.is_placed();
+        // a subject that the rules do not know: another one if it is said to be, or somewhere else
+        if !heard.matter.is_named() || heard.standing {
+            let fresh =
+                heard.content >= 4 && !heard.goes_on && !heard.status && heard.matter.shared(known) == 0;
+            let elsewhere = placed && heard.matter.elsewhere(known);
+            let later = self.open.is_empty() && placed && heard.wrong;
+            return fresh && known.is_named() && (heard.announces || elsewhere || later);
+        }
+        if !heard.is_statement() {
+            return false;
+        }
         // before anybody named a matter all words belong together
         if !known.is_named() && !heard.matter.elsewhere(known) {
             return heard.besides && heard.wrong && placed;
