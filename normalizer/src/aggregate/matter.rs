@@ -51,6 +51,8 @@ pub(super) struct Heard {
     pub(super) first: bool,
     pub(super) second: bool,
     pub(super) wrong: bool,
+    /// It begins with an address.
+    pub(super) address: bool,
     /// It speaks of a landmark.
     pub(super) beside: bool,
     /// Its only subject is a landmark.
@@ -147,6 +149,7 @@ impl Heard {
         let mut subjects: Vec<(u64, usize, usize)> = Vec::new();
         let mut goes_on = vec![false; terms.len()];
         let (mut begins, mut besides) = (vec![false; terms.len()], vec![false; terms.len()]);
+        let mut address = vec![false; terms.len()];
         let mut asked_after = vec![false; terms.len()];
         let mut meaning = vec![false; terms.len()];
         signs(reading, |sign, at, count| {
@@ -164,6 +167,7 @@ impl Heard {
                     heard.announces = true;
                     empty[covered].fill(true);
                 }
+                Sign::Address => address[at] = true,
                 Sign::Receives => {}
                 Sign::Pleads => {
                     heard.pleads = true;
@@ -215,6 +219,7 @@ impl Heard {
         let head = (0..terms.len()).find(|at| !polite[*at] && !small[*at]).map_or(terms.len(), |at| at + 1);
         heard.other |= begins.iter().take(head).any(|begins| *begins);
         heard.besides = besides.iter().take(head).any(|besides| *besides);
+        heard.address = address.iter().take(head).any(|address| *address);
         heard.beside = beside.contains(&true);
         heard.goes_on = polite.iter().position(|polite| !polite).is_some_and(|first| goes_on[first]);
         heard.subjects(reading, &subjects, &beside);

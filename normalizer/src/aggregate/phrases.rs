@@ -27,6 +27,7 @@ pub(super) enum Sign {
     Second,
     Wrong,
     Beside,
+    Address,
     /// One of at most 64 subjects, as a bit.
     Subject(u64),
 }
@@ -84,6 +85,7 @@ impl Phrases {
                 "first" => Sign::First,
                 "second" => Sign::Second,
                 "wrong" => Sign::Wrong,
+                "address" => Sign::Address,
                 "beside" => Sign::Beside,
                 subject => {
                     let Some(name) = subject.strip_prefix("subject ").map(str::trim) else { continue };
