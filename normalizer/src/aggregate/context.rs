@@ -14,6 +14,8 @@ pub(super) struct Context<'a> {
     open: &'a [Open<'a>],
     /// What each open bundle is about.
     matters: Vec<Matter>,
+    /// Of which nobody said yet what they are about.
+    silent: Vec<bool>,
     earlier: &'a [Earlier],
     policy: &'a Policy,
 }
@@ -26,7 +28,19 @@ impl<'a> Context<'a> {
         earlier: &'a [Earlier],
         policy: &'a Policy,
     ) -> Self {
-        Self { message, heard, open, matters: open.iter().map(Open::matter).collect(), earlier, policy }
+        let mut context =
+            Self { message, heard, open, matters: Vec::new(), silent: Vec::new(), earlier, policy };
+        for bundle in open {
+            let (mut matter, mut silent) = (Matter::default(), true);
+            for said in bundle.messages.iter().filter(|said| !said.text.is_empty()) {
+                let heard = Heard::of(said.reading);
+                silent &= heard.is_wordless();
+                matter.add(&heard.matter);
+            }
+            context.matters.push(matter);
+            context.silent.push(silent);
+        }
+        context
     }
 
     /// What an answer does; nothing if what it answers is not there.
@@ -137,7 +151,7 @@ impl<'a> Context<'a> {
 
     /// Whether nobody said yet what a bundle is about.
     fn is_silent(&self, place: usize) -> bool {
-        self.open[place].messages.iter().all(|message| Heard::of(message.reading).is_wordless())
+        self.silent.get(place).copied().unwrap_or(true)
     }
 
     /// `yang pertama`, `yang kedua`, if that many are known and nothing new is said.
@@ -158,7 +172,8 @@ impl<'a> Context<'a> {
     fn is_new(&self) -> bool {
         let matters = || self.matters.iter().chain(self.earlier.iter().map(|earlier| &earlier.matter));
         let heard = self.heard;
-        heard.is_statement() && !heard.definite && !matters().any(|known| heard.matter.same_subject(known))
+        let named = heard.matter.subjects != 0 && heard.is_statement() && !heard.definite;
+        named && !matters().any(|known| heard.matter.same_subject(known))
     }
 
     /// Who asks after a complaint asks after the fitting one, else the last that has a receipt.
@@ -198,12 +213,13 @@ impl<'a> Context<'a> {
             return false;
         }
         // a subject that the rules do not know: another one if it is said to be, or somewhere else
-        if !heard.matter.is_named() || heard.standing {
+        if heard.matter.subjects == 0 || heard.standing {
             let explains = heard.goes_on || heard.status || heard.address;
             let fresh = heard.content >= 4 && !explains && heard.matter.shared(known) == 0;
             let elsewhere = placed && heard.matter.elsewhere(known);
             let later = self.open.is_empty() && placed && heard.wrong;
-            return fresh && known.is_named() && (heard.announces || elsewhere || later);
+            let another = heard.besides && heard.wrong && placed;
+            return fresh && known.is_named() && (heard.announces || another || elsewhere || later);
         }
         if !heard.is_statement() {
             return false;
