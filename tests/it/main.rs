@@ -17,6 +17,7 @@ mod lapor_feed;
 mod media;
 mod meta;
 mod normalizer;
+mod normalizer_aggregate;
 mod normalizer_any;
 mod normalizer_place;
 mod normalizer_polygons;

@@ -51,6 +51,12 @@ pub(super) struct Heard {
     pub(super) first: bool,
     pub(super) second: bool,
     pub(super) wrong: bool,
+    /// It begins with an address.
+    pub(super) address: bool,
+    /// It speaks of a landmark.
+    pub(super) beside: bool,
+    /// Its only subject is a landmark.
+    pub(super) standing: bool,
 }
 
 impl Matter {
@@ -139,8 +145,11 @@ impl Heard {
         let mut empty = vec![false; terms.len()];
         let mut beside = vec![false; terms.len()];
         let mut polite = vec![false; terms.len()];
+        let mut small = vec![false; terms.len()];
         let mut subjects: Vec<(u64, usize, usize)> = Vec::new();
         let mut goes_on = vec![false; terms.len()];
+        let (mut begins, mut besides) = (vec![false; terms.len()], vec![false; terms.len()]);
+        let mut address = vec![false; terms.len()];
         let mut asked_after = vec![false; terms.len()];
         let mut meaning = vec![false; terms.len()];
         signs(reading, |sign, at, count| {
@@ -150,11 +159,15 @@ impl Heard {
                     empty[covered.clone()].fill(true);
                     polite[covered].fill(true);
                 }
-                Sign::Small => empty[covered].fill(true),
+                Sign::Small => {
+                    empty[covered.clone()].fill(true);
+                    small[covered].fill(true);
+                }
                 Sign::Announces => {
                     heard.announces = true;
                     empty[covered].fill(true);
                 }
+                Sign::Address => address[at] = true,
                 Sign::Receives => {}
                 Sign::Pleads => {
                     heard.pleads = true;
@@ -164,8 +177,12 @@ impl Heard {
                     heard.other = true;
                     empty[covered].fill(true);
                 }
+                Sign::Begins => {
+                    begins[at] = true;
+                    empty[covered].fill(true);
+                }
                 Sign::Besides => {
-                    heard.besides = true;
+                    besides[at] = true;
                     empty[covered].fill(true);
                 }
                 Sign::File => {
@@ -198,6 +215,12 @@ impl Heard {
         heard.content = empty.iter().filter(|empty| !**empty).count();
         // `semoga segera ditindaklanjuti` only wishes
         heard.status = asked_after.iter().zip(&polite).any(|(asked, polite)| *asked && !polite);
+        // the first words are those after the greeting
+        let head = (0..terms.len()).find(|at| !polite[*at] && !small[*at]).map_or(terms.len(), |at| at + 1);
+        heard.other |= begins.iter().take(head).any(|begins| *begins);
+        heard.besides = besides.iter().take(head).any(|besides| *besides);
+        heard.address = address.iter().take(head).any(|address| *address);
+        heard.beside = beside.contains(&true);
         heard.goes_on = polite.iter().position(|polite| !polite).is_some_and(|first| goes_on[first]);
         heard.subjects(reading, &subjects, &beside);
         let matter = &mut heard.matter;
@@ -254,6 +277,7 @@ impl Heard {
         }
         self.matter.subjects = if meant == 0 { standing } else { meant };
         self.definite &= meant != 0;
+        self.standing = meant == 0 && standing != 0;
     }
 
     /// Whether there is nothing to gather in it, whatever was said before.
@@ -264,6 +288,17 @@ impl Heard {
     /// Whether it says nothing of a matter: no words, a greeting, `ini fotonya`, `satu lagi min`.
     pub(super) fn is_wordless(&self) -> bool {
         self.content == 0
+    }
+
+    /// Whether nothing in it sounds like a complaint: `ini kanal pengaduan ya?`, `jangan lupa sholat subuh`.
+    pub(super) fn is_chat(&self) -> bool {
+        let asks_help = self.pleads
+            || self.announces
+            || self.other
+            || self.status
+            || (self.grievance && self.content > 2);
+        let matter = self.matter.is_named() || self.matter.is_placed() || self.wrong || self.beside;
+        self.content <= 5 && !asks_help && !matter
     }
 
     /// Whether it is a whole complaint: what is the matter, said as one says it first.

@@ -14,6 +14,7 @@ pub(super) enum Sign {
     Receives,
     Pleads,
     Other,
+    Begins,
     Besides,
     GoesOn,
     Outcome,
@@ -26,6 +27,7 @@ pub(super) enum Sign {
     Second,
     Wrong,
     Beside,
+    Address,
     /// One of at most 64 subjects, as a bit.
     Subject(u64),
 }
@@ -71,6 +73,7 @@ impl Phrases {
                 "announces" => Sign::Announces,
                 "pleads" => Sign::Pleads,
                 "other" => Sign::Other,
+                "begins" => Sign::Begins,
                 "besides" => Sign::Besides,
                 "goes-on" => Sign::GoesOn,
                 "outcome" => Sign::Outcome,
@@ -82,6 +85,7 @@ impl Phrases {
                 "first" => Sign::First,
                 "second" => Sign::Second,
                 "wrong" => Sign::Wrong,
+                "address" => Sign::Address,
                 "beside" => Sign::Beside,
                 subject => {
                     let Some(name) = subject.strip_prefix("subject ").map(str::trim) else { continue };

@@ -165,7 +165,11 @@ impl<'a> Replay<'a> {
     /// The events gathered into a complaint that are messages, oldest first.
     fn gathered(&self, complaint: usize) -> impl Iterator<Item = usize> {
         (0..self.events.len()).filter(move |place| {
-            self.spots[*place] == Some(Spot::Event(complaint)) && self.events[*place].kind != EventKind::Edit
+            let event = &self.events[*place];
+            // an edit is read as the message that it changes, if that is here
+            let changed = event.reply_to.filter(|_| event.kind == EventKind::Edit);
+            let elsewhere = changed.and_then(|target| self.spots.get(target).copied().flatten()).is_none();
+            self.spots[*place] == Some(Spot::Event(complaint)) && elsewhere
         })
     }
 
@@ -407,7 +411,13 @@ impl<'a> Replay<'a> {
             .filter(|one| !one.events.is_empty())
             .collect();
         complaints.sort_by_key(|one| one.events.first().copied());
-        Grouped { complaints, ignored: of(Spot::Ignored) }
+        let placed = |place: &usize| {
+            complaints.iter().any(|one| one.events.contains(place) || one.followups.contains(place))
+        };
+        // also what followed up a complaint of which nothing is left
+        let said = (0..self.events.len()).filter(|place| self.events[*place].kind != EventKind::BotAck);
+        let ignored = said.filter(|place| !placed(place)).collect();
+        Grouped { complaints, ignored }
     }
 }
 
