@@ -1,7 +1,7 @@
 """Chats of one or two people with our account, and how their messages belong together.
 
-A message about an earlier complaint is a follow-up once our receipt came or 30 minutes passed since the complaint's last
-event. Greetings, thanks, stickers, questions for information and what was deleted before the receipt are ignored.
+A message about an earlier complaint is a follow-up once our receipt came or 30 minutes passed since the complaint's
+last event. Greetings, thanks, stickers, questions for information and what was deleted before the receipt are ignored.
 """
 
 from __future__ import annotations
@@ -14,20 +14,60 @@ from typing import Any
 Line = dict[str, Any]
 Sentence = Callable[[random.Random], tuple[str, str]]
 
-GREETINGS = ("p", "halo min", "Assalamualaikum", "siang kak", "Selamat pagi", "permisi pak", "test", "malem min 🙏", "misi", "haloo")
-THANKS = ("makasih ya", "ok terima kasih pak", "siap, trims 🙏", "mksh kak", "Terima kasih atas responnya", "sama2", "oke")
+GREETINGS = (
+    "p",
+    "halo min",
+    "Assalamualaikum",
+    "siang kak",
+    "Selamat pagi",
+    "permisi pak",
+    "test",
+    "malem min 🙏",
+    "misi",
+    "haloo",
+)
+THANKS = (
+    "makasih ya",
+    "ok terima kasih pak",
+    "siap, trims 🙏",
+    "mksh kak",
+    "Terima kasih atas responnya",
+    "sama2",
+    "oke",
+)
 STICKERS = ("🙏", "👍", "😭", "❤️", "😡")
 QUESTIONS = (
-    "kantor kelurahan buka jam berapa ya?", "sabtu puskesmas buka ga min?", "syarat bikin ktp apa aja kak?", "nomor telepon damkar berapa ya?",
-    "kalau mau urus kk online di mana?", "pendaftaran ppdb mulai tanggal berapa?",
-)  # fmt: skip
+    "kantor kelurahan buka jam berapa ya?",
+    "sabtu puskesmas buka ga min?",
+    "syarat bikin ktp apa aja kak?",
+    "nomor telepon damkar berapa ya?",
+    "kalau mau urus kk online di mana?",
+    "pendaftaran ppdb mulai tanggal berapa?",
+)
 NEWS = (
-    "halo, laporan saya tadi gimana kelanjutannya?", "sampai sekarang belum ada petugas yang datang pak", "tambahan info, makin parah tadi malem",
-    "itu posisinya sebelah kanan jalan ya", "masih sama aja min, belum dikerjain", "laporan saya kok blm ditindaklanjuti",
+    "halo, laporan saya tadi gimana kelanjutannya?",
+    "sampai sekarang belum ada petugas yang datang pak",
+    "tambahan info, makin parah tadi malem",
+    "itu posisinya sebelah kanan jalan ya",
+    "masih sama aja min, belum dikerjain",
+    "laporan saya kok blm ditindaklanjuti",
     "kemarin ada petugas dateng tapi cuma foto doang",
-)  # fmt: skip
-DETAILS = ("yg sebelah kiri jalan", "udah dari minggu lalu", "tiap hari begitu terus", "bahaya buat anak2", "deket pos ronda", "parah bgt itu pak")
-ANOTHER = ("satu lagi min, ", "sekalian lapor juga, ", "trus ini beda lagi, ", "sama mau lapor yg lain: ", "oh iya ada lagi pak, ")
+)
+DETAILS = (
+    "yg sebelah kiri jalan",
+    "udah dari minggu lalu",
+    "tiap hari begitu terus",
+    "bahaya buat anak2",
+    "deket pos ronda",
+    "parah bgt itu pak",
+)
+ANOTHER = (
+    "satu lagi min, ",
+    "sekalian lapor juga, ",
+    "trus ini beda lagi, ",
+    "sama mau lapor yg lain: ",
+    "oh iya ada lagi pak, ",
+)
 
 
 @dataclass
@@ -42,15 +82,33 @@ class Chat:
     ignored: list[int] = field(default_factory=list)
 
     def event(
-        self, kind: str, text: str | None = None, *, after: int = 25, sender: str = "a", reply_to: int | None = None, album: str | None = None
+        self,
+        kind: str,
+        text: str | None = None,
+        *,
+        after: int = 25,
+        sender: str = "a",
+        reply_to: int | None = None,
+        album: str | None = None,
     ) -> int:
         """Adds one, some `after` seconds later, and gives its index."""
         if self.events:
             self.now += self.rng.randint(max(1, after // 2), after + after // 2)
         lat, lng = (
-            (round(self.rng.uniform(-6.34, -6.12), 5), round(self.rng.uniform(106.73, 106.94), 5)) if kind == "location" else (None, None)
+            (round(self.rng.uniform(-6.34, -6.12), 5), round(self.rng.uniform(106.73, 106.94), 5))
+            if kind == "location"
+            else (None, None)
         )
-        fields = {"at": self.now, "sender": sender, "kind": kind, "text": text, "lat": lat, "lng": lng, "reply_to": reply_to, "album": album}
+        fields = {
+            "at": self.now,
+            "sender": sender,
+            "kind": kind,
+            "text": text,
+            "lat": lat,
+            "lng": lng,
+            "reply_to": reply_to,
+            "album": album,
+        }
         self.events.append(fields)
         return len(self.events) - 1
 
@@ -131,7 +189,9 @@ def news(chat: Chat) -> None:
     quoted = chat.rng.random() < 0.6
     for _ in range(chat.rng.randint(1, 2)):
         reply_to = chat.rng.choice((first, receipt)) if quoted else None
-        made["followups"].append(chat.event("text", chat.rng.choice(NEWS), after=7000 if quoted else 900, reply_to=reply_to))
+        made["followups"].append(
+            chat.event("text", chat.rng.choice(NEWS), after=7000 if quoted else 900, reply_to=reply_to)
+        )
     if chat.rng.random() < 0.3:
         made["followups"].append(chat.event("photo", after=20))
 
@@ -168,8 +228,12 @@ def deleted(chat: Chat) -> None:
 
 def idle(chat: Chat) -> None:
     """No complaint at all."""
-    kinds = [("text", chat.rng.choice(GREETINGS)), ("text", chat.rng.choice(QUESTIONS)), ("sticker", chat.rng.choice(STICKERS)),
-             ("text", chat.rng.choice(THANKS))]  # fmt: skip
+    kinds = [
+        ("text", chat.rng.choice(GREETINGS)),
+        ("text", chat.rng.choice(QUESTIONS)),
+        ("sticker", chat.rng.choice(STICKERS)),
+        ("text", chat.rng.choice(THANKS)),
+    ]
     for kind, text in kinds[: chat.rng.randint(1, 4)]:
         chat.aside(kind, text)
     if chat.rng.random() < 0.5:

@@ -6,23 +6,101 @@ import random
 import re
 
 SLANG = {
-    "yang": ("yg", "yng"), "tidak": ("ga", "gak", "tdk", "nggak", "gk"), "ga": ("gak", "ngga", "g", "kaga"), "sudah": ("udah", "udh", "sdh", "dah"),
-    "udah": ("udh", "dah"), "belum": ("blm", "blum"), "dengan": ("dgn", "sama"), "untuk": ("utk", "buat"), "dari": ("dr",),
-    "karena": ("krn", "karna"), "tolong": ("tlg", "tlong"), "mohon": ("mhn",), "banyak": ("bnyk", "byk"), "sampai": ("sampe", "smp"),
-    "bisa": ("bs",), "jangan": ("jgn",), "orang": ("org",), "rumah": ("rmh",), "saya": ("sy", "gw", "aku"), "sekarang": ("skrg", "skrng"),
-    "sekali": ("bgt", "banget"), "banget": ("bgt", "bangettt"), "bgt": ("bangett", "bgtt"), "malam": ("mlm", "malem"), "setiap": ("tiap", "stiap"),
-    "minggu": ("mgg", "minggu"), "bulan": ("bln",), "hari": ("hr",), "tahun": ("thn", "taun"), "warga": ("wrga", "warga"), "jalan": ("jln", "jalan"),
-    "dan": ("dn", "&"), "lagi": ("lg",), "saja": ("aja", "aj"), "seperti": ("kyk", "kayak"), "padahal": ("pdhl",), "ada": ("ad", "ada"),
-    "anak": ("ank", "anak"), "air": ("aer", "air"), "besar": ("gede", "bsr"), "pada": ("pd",), "semua": ("smua", "semuanya"), "terus": ("trs", "trus"),
-    "kemarin": ("kmrn", "kemaren"), "masih": ("msh",), "hampir": ("hmpir", "nyaris"), "tempat": ("tmpt",), "kalau": ("klo", "kalo"), "juga": ("jg",),
-}  # fmt: skip
+    "yang": ("yg", "yng"),
+    "tidak": ("ga", "gak", "tdk", "nggak", "gk"),
+    "ga": ("gak", "ngga", "g", "kaga"),
+    "sudah": ("udah", "udh", "sdh", "dah"),
+    "udah": ("udh", "dah"),
+    "belum": ("blm", "blum"),
+    "dengan": ("dgn", "sama"),
+    "untuk": ("utk", "buat"),
+    "dari": ("dr",),
+    "karena": ("krn", "karna"),
+    "tolong": ("tlg", "tlong"),
+    "mohon": ("mhn",),
+    "banyak": ("bnyk", "byk"),
+    "sampai": ("sampe", "smp"),
+    "bisa": ("bs",),
+    "jangan": ("jgn",),
+    "orang": ("org",),
+    "rumah": ("rmh",),
+    "saya": ("sy", "gw", "aku"),
+    "sekarang": ("skrg", "skrng"),
+    "sekali": ("bgt", "banget"),
+    "banget": ("bgt", "bangettt"),
+    "bgt": ("bangett", "bgtt"),
+    "malam": ("mlm", "malem"),
+    "setiap": ("tiap", "stiap"),
+    "minggu": ("mgg", "minggu"),
+    "bulan": ("bln",),
+    "hari": ("hr",),
+    "tahun": ("thn", "taun"),
+    "warga": ("wrga", "warga"),
+    "jalan": ("jln", "jalan"),
+    "dan": ("dn", "&"),
+    "lagi": ("lg",),
+    "saja": ("aja", "aj"),
+    "seperti": ("kyk", "kayak"),
+    "padahal": ("pdhl",),
+    "ada": ("ad", "ada"),
+    "anak": ("ank", "anak"),
+    "air": ("aer", "air"),
+    "besar": ("gede", "bsr"),
+    "pada": ("pd",),
+    "semua": ("smua", "semuanya"),
+    "terus": ("trs", "trus"),
+    "kemarin": ("kmrn", "kemaren"),
+    "masih": ("msh",),
+    "hampir": ("hmpir", "nyaris"),
+    "tempat": ("tmpt",),
+    "kalau": ("klo", "kalo"),
+    "juga": ("jg",),
+}
 # What a clerk shortens.
 CLERK = {
-    "yang": ("yg",), "tidak": ("tdk",), "sudah": ("sdh",), "belum": ("blm",), "dengan": ("dgn",), "untuk": ("utk",), "mohon": ("mhn",),
-    "warga": ("wrg", "warga"), "orang": ("org",), "bulan": ("bln",), "karena": ("krn",), "dan": ("&", "dan"), "rumah": ("rmh",),
-}  # fmt: skip
-OPENINGS = ("min", "pak", "bu", "kak", "bang", "halo min", "permisi", "assalamualaikum", "siang pak", "maaf ganggu", "woy", "Yth admin", "mau lapor")
-CLOSINGS = ("makasih", "tolong ya", "mohon dibantu", "tks", "🙏", "🙏🙏", "trims pak", "secepatnya ya", "plis", "😭", "😡", "terima kasih sebelumnya")
+    "yang": ("yg",),
+    "tidak": ("tdk",),
+    "sudah": ("sdh",),
+    "belum": ("blm",),
+    "dengan": ("dgn",),
+    "untuk": ("utk",),
+    "mohon": ("mhn",),
+    "warga": ("wrg", "warga"),
+    "orang": ("org",),
+    "bulan": ("bln",),
+    "karena": ("krn",),
+    "dan": ("&", "dan"),
+    "rumah": ("rmh",),
+}
+OPENINGS = (
+    "min",
+    "pak",
+    "bu",
+    "kak",
+    "bang",
+    "halo min",
+    "permisi",
+    "assalamualaikum",
+    "siang pak",
+    "maaf ganggu",
+    "woy",
+    "Yth admin",
+    "mau lapor",
+)
+CLOSINGS = (
+    "makasih",
+    "tolong ya",
+    "mohon dibantu",
+    "tks",
+    "🙏",
+    "🙏🙏",
+    "trims pak",
+    "secepatnya ya",
+    "plis",
+    "😭",
+    "😡",
+    "terima kasih sebelumnya",
+)
 TAGS = ("#jakarta", "#lapor", "#jakartakini", "#wargajakarta", "#aduanwarga", "#viral", "#infojkt")
 MENTIONS = ("@DKIJakarta", "@DKIJakarta tolong", "cc @DKIJakarta", "RT @DKIJakarta cek dong")
 
@@ -77,7 +155,18 @@ def mannered(rng: random.Random, text: str, register: str) -> str:
         text = f"{text} {rng.choice(TAGS)}" if rng.random() < 0.3 else text
         return text.upper() if rng.random() < 0.08 else text
     if register == "letter":
-        opening = rng.choice(("Kepada Yth. Gubernur,\n", "Yth. Pemprov DKI Jakarta,\n", "Assalamualaikum wr. wb.\n", "Selamat pagi. ", "", ""))
-        closing = rng.choice(("\nHormat kami", "\nDemikian, terima kasih.", " Atas perhatiannya kami ucapkan terima kasih.", "", ""))
+        opening = rng.choice(
+            (
+                "Kepada Yth. Gubernur,\n",
+                "Yth. Pemprov DKI Jakarta,\n",
+                "Assalamualaikum wr. wb.\n",
+                "Selamat pagi. ",
+                "",
+                "",
+            )
+        )
+        closing = rng.choice(
+            ("\nHormat kami", "\nDemikian, terima kasih.", " Atas perhatiannya kami ucapkan terima kasih.", "", "")
+        )
         return f"{opening}{text}{closing}"
     return text

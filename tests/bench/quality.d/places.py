@@ -1,7 +1,7 @@
 """How citizens write where they are, with the labels that belong to it.
 
-A bare name that a kecamatan and a kelurahan share gives only the kecamatan; a name inside a street, a station or a market
-gives nothing.
+A bare name that a kecamatan and a kelurahan share gives only the kecamatan; a name inside a street, a station or a
+market gives nothing.
 """
 
 from __future__ import annotations
@@ -49,10 +49,27 @@ STREETS = (
     "Pancawarga", "Sejahtera", "Makmur", "Sentosa",
 )  # fmt: skip
 LANDMARKS = (
-    "warung Padang", "bengkel motor", "masjid Al-Ikhlas", "musala An-Nur", "SDN 03", "pos ronda", "toko material", "apotek",
-    "warteg Bahari", "lapangan bulu tangkis", "minimarket", "gereja", "kantor pos", "pangkalan ojek", "bank sampah",
-    "portal hijau", "tukang cukur", "kios pulsa", "gardu PLN", "tempat cuci mobil",
-)  # fmt: skip
+    "warung Padang",
+    "bengkel motor",
+    "masjid Al-Ikhlas",
+    "musala An-Nur",
+    "SDN 03",
+    "pos ronda",
+    "toko material",
+    "apotek",
+    "warteg Bahari",
+    "lapangan bulu tangkis",
+    "minimarket",
+    "gereja",
+    "kantor pos",
+    "pangkalan ojek",
+    "bank sampah",
+    "portal hijau",
+    "tukang cukur",
+    "kios pulsa",
+    "gardu PLN",
+    "tempat cuci mobil",
+)
 NEAR = ("depan", "dekat", "samping", "belakang", "seberang", "sebelah")
 NEAR_CHAT = ("dpn", "deket", "smpg", "blkg", "seberang", "sblh")
 
@@ -120,16 +137,20 @@ class Atlas:
         """Kelurahan of the same first word, else of the same kecamatan."""
         first = region.name.split()[0]
         alike = [other for other in self.kelurahan if other.name.split()[0] == first and other != region]
-        return alike or [
-            other for other in self.kelurahan if other.above(2) == region.above(2) and other != region
-        ]
+        return alike or [other for other in self.kelurahan if other.above(2) == region.above(2) and other != region]
 
     def spot(self, rng: random.Random, region: Region | None) -> Spot:
         lat, lng = self.centres[region.code] if region else (rng.uniform(-6.34, -6.12), rng.uniform(106.73, 106.94))
         return Spot(
-            rng.choice(STREETS), rng.random() < 0.3, rng.randint(1, 24), rng.choice(LANDMARKS), rng.randint(1, 16), rng.randint(1, 18),
-            lat + rng.uniform(-0.004, 0.004), lng + rng.uniform(-0.004, 0.004),
-        )  # fmt: skip
+            rng.choice(STREETS),
+            rng.random() < 0.3,
+            rng.randint(1, 24),
+            rng.choice(LANDMARKS),
+            rng.randint(1, 16),
+            rng.randint(1, 18),
+            lat + rng.uniform(-0.004, 0.004),
+            lng + rng.uniform(-0.004, 0.004),
+        )
 
     def district_of(self, region: Region) -> Region:
         return self.by_code[region.above(2)]
@@ -141,7 +162,9 @@ class Atlas:
             return Written(kota, kota=region.code)
         if region.level == "kecamatan":
             name = self.slipped(rng, region.name)
-            text = rng.choice((f"Kec. {name}", f"Kecamatan {name}", f"kec {name}", f"{region.name}", f"{region.name}, {kota}"))
+            text = rng.choice(
+                (f"Kec. {name}", f"Kecamatan {name}", f"kec {name}", f"{region.name}", f"{region.name}, {kota}")
+            )
             return Written(text, kecamatan=region.code, kota=region.above(1))
         district = self.district_of(region)
         label = Written(kelurahan=region.code, kecamatan=district.code, kota=region.above(1))
@@ -156,7 +179,16 @@ class Atlas:
             forms += [f"Kelurahan {name}, Kecamatan {district.name}", f"Kelurahan {name}, {kota}"]
         elif region.code not in self.shared:
             if region.name not in COMMON and not region.name.startswith(NOUNS):
-                forms += [name, name, name, name, f"{name} {kota}", f"{name} {district.name}", f"daerah {name}", f"wilayah {name}"]
+                forms += [
+                    name,
+                    name,
+                    name,
+                    name,
+                    f"{name} {kota}",
+                    f"{name} {district.name}",
+                    f"daerah {name}",
+                    f"wilayah {name}",
+                ]
             forms += [f"{name}, {district.name}", f"{name}, {district.name}, {kota}"]
         return replace(label, text=rng.choice(forms))
 
@@ -169,18 +201,32 @@ class Atlas:
             return words[0] + words[1].lower()
         if chance < 0.10 and len(name) >= 8:
             at = rng.randrange(2, len(name) - 2)
-            if name[at].isalpha() and name[at + 1].isalpha():
-                slip = rng.choice((name[:at] + name[at] + name[at:], name[:at] + name[at + 1] + name[at] + name[at + 2 :]))
+            if name[at : at + 2].isalpha() and name[at : at + 2].islower():
+                slip = rng.choice(
+                    (name[:at] + name[at] + name[at:], name[:at] + name[at + 1] + name[at] + name[at + 2 :])
+                )
                 if folded(slip) not in self.names:
                     return slip
         return name
 
     def decoy(self, rng: random.Random) -> str:
         """A street, station or market that has the name of a region and says nothing of where it is."""
-        names = [region.name for region in self.kelurahan if region.name not in COMMON and not region.name.startswith("Pulau ")]
+        names = [
+            region.name
+            for region in self.kelurahan
+            if region.name not in COMMON and not region.name.startswith("Pulau ")
+        ]
         name = rng.choice(names)
-        forms = (f"Jl. {name} Raya", f"Jl {name} {rng.choice(('II', 'IV', '3', '12'))}", f"Stasiun {name}", f"Pasar {name}",
-                 f"Halte {name}", f"Terminal {name}", f"jalan raya {name}", f"gang {name} {rng.randint(1, 9)}")  # fmt: skip
+        forms = (
+            f"Jl. {name} Raya",
+            f"Jl {name} {rng.choice(('II', 'IV', '3', '12'))}",
+            f"Stasiun {name}",
+            f"Pasar {name}",
+            f"Halte {name}",
+            f"Terminal {name}",
+            f"jalan raya {name}",
+            f"gang {name} {rng.randint(1, 9)}",
+        )
         return rng.choice(forms)
 
 
@@ -189,17 +235,31 @@ def street(rng: random.Random, spot: Spot, *, chat: bool) -> str:
     sign = rng.choice(signs[1:] if chat else signs[:2])
     number = rng.choice((f" {spot.number}", f" No. {spot.number}", f" no {spot.number}", ""))
     near = f"{rng.choice(NEAR_CHAT if chat else NEAR)} {spot.landmark}"
-    return rng.choice((f"{sign} {spot.street}{number}", f"{sign} {spot.street} {near}", f"{sign} {spot.street}{number} {near}"))
+    return rng.choice(
+        (f"{sign} {spot.street}{number}", f"{sign} {spot.street} {near}", f"{sign} {spot.street}{number} {near}")
+    )
 
 
 def neighbourhood(rng: random.Random, spot: Spot) -> tuple[str, str | None, str | None]:
     """RT and RW in one of their many spellings, with the official form of three digits."""
     rt, rw = spot.rt, spot.rw
     both = (
-        f"RT {rt} RW {rw}", f"RT {rt:02} RW {rw:02}", f"RT {rt:03} RW {rw:03}", f"RT.{rt:02}/RW.{rw:02}", f"RT {rt:03}/{rw:02}",
-        f"RT/RW {rt:03}/{rw:03}", f"rt {rt} rw {rw}", f"rt{rt:02}/rw{rw:02}", f"RT{rt:02} RW{rw:02}", f"rt {rt}/{rw}",
-        f"RT.{rt:03} RW.{rw:03}", f"RT {rt:02}, RW {rw:02}", f"rt/rw {rt}/{rw}", f"RT. {rt} / RW. {rw}", f"RT {rt:02}/RW {rw:02}",
-    )  # fmt: skip
+        f"RT {rt} RW {rw}",
+        f"RT {rt:02} RW {rw:02}",
+        f"RT {rt:03} RW {rw:03}",
+        f"RT.{rt:02}/RW.{rw:02}",
+        f"RT {rt:03}/{rw:02}",
+        f"RT/RW {rt:03}/{rw:03}",
+        f"rt {rt} rw {rw}",
+        f"rt{rt:02}/rw{rw:02}",
+        f"RT{rt:02} RW{rw:02}",
+        f"rt {rt}/{rw}",
+        f"RT.{rt:03} RW.{rw:03}",
+        f"RT {rt:02}, RW {rw:02}",
+        f"rt/rw {rt}/{rw}",
+        f"RT. {rt} / RW. {rw}",
+        f"RT {rt:02}/RW {rw:02}",
+    )
     chance = rng.random()
     if chance < 0.12:
         return rng.choice((f"RW {rw}", f"RW {rw:02}", f"rw.{rw:02}", f"RW {rw:03}")), None, f"{rw:03}"

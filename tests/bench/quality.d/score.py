@@ -1,9 +1,9 @@
 """The figures of the normalizer on labelled lines, and every line it got wrong.
 
-Precision is right / said, recall right / wanted. A code of a region is right only if it is the labelled one; a missing code
-costs recall, a wrong one both. Duplicates count by pairs: all that are linked with one another, directly or through others,
-are one cluster, and all pairs of a cluster are said. A conversation is right if its complaints have exactly the labelled
-events and follow-ups.
+Precision is right / said, recall right / wanted. A code of a region is right only if it is the labelled one; a missing
+code costs recall, a wrong one both. Duplicates count by pairs: all that are linked with one another, directly or
+through others, are one cluster, and all pairs of a cluster are said. A conversation is right if its complaints have
+exactly the labelled events and follow-ups.
 """
 
 from __future__ import annotations
@@ -229,7 +229,9 @@ def hard_negatives(near: list[Line], gold: list[Line], out: list[Line]) -> Score
                 apart += 1
                 continue
             text = f"{texts.get(line['id'])}\n{texts.get(other)}"
-            scored.wrong.append(Wrong(f"{line['id']}+{other}", "near_misses", f"apart: {line.get('why')}", "linked", text))
+            scored.wrong.append(
+                Wrong(f"{line['id']}+{other}", "near_misses", f"apart: {line.get('why')}", "linked", text)
+            )
     scored.figures["near_misses_apart"] = ratio(apart, total)
     return scored
 
@@ -247,7 +249,13 @@ def conversations(gold: list[Line], out: list[Line]) -> Scored:
         found += len(want & got)
         if not right:
             scored.wrong.append(
-                Wrong(line["id"], "conversations_exact", drawn(want), drawn(got), "\n".join(map(told, enumerate(line["events"]))))
+                Wrong(
+                    line["id"],
+                    "conversations_exact",
+                    drawn(want),
+                    drawn(got),
+                    "\n".join(map(told, enumerate(line["events"]))),
+                )
             )
     wanted = sum(len(grouping(line["labels"])) for line in gold)
     said = sum(len(grouping(line)) for line in answers.values())
@@ -263,7 +271,9 @@ def grouping(line: Line) -> set[tuple[frozenset[int], frozenset[int]]]:
 
 def drawn(groups: set[tuple[frozenset[int], frozenset[int]]]) -> str:
     """`[0, 2] +[6]  [1, 3]`: each complaint's events, then its follow-ups."""
-    written = [f"{sorted(events)}" + (f" +{sorted(later)}" if later else "") for events, later in sorted(groups, key=_first)]
+    written = [
+        f"{sorted(events)}" + (f" +{sorted(later)}" if later else "") for events, later in sorted(groups, key=_first)
+    ]
     return "  ".join(written) or "none"
 
 

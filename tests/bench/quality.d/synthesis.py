@@ -1,4 +1,4 @@
-"""The synthetic set: matters x regions x registers x noise, with duplicates, near misses and messages that are no complaint.
+"""The synthetic set: matters x regions x registers x noise, with duplicates, near misses and what is no complaint.
 
 The same seed makes the same set. Every person, number, street and coordinate is invented.
 """
@@ -136,8 +136,9 @@ class Maker:
         return not any(code.startswith(other) or other.startswith(code) for other in taken)
 
     def single(self) -> list[Report]:
-        category = self.rng.choice(list(self.by_category))
-        matter, region = self.rng.choice(self.by_category[category]), self.region()
+        # what is told in more ways is what more people tell
+        weights = [len(matter.told) for matter in self.matters]
+        matter, region = self.rng.choices(self.matters, weights)[0], self.region()
         if not self.free(matter, region):
             return []
         self.taken[matter.category, matter.name].append(region.code if region else "?")
@@ -199,7 +200,14 @@ class Maker:
         return [made]
 
     def report(
-        self, matter: Matter, way: tuple[str, str], region: Region | None, spot: Spot, at: datetime, *, sure: bool = False
+        self,
+        matter: Matter,
+        way: tuple[str, str],
+        region: Region | None,
+        spot: Spot,
+        at: datetime,
+        *,
+        sure: bool = False,
     ) -> Report:
         """`sure`: the kelurahan is named in words, so that it can be told apart from others."""
         register, text = way
@@ -232,7 +240,9 @@ class Maker:
             where = self.atlas.written(self.rng, region, formal=formal)
         if where.kelurahan and register != "english" and self.rng.random() < 0.3:
             spelt, rt, rw = places.neighbourhood(self.rng, spot)
-            text = self.rng.choice((f"{spelt} {where.text}", f"{spelt}, {where.text}", f"{where.text} {spelt}", f"{where.text}, {spelt}"))
+            text = self.rng.choice(
+                (f"{spelt} {where.text}", f"{spelt}, {where.text}", f"{where.text} {spelt}", f"{where.text}, {spelt}")
+            )
             where = replace(where, text=text, rt=rt, rw=rw)
         return where
 
@@ -296,7 +306,12 @@ class Maker:
             text = text.lower() if "@" not in text else text
         registers = {"auto": "letter", "invite": "letter", "talk": "tweet"}
         channel = "email" if kind == "auto" else rng.choice(CHANNELS[registers.get(kind, "chat")])
-        labels = labels_of(where, said) | {"is_complaint": False, "category": None, "acceptable_categories": [], "language": "id"}
+        labels = labels_of(where, said) | {
+            "is_complaint": False,
+            "category": None,
+            "acceptable_categories": [],
+            "language": "id",
+        }
         return Report(self.time(), channel, text, None, None, labels)
 
     def sentence(self, rng: random.Random) -> tuple[str, str]:
@@ -319,5 +334,4 @@ def labels_of(where: Written, said: Identity) -> Line:
         "phones": said.phones,
         "niks": said.niks,
         "emails": said.emails,
-        "negation_trap": False,
     }
