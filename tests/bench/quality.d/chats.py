@@ -80,6 +80,7 @@ class Chat:
     events: list[Line] = field(default_factory=list)
     complaints: list[dict[str, list[int]]] = field(default_factory=list)
     ignored: list[int] = field(default_factory=list)
+    categories: set[str] = field(default_factory=set)
 
     def event(
         self,
@@ -125,8 +126,16 @@ class Chat:
     def aside(self, kind: str, text: str, **how: Any) -> None:
         self.ignored.append(self.event(kind, text, **how))
 
+    def told(self) -> str:
+        """A trouble that this chat has not told of."""
+        while True:
+            text, category = self.sentence(self.rng)
+            if category not in self.categories:
+                self.categories.add(category)
+                return text
+
     def trouble(self, after: int = 25, sender: str = "a", opening: str = "", kind: str = "text") -> int:
-        return self.event(kind, opening + self.sentence(self.rng)[0], after=after, sender=sender)
+        return self.event(kind, opening + self.told(), after=after, sender=sender)
 
 
 def greeted(chat: Chat) -> None:
@@ -151,7 +160,7 @@ def photo_first(chat: Chat) -> None:
 
 
 def album(chat: Chat) -> None:
-    first = chat.event("photo", chat.sentence(chat.rng)[0], album="m1")
+    first = chat.event("photo", chat.told(), album="m1")
     events = [first, *(chat.event("photo", after=1, album="m1") for _ in range(chat.rng.randint(1, 4)))]
     if chat.rng.random() < 0.6:
         events.append(chat.event("location", after=chat.rng.choice((30, 400))))

@@ -185,8 +185,9 @@ class Maker:
                 return []
             chosen = self.rng.choice(another)
             self.taken[chosen.category, chosen.name].append(region.code)
-            made = self.report(chosen, self.rng.choice(chosen.told), region, spot, at, sure=True)
-            made.why = f"same place and category, {chosen.name} instead of {matter.name}"
+            at_spot = self.rng.choice((spot, self.atlas.spot(self.rng, region)))
+            made = self.report(chosen, self.rng.choice(chosen.told), region, at_spot, at, sure=True)
+            made.why = f"same kelurahan and category, {chosen.name} instead of {matter.name}"
         elif chance < 0.8 and not matter.everywhere:
             away = self.atlas.spot(self.rng, region)
             if away.street == spot.street or away.landmark == spot.landmark:
@@ -289,8 +290,11 @@ class Maker:
     def other(self) -> Report:
         """A message that is no complaint."""
         rng = self.rng
-        kind = rng.choice(list(self.others))
+        kind = rng.choice([kind for kind, texts in self.others.items() if texts])
         text, where, said = rng.choice(self.others[kind]), Written(), Identity()
+        if "{wil}" not in text:
+            # said twice it would be a duplicate
+            self.others[kind].remove(text)
         if "{wil}" in text:
             where = self.atlas.written(rng, self.kelurahan(), formal=False)
             text = text.replace("{wil}", f"di {where.text}")
@@ -316,9 +320,9 @@ class Maker:
 
     def sentence(self, rng: random.Random) -> tuple[str, str]:
         """A complaint for a chat, and its category."""
-        matter = rng.choice([m for m in self.matters if any(register == "chat" for register, _ in m.told)])
-        text = rng.choice([text for register, text in matter.told if register == "chat"])
+        matter = rng.choice([m for m in self.matters if any(register in ("app", "chat") for register, _ in m.told)])
         region = rng.choice(self.atlas.kelurahan)
+        text = rng.choice([text for register, text in matter.told if register in ("app", "chat")])
         where = self.atlas.written(rng, region, formal=False)
         filled = self.fill(noise.garbled(rng, text, "chat"), where, self.atlas.spot(rng, region), "chat", sure=True)
         return filled, matter.category

@@ -24,7 +24,7 @@ class Matter:
     @property
     def placed(self) -> list[tuple[str, str]]:
         """The ways to tell it that can be duplicates of one another."""
-        return self.told if self.everywhere else [way for way in self.told if "{di}" in way[1]]
+        return [(how, text) for how, text in self.told if how != "english" and (self.everywhere or "{di}" in text)]
 
 
 def _lines(path: Path) -> list[str]:
