@@ -290,7 +290,7 @@ class Maker:
     def other(self) -> Report:
         """A message that is no complaint."""
         rng = self.rng
-        kind = rng.choice([kind for kind, texts in self.others.items() if texts])
+        kind = rng.choices(list(self.others), [len(left) for left in self.others.values()])[0]
         text, where, said = rng.choice(self.others[kind]), Written(), Identity()
         if "{wil}" not in text:
             # said twice it would be a duplicate
