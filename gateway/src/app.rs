@@ -189,7 +189,12 @@ impl Gateway {
             (task, watch_state)
         });
         let (consumer, watch_consumer) = consumed.unzip();
-        let rules = refine::Rules { normalizer, channels: Arc::clone(&channels), files_url };
+        let rules = refine::Rules {
+            normalizer,
+            channels: Arc::clone(&channels),
+            files_url,
+            duplicates: config.duplicates.clone(),
+        };
         let refine = refine::run(store.clone(), rules, stop.refine.clone());
         let upkeep = upkeep::run(
             store.clone(),

@@ -9,15 +9,20 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use muara_normalizer::{
-    Amendment, AttachmentRef, ChannelId, Draft, Event, Normalized, Normalizer, Receipt, Reference,
-    draft::Change, identity::PersonRef,
+    Amendment, AttachmentRef, ChannelId, ComplaintId, Draft, Event, Normalized, Normalizer, Receipt,
+    Reference,
+    complaint::NotAComplaint,
+    draft::Change,
+    identity::PersonRef,
+    similarity::{Likeness, compare},
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     channel::Channels,
+    config::Duplicates,
     egress, gather, media, metrics,
     store::{
         Store, StoreError,
@@ -26,6 +31,7 @@ use crate::{
         media::File,
         outbox::NewEvent,
         reply::NewCorrespondence,
+        similar::{Before, Kept},
     },
 };
 
@@ -43,6 +49,8 @@ pub struct Rules {
     pub channels: Arc<ArcSwap<Channels>>,
     /// What addresses of files begin with.
     pub files_url: String,
+    /// When complaints are about one matter.
+    pub duplicates: Duplicates,
 }
 
 /// Refines what waits until it is cancelled.
@@ -89,11 +97,25 @@ pub async fn round(store: &Store, rules: &Rules, now: Timestamp) -> Result<usize
     let referred =
         store.referred(read.iter().filter_map(|(row, step)| step.referring(row)).collect()).await?;
     let said = read.iter_mut().filter_map(|(_, step)| step.said());
-    said.zip(referred).for_each(|(said, referred)| said.referred = referred);
+    said.zip(referred).for_each(|(said, referred)| said.refers_to(referred));
+    if rules.duplicates.enabled {
+        let matters = read.iter().filter_map(|(row, step)| step.kept(row)).collect();
+        let before = store.before(matters, rules.duplicates.thresholds()).await?;
+        let mut before = before.into_iter();
+        for (row, step) in &mut read {
+            if step.kept(row).is_some()
+                && let (Some(said), Some(before)) = (step.said(), before.next())
+            {
+                said.before = before;
+            }
+        }
+    }
     let refined: Vec<_> = read
         .into_iter()
-        .map(|(row, step)| (refine(&row, step), row))
-        .map(|(made, row)| (row, made))
+        .map(|(row, step)| {
+            let made = refine(&row, step, &rules.duplicates);
+            (row, made)
+        })
         .collect();
     let counts: Vec<_> = refined.iter().map(|(row, made)| (row.channel.clone(), result(made))).collect();
     store.refine(refined).await?;
@@ -128,6 +150,56 @@ struct Said {
     answered: Option<NewCorrespondence>,
     publish_not_a_complaint: bool,
     referred: Referred,
+    before: Before,
+}
+
+impl Said {
+    fn refers_to(&mut self, referred: Referred) {
+        self.referred = referred;
+        if let Some(person) = referred.person {
+            self.made.complaint.reporter.reference = Some(hex::encode(person));
+            if let Some(matter) = &mut self.made.matter {
+                matter.sender = Some(person);
+            }
+        }
+    }
+
+    /// What it is taken for, if that is why it is not published.
+    fn aside(&self, row: &Waiting) -> Option<NotAComplaint> {
+        let published = row.reviewed || self.publish_not_a_complaint;
+        self.made.complaint.not_a_complaint.filter(|_| !published)
+    }
+
+    /// The complaint that it continues: number of its receipt and id.
+    fn continues(&self, row: &Waiting) -> Option<(i64, ComplaintId)> {
+        self.referred.complaint.filter(|(serial, _)| *serial != row.serial)
+    }
+
+    /// The complaint of the same person that it says once more, by the same words about the same place.
+    fn repeats(&self, duplicates: &Duplicates) -> Option<(i64, ComplaintId)> {
+        let matter = self.made.matter.as_ref()?;
+        let within = SignedDuration::from_mins(duplicates.repeat_minutes.into());
+        // a file may be what is new about it
+        let again =
+            self.before.own.iter().filter(|_| self.made.complaint.attachments.is_empty()).find(|own| {
+                own.matter.text == matter.text
+                    && own.matter.same_spot(matter)
+                    && matter.at.duration_since(own.matter.at).abs() <= within
+            });
+        again.map(|own| (own.serial, own.id))
+    }
+
+    /// The complaint of the same person about the same matter that it comes soon after.
+    fn carries_on(&self, duplicates: &Duplicates) -> Option<(i64, ComplaintId, Likeness)> {
+        let matter = self.made.matter.as_ref()?;
+        let within = SignedDuration::from_hours(duplicates.follow_up_hours.into());
+        let soon =
+            self.before.own.iter().filter(|own| matter.at.duration_since(own.matter.at).abs() <= within);
+        let mut alike = soon.filter_map(|own| {
+            Some((own.serial, own.id, compare(matter, &own.matter, &duplicates.thresholds())?))
+        });
+        alike.next()
+    }
 }
 
 impl Step {
@@ -136,6 +208,15 @@ impl Step {
             Self::Said(said) => Some(said),
             Self::Changed(..) | Self::Rejected(_) => None,
         }
+    }
+
+    /// What it is about, if it may repeat another one.
+    fn kept(&self, row: &Waiting) -> Option<Kept> {
+        let Self::Said(said) = self else { return None };
+        if said.aside(row).is_some() || said.continues(row).is_some() {
+            return None;
+        }
+        Some(Kept { serial: row.serial, id: row.id, matter: said.made.matter.clone()? })
     }
 
     fn referring(&self, row: &Waiting) -> Option<Referring> {
@@ -201,42 +282,57 @@ fn said(
         answered,
         publish_not_a_complaint: configured.is_some_and(|channel| channel.publish_not_a_complaint),
         referred: Referred::default(),
+        before: Before::default(),
     })
 }
 
 /// What a row becomes, now that it is known what was said before.
-fn refine(row: &Waiting, step: Step) -> Refined {
+fn refine(row: &Waiting, step: Step, duplicates: &Duplicates) -> Refined {
     let said = match step {
         Step::Said(said) => *said,
         Step::Changed(event, original) => return Refined::Change(event, original),
         Step::Rejected(reason) => return Refined::Rejected(reason),
     };
-    let Said { made: Normalized { mut complaint, original, .. }, mut answered, persons, referred, .. } = said;
-    if let Some(reason) = complaint.not_a_complaint
-        && !row.reviewed
-        && !said.publish_not_a_complaint
-    {
+    if let Some(reason) = said.aside(row) {
         return Refined::Aside(reason);
     }
-    if let Some(person) = referred.person {
-        complaint.reporter.reference = Some(hex::encode(person));
-    }
-    let event = match referred.complaint.filter(|(serial, _)| *serial != row.serial) {
-        Some((_, first)) => {
-            complaint.links.follow_up_of = Some(first);
-            // they have their reference
-            answered.as_mut().map(|answered| answered.receipt.take());
-            Event::followed_up(first, complaint)
-        }
-        None => Event::received(complaint),
+    let first = match said.continues(row) {
+        Some((serial, id)) => Some((serial, id, None)),
+        None => match said.repeats(duplicates) {
+            Some((serial, id)) => return Refined::Repeated(serial, id),
+            None => said.carries_on(duplicates).map(|(serial, id, alike)| (serial, id, Some(alike))),
+        },
     };
-    let follows = event.data.links.follow_up_of.and(referred.complaint).map(|(serial, _)| serial);
+    let Said { made, mut answered, persons, referred, before, .. } = said;
+    let Normalized { mut complaint, original, matter, .. } = made;
+    let follows = first.as_ref().map(|(serial, ..)| *serial);
+    let (event, matter) = match first {
+        Some((_, first, alike)) => {
+            complaint.links.follow_up_of = Some(first);
+            if let Some(alike) = alike {
+                complaint.links.score = Some(alike.score);
+                complaint.links.reasons = alike.reasons;
+            }
+            // they have their reference
+            if let Some(answered) = &mut answered {
+                answered.receipt = None;
+            }
+            (Event::followed_up(first, complaint), None)
+        }
+        None => {
+            if let Some(link) = before.alike {
+                complaint.links.repeats(link.id, link.likeness);
+            }
+            (Event::received(complaint), matter)
+        }
+    };
     match written(&event) {
         Ok(event) => Refined::Complaint(Box::new(NewComplaint {
             event,
             answered,
             follows,
             original,
+            matter,
             persons: referred.person.map(|person| (person, persons)),
         })),
         Err(reason) => Refined::Rejected(reason),

@@ -216,6 +216,7 @@ impl Office {
             normalizer: Arc::clone(&self.normalizer),
             channels: Arc::clone(&self.channels),
             files_url: "http://files/".to_owned(),
+            duplicates: muara::config::Duplicates::default(),
         };
         while refine::round(&self.store, &rules, now).await.unwrap() > 0 {}
     }

@@ -107,6 +107,7 @@ fn finish(
     let desk = tables.take("desk");
     let media = tables.take("media");
     let gather = tables.take("gather");
+    let duplicates = tables.take("duplicates");
     let log = tables.take("log");
     let broker = tables.table.contains_key("broker").then(|| tables.take::<Broker>("broker"));
     let places: Places = tables.take("places");
@@ -129,23 +130,22 @@ fn finish(
     );
     let channels = channels::read(table, &of_channels, &gather, &mut errors);
     match privacy {
-        Some(privacy) if errors.is_empty() => {
-            Ok(Config {
-                listen,
-                store,
-                broker,
-                privacy,
-                intake,
-                desk,
-                media,
-                gather,
-                places,
-                polygons,
-                log,
-                channels,
-                base,
-            })
-        }
+        Some(privacy) if errors.is_empty() => Ok(Config {
+            listen,
+            store,
+            broker,
+            privacy,
+            intake,
+            desk,
+            media,
+            gather,
+            duplicates,
+            places,
+            polygons,
+            log,
+            channels,
+            base,
+        }),
         _ => Err(ConfigErrors(errors)),
     }
 }

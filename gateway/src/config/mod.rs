@@ -7,8 +7,8 @@ mod check;
 mod error;
 mod load;
 mod media;
-mod rules;
 mod places;
+mod rules;
 pub mod sample;
 mod value;
 
@@ -23,8 +23,8 @@ use crate::channel::Channels;
 pub use error::{ConfigError, ConfigErrors};
 pub use load::{load, parse};
 pub use media::{Media, S3};
-pub use rules::Gather;
 pub use places::Places;
+pub use rules::{Duplicates, Gather};
 pub use value::{PrivacyKeySource, Secret};
 
 /// The whole configuration, checked.
@@ -46,6 +46,8 @@ pub struct Config {
     pub media: Media,
     /// How messages of a chat become one complaint.
     pub gather: Gather,
+    /// Which complaints are about one matter.
+    pub duplicates: Duplicates,
     /// What the city knows of its regions.
     pub places: Places,
     /// The kelurahan's polygons that `places` names.

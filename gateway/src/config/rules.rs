@@ -1,8 +1,8 @@
-//! `[gather]`: how messages of a chat become one complaint.
+//! `[gather]`, `[duplicates]`: which messages are one complaint, and which complaints are about one matter.
 
 use jiff::SignedDuration;
 use muara_connectors::Connector;
-use muara_normalizer::aggregate::Policy;
+use muara_normalizer::{aggregate::Policy, similarity::Thresholds};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -50,5 +50,36 @@ impl Gather {
             settle: seconds(self.settle_seconds),
             follow_up: SignedDuration::from_hours(self.follow_up_hours.into()),
         }
+    }
+}
+
+/// Complaints about the same matter are linked, never merged or dropped.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Duplicates {
+    /// False links none.
+    pub enabled: bool,
+    /// Days within which two complaints may be about the same.
+    pub days: u16,
+    /// How alike they must be, 0 to 1.
+    pub score: f64,
+    /// Hours in which the same person's next words about the same matter continue their complaint.
+    pub follow_up_hours: u32,
+    /// Minutes in which the same words of the same person are the same message sent twice.
+    pub repeat_minutes: u32,
+}
+
+impl Default for Duplicates {
+    fn default() -> Self {
+        let Thresholds { days, score } = Thresholds::default();
+        Self { enabled: true, days, score, follow_up_hours: 24, repeat_minutes: 5 }
+    }
+}
+
+impl Duplicates {
+    /// As the rules ask for it.
+    #[must_use]
+    pub fn thresholds(&self) -> Thresholds {
+        Thresholds { days: self.days, score: self.score }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use muara_connectors::Cursor;
 use muara_normalizer::{
-    ChannelId, ComplaintId, IdempotencyKey, complaint::NotAComplaint, identity::PersonRef,
+    ChannelId, ComplaintId, IdempotencyKey, complaint::NotAComplaint, identity::PersonRef, similarity::Matter,
 };
 use rusqlite::OptionalExtension;
 use uuid::Uuid;
@@ -202,6 +202,8 @@ pub struct NewComplaint {
     pub follows: Option<i64>,
     /// The citizen's words, if the event masks them.
     pub original: Option<String>,
+    /// What it is about, if later ones are to be held against it.
+    pub matter: Option<Matter>,
     /// The reference that stands for the sender, and the ids that the channel proves to be theirs.
     pub persons: Option<(PersonRef, Vec<PersonRef>)>,
 }
@@ -444,6 +446,9 @@ fn put(db: &Db<'_>, row: &Waiting, made: &NewComplaint) -> rusqlite::Result<()> 
     }
     if let Some(original) = &made.original {
         super::original::keep_whole(db, row.id, row.serial, row.received_at, original)?;
+    }
+    if let Some(matter) = &made.matter {
+        super::similar::remember(db, row.serial, row.id, matter)?;
     }
     if let Some((reference, ids)) = &made.persons {
         super::links::one_person(db, reference, ids)?;

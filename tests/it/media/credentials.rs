@@ -165,6 +165,7 @@ impl Rig {
                 normalizer,
                 channels: Arc::clone(&self.channels),
                 files_url: "http://files/".to_owned(),
+                duplicates: muara::config::Duplicates::default(),
             };
             while refine::round(&self.store, &rules, Timestamp::now()).await.unwrap() == 0 {
                 self.store.received().notified().await;
