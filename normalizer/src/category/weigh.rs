@@ -15,6 +15,8 @@ pub(super) const RULES: &str = include_str!("../../data/category_words.txt");
 const WEIGHTS: [(&str, f64); 4] = [("strong", 4.0), ("medium", 2.0), ("weak", 0.8), ("against", -2.5)];
 /// A word that already counted in a heavier phrase of the category counts so much again.
 const AGAIN: f64 = 0.2;
+/// A word made otherwise than the rule's counts so much: `pelebaran` is no `selebaran`.
+const LOOSE: f64 = 0.35;
 /// More than one reason is better than one, but not without end.
 const REASONS: usize = 6;
 /// The unit of evidence: a category ahead by this much is e times as likely.
@@ -73,7 +75,8 @@ pub(super) fn weigh(reading: &Reading) -> Vec<CategorySuggestion> {
     let mut evidence: BTreeMap<usize, Vec<Evidence<'_>>> = BTreeMap::new();
     for hit in rules.phrases.find(reading) {
         let Load { category, weight } = hit.phrase.load;
-        let value = weight * counts(&context, &hit.terms, hit.phrase.negates);
+        let loose = if hit.loose { LOOSE } else { 1.0 };
+        let value = weight * loose * counts(&context, &hit.terms, hit.phrase.negates);
         let (number, written) = (hit.number, hit.phrase.written.as_str());
         evidence.entry(category).or_default().push(Evidence { number, value, terms: hit.terms, written });
     }
