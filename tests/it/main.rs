@@ -17,6 +17,7 @@ mod media;
 mod meta;
 mod normalizer;
 mod normalizer_any;
+mod normalizer_category;
 mod normalizer_place;
 mod open311;
 mod qlue_feed;

@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
-use super::{MOST, context::Context, descending, suggestion};
+use super::{
+    MOST,
+    context::{Context, STREET},
+    descending, suggestion,
+};
 use crate::{
     complaint::{CategorySource, CategorySuggestion},
     phrase::{Phrases, READ},
@@ -110,10 +114,19 @@ pub(super) fn weigh(reading: &Reading) -> Vec<CategorySuggestion> {
     suggestions
 }
 
-/// How much of its weight a phrase has where it stands: that of its best word, less if one is denied.
+/// How much of its weight a phrase has where it stands: that of its best word, less if one is denied or a street's, and
+/// nothing if one is a name's.
 fn counts(context: &Context, terms: &[usize], negates: bool) -> f64 {
     let of = |values: &[f64], at: &usize| values.get(*at).copied().unwrap_or(1.0);
-    let weight = terms.iter().map(|at| of(&context.weight, at)).fold(0.0, f64::max);
+    let weights = || terms.iter().map(|at| of(&context.weight, at));
+    let least = weights().fold(STREET, f64::min);
+    let weight = if least <= 0.0 {
+        return least;
+    } else if weights().any(|weight| weight.total_cmp(&STREET).is_eq()) {
+        STREET
+    } else {
+        weights().fold(0.0, f64::max)
+    };
     if negates {
         return weight;
     }
