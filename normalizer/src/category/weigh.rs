@@ -20,7 +20,7 @@ const WEIGHTS: [(&str, f64); 4] = [("strong", 4.0), ("medium", 2.0), ("weak", 0.
 /// A word that already counted in a heavier phrase of the category counts so much again.
 const AGAIN: f64 = 0.2;
 /// A word made otherwise than the rule's counts so much: `pelebaran` is no `selebaran`.
-const LOOSE: f64 = 0.35;
+const LOOSE: f64 = 0.15;
 /// More than one reason is better than one, but not without end.
 const REASONS: usize = 6;
 /// The unit of evidence: a category ahead by this much is e times as likely.
