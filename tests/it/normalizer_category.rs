@@ -145,6 +145,7 @@ fn a_question_or_a_wish_is_none_once_something_is_wrong() {
     let cases = [
         ("Puskesmas Tebet buka jam berapa hari Sabtu?", Kind::InformationRequest),
         ("Kapan jadwal vaksin di posyandu mawar?", Kind::InformationRequest),
+        ("bagaimana cara mengurus akta lahir yang hilang?", Kind::InformationRequest),
         ("How do I register for a library card?", Kind::InformationRequest),
         ("Saran saya sebaiknya jalur sepeda diperpanjang sampai Blok M", Kind::Aspiration),
         ("Mohon dipasang lampu penerangan di gang kami", Kind::Aspiration),
