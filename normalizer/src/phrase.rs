@@ -1,7 +1,7 @@
 //! The little language of the rules' phrases, and where a text says them.
 //!
 //! `WORD WORD` the words one after the other · `WORD .. WORD` with up to four others between · `WORD & WORD` near each
-//! other in any order · `WORD/WORD` either of them · `=WORD` exactly this form; else words meet by their stem. A rule's
+//! other in any order · `WORD/WORD` either of them · `=WORD` exactly this form (or with `-nya`); else words meet by their stem. A rule's
 //! words are read as a citizen's are, so that both may be slang.
 
 use std::collections::HashMap;
@@ -35,6 +35,8 @@ pub(crate) struct Phrase<T> {
     pub load: T,
     /// It has a negation in itself: that its words are negated is what it says.
     pub negates: bool,
+    /// How its word is made, if it is one word and not an exact one.
+    made: Option<Made>,
     slots: Vec<Slot>,
 }
 
@@ -42,6 +44,35 @@ pub(crate) struct Phrase<T> {
 struct Slot {
     any: Vec<u32>,
     link: Link,
+}
+
+/// How a word is made of its stem. Inflection leaves the sense (`lubang`, `berlubang`); making a noun or a measure of it
+/// may not (`lebar`, `pelebaran`, `selebaran`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Made {
+    Inflected,
+    Se,
+    Pe,
+    Ke,
+    An,
+}
+
+impl Made {
+    fn of(text: &str, stem: &str) -> Self {
+        let word = text.strip_suffix("nya").unwrap_or(text);
+        let begins = |prefix: &str| word.starts_with(prefix) && !stem.starts_with(prefix);
+        if begins("se") {
+            Self::Se
+        } else if begins("pe") {
+            Self::Pe
+        } else if begins("ke") {
+            Self::Ke
+        } else if word.ends_with("an") && !word.ends_with("kan") && !stem.ends_with("an") {
+            Self::An
+        } else {
+            Self::Inflected
+        }
+    }
 }
 
 /// How a word of a phrase stands to the one before it.
@@ -60,6 +91,8 @@ pub(crate) struct Hit<'a, T> {
     pub number: usize,
     /// The places of its words in [`Reading::terms`], in the order of the phrase.
     pub terms: Vec<usize>,
+    /// Its one word has the same stem but is made otherwise, so that it may mean something else.
+    pub loose: bool,
 }
 
 impl<T> Default for Phrases<T> {
@@ -82,7 +115,19 @@ impl<T: Clone> Phrases<T> {
                 }
             }
             let negates = written.split([' ', '/']).any(|word| NEGATIONS.contains(&word));
-            self.phrases.push(Phrase { written: written.to_owned(), load: load.clone(), negates, slots });
+            let made = match Reading::of(written).terms.as_slice() {
+                [word] if slots.len() == 1 && !written.contains(['=', '/']) => {
+                    Some(Made::of(&word.text, &word.stem))
+                }
+                _ => None,
+            };
+            self.phrases.push(Phrase {
+                written: written.to_owned(),
+                load: load.clone(),
+                negates,
+                made,
+                slots,
+            });
         }
     }
 
@@ -135,7 +180,11 @@ impl<T> Phrases<T> {
             .terms
             .iter()
             .take(READ)
-            .map(|term| [number(&self.stems, &term.stem), number(&self.exact, &term.text)])
+            .map(|term| {
+                let exact = number(&self.exact, &term.text);
+                let bare = || term.text.strip_suffix("nya").map_or(0, |bare| number(&self.exact, bare));
+                [number(&self.stems, &term.stem), if exact > 0 { exact } else { bare() }]
+            })
             .collect();
         let mut hits = Vec::new();
         for (at, words) in said.iter().enumerate() {
@@ -143,7 +192,9 @@ impl<T> Phrases<T> {
                 for &number in self.first.get(word as usize).into_iter().flatten() {
                     let Some(phrase) = self.phrases.get(number) else { continue };
                     if let Some(terms) = phrase.at(at, &said) {
-                        hits.push(Hit { phrase, number, terms });
+                        let said = reading.terms.get(at).map(|term| Made::of(&term.text, &term.stem));
+                        let loose = phrase.made.is_some() && phrase.made != said;
+                        hits.push(Hit { phrase, number, terms, loose });
                     }
                 }
             }

@@ -19,6 +19,7 @@ mod meta;
 mod normalizer;
 mod normalizer_aggregate;
 mod normalizer_any;
+mod normalizer_category;
 mod normalizer_place;
 mod normalizer_polygons;
 mod normalizer_similar;

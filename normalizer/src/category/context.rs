@@ -11,6 +11,8 @@ use crate::{
 
 /// What is said not to be the matter does not count at all, nor does a word of a name.
 const NOTHING: f64 = 0.0;
+/// The street that an address names: it may be what is broken, too.
+pub(super) const STREET: f64 = 0.7;
 /// A landmark: `depan minimarket`.
 const LANDMARK: f64 = 0.2;
 /// Where it happens: `di trotoar`.
@@ -91,8 +93,11 @@ impl Context {
                 denied = None;
             }
             let (Some(weight), Some(negation)) = (weight.get_mut(at), negation.get_mut(at)) else { break };
-            if named.get(term.word).copied().unwrap_or(false) {
+            let part = named.get(term.word).copied().unwrap_or_default();
+            if part == Part::Name {
                 *weight = NOTHING;
+            } else if part == Part::Street {
+                *weight = STREET;
             } else if landmark > 0 {
                 *weight = LANDMARK;
             } else if within > 0 {
@@ -129,20 +134,30 @@ impl Context {
     }
 }
 
-/// Which words of a text are parts of names: of a region, of a street (`Jl. Taman Sari`), of an account.
-fn named(reading: &Reading, setting: &Setting) -> Vec<bool> {
+/// What a word is of a name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Part {
+    #[default]
+    None,
+    Name,
+    /// The `Jl.` before it.
+    Street,
+}
+
+/// Which words of a text are parts of names: of a region, of a street (`Jl. Taman Sari`).
+fn named(reading: &Reading, setting: &Setting) -> Vec<Part> {
     let words = &reading.words;
-    let mut named = vec![false; words.len()];
-    let mut mark = |from: usize, to: usize| {
+    let mut named = vec![Part::None; words.len()];
+    let mut mark = |from: usize, to: usize, as_part: Part| {
         if let Some(part) = named.get_mut(from..to) {
-            part.fill(true);
+            part.fill(as_part);
         }
     };
     for (at, word) in words.iter().enumerate() {
         for name in setting.names.get(&word.folded).into_iter().flatten() {
             let said = words.get(at..at + name.len());
             if said.is_some_and(|said| said.iter().zip(name).all(|(said, name)| said.folded == *name)) {
-                mark(at, at + name.len());
+                mark(at, at + name.len(), Part::Name);
             }
         }
         let street = matches!(word.folded.as_str(), "jl" | "jln" | "jalan" | "gg" | "gang" | "street");
@@ -155,12 +170,13 @@ fn named(reading: &Reading, setting: &Setting) -> Vec<bool> {
                 .take_while(|word| word.capital && !shouted(reading))
                 .count();
             if long > 0 {
-                mark(at, at + 1 + long);
+                mark(at, at + 1, Part::Street);
+                mark(at + 1, at + 1 + long, Part::Name);
             }
         }
         // an abbreviated street is one of an address
         if matches!(word.folded.as_str(), "jl" | "jln" | "gg") {
-            mark(at, at + 1);
+            mark(at, at + 1, Part::Street);
         }
     }
     named

@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
-use super::{MOST, context::Context, descending, suggestion};
+use super::{
+    MOST,
+    context::{Context, STREET},
+    descending, suggestion,
+};
 use crate::{
     complaint::{CategorySource, CategorySuggestion},
     phrase::{Phrases, READ},
@@ -15,6 +19,8 @@ pub(super) const RULES: &str = include_str!("../../data/category_words.txt");
 const WEIGHTS: [(&str, f64); 4] = [("strong", 4.0), ("medium", 2.0), ("weak", 0.8), ("against", -2.5)];
 /// A word that already counted in a heavier phrase of the category counts so much again.
 const AGAIN: f64 = 0.2;
+/// A word made otherwise than the rule's counts so much: `pelebaran` is no `selebaran`.
+const LOOSE: f64 = 0.15;
 /// More than one reason is better than one, but not without end.
 const REASONS: usize = 6;
 /// The unit of evidence: a category ahead by this much is e times as likely.
@@ -73,7 +79,8 @@ pub(super) fn weigh(reading: &Reading) -> Vec<CategorySuggestion> {
     let mut evidence: BTreeMap<usize, Vec<Evidence<'_>>> = BTreeMap::new();
     for hit in rules.phrases.find(reading) {
         let Load { category, weight } = hit.phrase.load;
-        let value = weight * counts(&context, &hit.terms, hit.phrase.negates);
+        let loose = if hit.loose { LOOSE } else { 1.0 };
+        let value = weight * loose * counts(&context, &hit.terms, hit.phrase.negates);
         let (number, written) = (hit.number, hit.phrase.written.as_str());
         evidence.entry(category).or_default().push(Evidence { number, value, terms: hit.terms, written });
     }
@@ -107,10 +114,19 @@ pub(super) fn weigh(reading: &Reading) -> Vec<CategorySuggestion> {
     suggestions
 }
 
-/// How much of its weight a phrase has where it stands: that of its best word, less if one is denied.
+/// How much of its weight a phrase has where it stands: that of its best word, less if one is denied or a street's, and
+/// nothing if one is a name's.
 fn counts(context: &Context, terms: &[usize], negates: bool) -> f64 {
     let of = |values: &[f64], at: &usize| values.get(*at).copied().unwrap_or(1.0);
-    let weight = terms.iter().map(|at| of(&context.weight, at)).fold(0.0, f64::max);
+    let weights = || terms.iter().map(|at| of(&context.weight, at));
+    let least = weights().fold(STREET, f64::min);
+    let weight = if least <= 0.0 {
+        return least;
+    } else if weights().any(|weight| weight.total_cmp(&STREET).is_eq()) {
+        STREET
+    } else {
+        weights().fold(0.0, f64::max)
+    };
     if negates {
         return weight;
     }
