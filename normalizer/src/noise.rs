@@ -56,7 +56,8 @@ pub fn not_a_complaint(draft: &Draft, reading: &Reading) -> Option<NotAComplaint
     if draft.text.trim_start().starts_with("RT @") {
         scores.add(Section::Announcement, 3);
     }
-    if thanks(&scores, reading.terms.len()) {
+    // machines thank, too
+    if scores.of(Section::AutoReply) < ENOUGH && thanks(&scores, reading.terms.len()) {
         return Some(NotAComplaint::Thanks);
     }
     let grievance = scores.of(Section::Grievance).max(scores.of(Section::Contrast));
