@@ -17,6 +17,8 @@ mod media;
 mod meta;
 mod normalizer;
 mod normalizer_any;
+mod normalizer_noise;
+mod normalizer_person;
 mod normalizer_place;
 mod open311;
 mod qlue_feed;
