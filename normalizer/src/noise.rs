@@ -21,6 +21,9 @@ const SMALL_TALK: usize = 12;
 /// A message of so many words is a letter: machines and chains write such, people who thank do not.
 const LETTER: usize = 120;
 
+/// Thanks that do not say for what are shorter than so many words.
+const SENTENCES: usize = 25;
+
 /// The reasons with phrases of their own, the more certain first: where two weigh the same, the first counts.
 const REASONS: [(NotAComplaint, Section); 7] = [
     (NotAComplaint::AutoReply, Section::AutoReply),
@@ -53,7 +56,8 @@ pub fn not_a_complaint(draft: &Draft, reading: &Reading) -> Option<NotAComplaint
     if draft.text.trim_start().starts_with("RT @") {
         scores.add(Section::Announcement, 3);
     }
-    if thanks(&scores, reading.terms.len()) {
+    // machines thank, too
+    if scores.of(Section::AutoReply) < ENOUGH && thanks(&scores, reading.terms.len()) {
         return Some(NotAComplaint::Thanks);
     }
     let grievance = scores.of(Section::Grievance).max(scores.of(Section::Contrast));
@@ -78,7 +82,7 @@ fn thanks(scores: &Scores, words: usize) -> bool {
     }
     let grievance = scores.of(Section::Grievance);
     (done > 0 && thanks + done >= ENOUGH + 1 && grievance < thanks + done)
-        || (thanks >= ENOUGH + 1 && grievance + AHEAD < thanks)
+        || (thanks >= ENOUGH + 1 && words <= SENTENCES && (grievance == 0 || grievance + ENOUGH <= thanks))
 }
 
 /// A message of nothing but greetings, thanks or talk.

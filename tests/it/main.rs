@@ -20,6 +20,8 @@ mod normalizer;
 mod normalizer_aggregate;
 mod normalizer_any;
 mod normalizer_category;
+mod normalizer_noise;
+mod normalizer_person;
 mod normalizer_place;
 mod normalizer_polygons;
 mod normalizer_similar;

@@ -63,7 +63,7 @@ impl Scores {
 
 /// One word of a phrase, by its alternatives.
 enum Slot {
-    Words { texts: HashSet<&'static str>, stems: HashSet<String>, number: bool, money: bool },
+    Words { texts: HashSet<&'static str>, stems: HashSet<String>, number: bool, money: bool, phone: bool },
     Gap,
 }
 
@@ -81,6 +81,7 @@ pub(super) struct Phrases {
     by_stem: HashMap<String, Vec<usize>>,
     by_number: Vec<usize>,
     by_money: Vec<usize>,
+    by_phone: Vec<usize>,
     alone: HashSet<(Section, &'static str)>,
 }
 
@@ -98,6 +99,7 @@ impl Phrases {
             by_stem: HashMap::new(),
             by_number: Vec::new(),
             by_money: Vec::new(),
+            by_phone: Vec::new(),
             alone: HashSet::new(),
         };
         let mut section = Section::Filler;
@@ -119,7 +121,7 @@ impl Phrases {
 
     fn add(&mut self, phrase: Phrase) {
         let place = self.all.len();
-        if let Some(Slot::Words { texts, stems, number, money }) = phrase.slots.first() {
+        if let Some(Slot::Words { texts, stems, number, money, phone }) = phrase.slots.first() {
             for text in texts {
                 self.by_text.entry(text).or_default().push(place);
                 if phrase.slots.len() == 1 {
@@ -134,6 +136,9 @@ impl Phrases {
             }
             if *money {
                 self.by_money.push(place);
+            }
+            if *phone {
+                self.by_phone.push(place);
             }
         }
         self.all.push(phrase);
@@ -155,6 +160,7 @@ impl Phrases {
                 self.by_stem.get(&term.stem),
                 is_number(&term.text).then_some(&self.by_number),
                 is_money(&term.text).then_some(&self.by_money),
+                is_phone(&term.text).then_some(&self.by_phone),
             ];
             for place in lists.into_iter().flatten().flatten().copied() {
                 let phrase = &self.all[place];
@@ -198,7 +204,7 @@ impl Slot {
             return Self::Gap;
         }
         let (mut texts, mut stems) = (HashSet::new(), HashSet::new());
-        let (mut number, mut money) = (false, false);
+        let (mut number, mut money, mut phone) = (false, false, false);
         for one in word.split('|') {
             match one.strip_prefix('~') {
                 Some(word) => {
@@ -206,22 +212,24 @@ impl Slot {
                 }
                 None if one == "#" => number = true,
                 None if one == "$" => money = true,
+                None if one == "@" => phone = true,
                 None => {
                     texts.insert(one);
                 }
             }
         }
-        Self::Words { texts, stems, number, money }
+        Self::Words { texts, stems, number, money, phone }
     }
 
     fn holds(&self, term: &Term) -> bool {
         match self {
             Self::Gap => false,
-            Self::Words { texts, stems, number, money } => {
+            Self::Words { texts, stems, number, money, phone } => {
                 texts.contains(term.text.as_str())
                     || stems.contains(&term.stem)
                     || (*number && is_number(&term.text))
                     || (*money && is_money(&term.text))
+                    || (*phone && is_phone(&term.text))
             }
         }
     }
@@ -238,4 +246,12 @@ fn is_money(word: &str) -> bool {
         || word.strip_prefix("rp").is_some_and(|amount| amount.bytes().all(|b| b.is_ascii_digit()))
         || (unit.len() < word.len()
             && matches!(unit, "rb" | "rban" | "ribu" | "jt" | "jtan" | "juta" | "k" | "m" | "jutaan"))
+}
+
+/// How a phone number begins, whether in one piece or in groups.
+fn is_phone(word: &str) -> bool {
+    word.len() >= 4
+        && word.starts_with(['0', '6'])
+        && word.bytes().all(|b| b.is_ascii_digit())
+        && (word.starts_with("08") || word.starts_with("628") || word.starts_with("021"))
 }
