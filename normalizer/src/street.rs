@@ -17,6 +17,10 @@ const LONGEST: usize = 6;
 /// Without capital letters nobody knows where a name ends; so many words are surely not too many.
 const LONGEST_SMALL: usize = 4;
 
+/// What streets of one name are told apart by.
+const PARTS: [&str; 11] =
+    ["raya", "dalam", "besar", "kecil", "lama", "baru", "utara", "selatan", "timur", "barat", "tengah"];
+
 struct Rules {
     /// `jl` is `Jalan`.
     kinds: HashMap<&'static str, &'static str>,
@@ -154,12 +158,10 @@ fn name(rules: &Rules, text: &str, words: &[Word], begin: usize, street: bool) -
             && word.capital
             && last.capital
             && !last.folded.bytes().any(|b| b.is_ascii_digit());
-        if !(word.gap.joins() || abbreviated) || (begins_no_name(rules, word) && !abbreviated) {
+        if !abbreviated && (!word.gap.joins() || begins_no_name(rules, word)) {
             break;
         }
-        let part = street
-            && matches!(word.folded.as_str(), "raya" | "dalam" | "besar" | "kecil" | "lama" | "baru")
-            || street && matches!(word.folded.as_str(), "utara" | "selatan" | "timur" | "barat" | "tengah");
+        let part = street && PARTS.contains(&word.folded.as_str());
         if rules.kinds.contains_key(word.folded.as_str()) || rules.beside.contains(word.folded.as_str()) {
             break;
         }
