@@ -42,7 +42,11 @@ impl Store {
     ///
     /// # Errors
     /// The store cannot be read.
-    pub async fn alike(&self, batch: Vec<Kept>, thresholds: Thresholds) -> Result<Vec<Option<Link>>, StoreError> {
+    pub async fn alike(
+        &self,
+        batch: Vec<Kept>,
+        thresholds: Thresholds,
+    ) -> Result<Vec<Option<Link>>, StoreError> {
         self.read(move |connection| {
             let mut earlier = Index::default();
             let mut links = Vec::with_capacity(batch.len());
@@ -54,7 +58,9 @@ impl Store {
                 });
                 links.push(match (stored, beside) {
                     // of equals the older
-                    (Some(stored), Some(beside)) if beside.likeness.score > stored.likeness.score => Some(beside),
+                    (Some(stored), Some(beside)) if beside.likeness.score > stored.likeness.score => {
+                        Some(beside)
+                    }
                     (stored, beside) => stored.or(beside),
                 });
                 earlier.insert((serial, id), matter);
@@ -81,7 +87,9 @@ impl Store {
             let mut rows = statement.query((sender, since.as_millisecond(), most))?;
             let mut recent = Vec::new();
             while let Some(row) = rows.next()? {
-                recent.extend(kept(row)?.map(|kept| Ok((kept, instant(row.get(2)?)))).transpose()?);
+                if let Some(kept) = kept(row)? {
+                    recent.push((kept, instant(row.get(2)?)));
+                }
             }
             Ok(recent)
         })
@@ -93,7 +101,8 @@ impl Store {
     /// # Errors
     /// Nothing was kept.
     pub async fn keep_matters(&self, all: Vec<Kept>) -> Result<(), StoreError> {
-        self.write(move |db| all.iter().try_for_each(|kept| remember(db, kept.serial, kept.id, &kept.matter))).await
+        self.write(move |db| all.iter().try_for_each(|kept| remember(db, kept.serial, kept.id, &kept.matter)))
+            .await
     }
 
     /// Forgets what was sent before then, the oldest first and at most so many. Returns how many.
@@ -141,7 +150,8 @@ fn best(
     thresholds: &Thresholds,
 ) -> rusqlite::Result<Option<Link>> {
     let mut candidates = BTreeSet::new();
-    let sql = "SELECT serial FROM matter_block WHERE block = ?1 AND serial <> ?2 ORDER BY serial DESC LIMIT ?3";
+    let sql =
+        "SELECT serial FROM matter_block WHERE block = ?1 AND serial <> ?2 ORDER BY serial DESC LIMIT ?3";
     let mut newest = connection.prepare_cached(sql)?;
     for block in matter.sought_in() {
         let most = i64::try_from(block.most).unwrap_or(i64::MAX);
@@ -156,7 +166,8 @@ fn best(
     let mut one = connection.prepare_cached("SELECT serial, id, at, matter FROM matter WHERE serial = ?1")?;
     let mut best: Option<Link> = None;
     for serial in candidates {
-        let Some(Kept { serial, id, matter: other }) = one.query_row([serial], kept).optional()?.flatten() else {
+        let Some(Kept { serial, id, matter: other }) = one.query_row([serial], kept).optional()?.flatten()
+        else {
             continue;
         };
         let Some(likeness) = compare(matter, &other, thresholds) else { continue };

@@ -151,7 +151,11 @@ fn subject(rules: &Rules, new: &Matter, old: &Matter, sum: &mut Sum) -> Option<(
     }
     let family = rules.family(one.family);
     let others = rules.family(other.family);
-    let words = if one.key == other.key { format!("same subject: {}", one.name) } else { format!("{} and {}", one.name, other.name) };
+    let words = if one.key == other.key {
+        format!("same subject: {}", one.name)
+    } else {
+        format!("{} and {}", one.name, other.name)
+    };
     sum.add(points, words);
     let metres = family.map_or(150.0, |f| f.metres).max(others.map_or(150.0, |f| f.metres));
     Some((metres, family.is_some_and(|f| f.wide) || others.is_some_and(|f| f.wide)))
@@ -166,7 +170,13 @@ fn place(new: &Matter, old: &Matter, metres: f64, wide: bool, same_words: bool, 
             return None;
         }
         near = distance <= metres;
-        let points = if distance <= metres / 3.0 { 0.18 } else if near { 0.1 } else { -0.12 };
+        let points = if distance <= metres / 3.0 {
+            0.18
+        } else if near {
+            0.1
+        } else {
+            -0.12
+        };
         sum.add(points, format!("{distance:.0} m apart"));
     }
     let (one, other) = (new.region, old.region);
@@ -198,13 +208,15 @@ fn place(new: &Matter, old: &Matter, metres: f64, wide: bool, same_words: bool, 
         } else if new.rt > 0 && old.rt > 0 && new.rt != old.rt {
             sum.score -= if wide { 0.0 } else { 0.15 };
         } else {
-            let rt = if new.rt > 0 && new.rt == old.rt { format!("RT {:03} ", new.rt) } else { String::new() };
+            let rt =
+                if new.rt > 0 && new.rt == old.rt { format!("RT {:03} ", new.rt) } else { String::new() };
             sum.add(0.12, format!("both in {rt}RW {:03}", new.rw));
             known |= low > 0;
         }
     }
     let common = new.names.iter().find(|name| names(name, old)).map(|name| name.text.as_str());
-    let common = common.or_else(|| old.names.iter().find(|name| names(name, new)).map(|name| name.text.as_str()));
+    let common =
+        common.or_else(|| old.names.iter().find(|name| names(name, new)).map(|name| name.text.as_str()));
     if let Some(name) = common {
         sum.add(0.2, format!("both name `{name}`"));
         known = true;
@@ -245,7 +257,8 @@ fn names(name: &Name, matter: &Matter) -> bool {
     });
     // said without a word of place before it: `tikungan pahlawan revolusi`
     let said = |word: &String| word.len() > 3 && matter.words.contains(&word_hash(&stem::stem(word), true));
-    listed || matter.names.is_empty() && !words.is_empty() && words.iter().all(said)
+    listed
+        || matter.names.is_empty() && !words.is_empty() && words.iter().all(said)
         || words.len() > 1 && words.iter().filter(|word| said(word)).count() > 1
 }
 
@@ -271,7 +284,9 @@ fn landmarks(rules: &Rules, new: &Matter, old: &Matter, sum: &mut Sum) {
         let words = rules.concept(**place).map(|concept| concept.words.as_slice()).unwrap_or_default();
         let mut shared = new.subjects.iter().filter(|subject| old.subjects.contains(subject));
         shared.any(|subject| {
-            rules.concept(*subject).is_some_and(|subject| subject.words.iter().any(|word| words.contains(word)))
+            rules
+                .concept(*subject)
+                .is_some_and(|subject| subject.words.iter().any(|word| words.contains(word)))
         })
     };
     let common = new.places.iter().filter(|place| old.places.contains(place));
@@ -279,7 +294,9 @@ fn landmarks(rules: &Rules, new: &Matter, old: &Matter, sum: &mut Sum) {
     if let Some(first) = shared.first().and_then(|place| rules.concept(**place)) {
         let points = if shared.len() > 1 { 0.2 } else { 0.15 };
         sum.add(points, format!("both name {}", first.name));
-    } else if implied.is_empty() && !new.places.iter().any(|one| old.places.iter().any(|other| rules.near(*one, *other))) {
+    } else if implied.is_empty()
+        && !new.places.iter().any(|one| old.places.iter().any(|other| rules.near(*one, *other)))
+    {
         sum.score -= 0.2;
     }
 }

@@ -1,6 +1,9 @@
 //! What is read out of a complaint.
 
-use super::{Matter, Name, SHINGLES, half, hash, mix, rules::{Pattern, RULES, Rules, Sort, WordId, digits}};
+use super::{
+    Matter, Name, SHINGLES, half, hash, mix,
+    rules::{Pattern, RULES, Rules, Sort, WordId, digits},
+};
 use crate::{
     complaint::{Area, Complaint, Flag},
     reading::{Reading, Term},
@@ -65,7 +68,8 @@ impl Matter {
         matter.locate(rules, complaint, text.named);
         matter.categorise(rules, complaint);
         let photos = complaint.attachments.iter().filter_map(|file| file.sha256.as_deref());
-        matter.photos = photos.filter_map(|hex| u64::from_str_radix(hex.get(..16)?, 16).ok()).take(PHOTOS).collect();
+        matter.photos =
+            photos.filter_map(|hex| u64::from_str_radix(hex.get(..16)?, 16).ok()).take(PHOTOS).collect();
         matter.photos.sort_unstable();
         let silent = matter.words.is_empty() && matter.subjects.is_empty() && matter.names.is_empty();
         (!silent || !matter.photos.is_empty()).then_some(matter)
@@ -80,7 +84,8 @@ impl Matter {
         let fits = !is_kelurahan(region) && named > 0 && (region == 0 || inside(named, region));
         self.region = if fits { named } else { region };
         let Some(location) = location else { return };
-        let number = |unit: &Option<String>| unit.as_deref().and_then(|unit| unit.parse().ok()).unwrap_or_default();
+        let number =
+            |unit: &Option<String>| unit.as_deref().and_then(|unit| unit.parse().ok()).unwrap_or_default();
         (self.rt, self.rw) = (number(&location.rt), number(&location.rw));
         if let (Some(lat), Some(lon)) = (location.lat, location.lon) {
             self.point = Some([micro(lat), micro(lon)]);
@@ -114,7 +119,10 @@ pub(super) fn inside(inner: u32, outer: u32) -> bool {
 }
 
 /// Millionths of a degree; coordinates are within ±180.
-#[expect(clippy::cast_possible_truncation, reason = "±180 million fits, and anything else is cut to the ends")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "±180 million fits, and anything else is cut to the ends"
+)]
 fn micro(degrees: f64) -> i32 {
     (degrees * 1e6).round() as i32
 }
@@ -204,11 +212,15 @@ impl<'a> Text<'a> {
     fn meets(&self, pattern: &Pattern) -> bool {
         let Some((first, others)) = pattern.parts.split_first() else { return false };
         let mut begins = self.part(first).peekable();
-        if begins.peek().is_none() || pattern.without.iter().any(|word| self.occurrences(*word).next().is_some()) {
+        if begins.peek().is_none()
+            || pattern.without.iter().any(|word| self.occurrences(*word).next().is_some())
+        {
             return false;
         }
         begins.any(|begin| {
-            others.iter().all(|part| self.part(part).any(|place| self.steps[place].abs_diff(self.steps[begin]) <= REACH))
+            others.iter().all(|part| {
+                self.part(part).any(|place| self.steps[place].abs_diff(self.steps[begin]) <= REACH)
+            })
         })
     }
 
@@ -228,7 +240,8 @@ impl<'a> Text<'a> {
     /// Names of streets and other places.
     fn names(&self, rules: &Rules, reading: &Reading) -> Vec<Name> {
         let mut names: Vec<Name> = Vec::new();
-        let shouted = !reading.words.iter().any(|word| !word.capital && word.folded.starts_with(char::is_alphabetic));
+        let shouted =
+            !reading.words.iter().any(|word| !word.capital && word.folded.starts_with(char::is_alphabetic));
         let mut place = 0;
         while place < self.terms.len() && names.len() < NAMES {
             let written = reading.words[self.terms[place].word].folded.as_str();
@@ -263,7 +276,8 @@ impl<'a> Text<'a> {
         let (mut place, mut capital) = (begin, false);
         while let Some(term) = self.terms.get(place).filter(|_| place < begin + NAME_WORDS) {
             let word = &reading.words[term.word];
-            let joined = matches!(word.gap, Gap::Space | Gap::Hyphen) || place == begin && word.gap == Gap::Dot;
+            let joined =
+                matches!(word.gap, Gap::Space | Gap::Hyphen) || place == begin && word.gap == Gap::Dot;
             let number = word.folded.starts_with(|c: char| c.is_ascii_digit());
             let first = text.is_empty();
             let id = rules.word(&word.folded).or_else(|| rules.word(&term.stem));
@@ -281,9 +295,7 @@ impl<'a> Text<'a> {
                     continue;
                 }
                 false
-            } else if self.region[place] {
-                false
-            } else if !street && id.is_some_and(|id| rules.anchors.contains(&id)) {
+            } else if self.region[place] || !street && id.is_some_and(|id| rules.anchors.contains(&id)) {
                 false
             } else {
                 let spoken = id.is_some_and(|id| rules.spoken.contains(&id));
@@ -309,7 +321,10 @@ impl<'a> Text<'a> {
             let id = rules.word(&term.text).or(self.ids[place]);
             let empty = id.is_some_and(|id| rules.stops.contains(&id))
                 || self.ids[place].is_some_and(|id| rules.stops.contains(&id));
-            if self.region[place] || empty || term.text.len() < 3 || term.text.starts_with(|c: char| c.is_ascii_digit())
+            if self.region[place]
+                || empty
+                || term.text.len() < 3
+                || term.text.starts_with(|c: char| c.is_ascii_digit())
             {
                 continue;
             }
@@ -364,7 +379,9 @@ fn regions(rules: &Rules, reading: &Reading, terms: &[Term]) -> (Vec<bool>, u32)
     while let Some(first) = written(place) {
         let found = rules.regions.get(first).and_then(|rests| {
             let fits = |(rest, _): &&(Vec<String>, u32)| {
-                rest.iter().enumerate().all(|(offset, word)| written(place + 1 + offset) == Some(word.as_str()))
+                rest.iter()
+                    .enumerate()
+                    .all(|(offset, word)| written(place + 1 + offset) == Some(word.as_str()))
             };
             rests.iter().find(fits).map(|(rest, code)| (rest.len() + 1, *code))
         });
@@ -393,15 +410,4 @@ fn regions(rules: &Rules, reading: &Reading, terms: &[Term]) -> (Vec<bool>, u32)
         place += length;
     }
     (marks, if several { 0 } else { named })
-}
-
-impl Matter {
-    /// In words, for those who write rules.
-    #[must_use]
-    pub fn describe(&self) -> String {
-        let names = |list: &[u16]| -> Vec<&str> {
-            list.iter().filter_map(|number| RULES.concept(*number)).map(|concept| concept.name).collect()
-        };
-        format!("{} RT {} RW {} {:?} {:?} {:?} {:?}", self.region, self.rt, self.rw, names(&self.subjects), names(&self.places), names(&self.details), self.names)
-    }
 }

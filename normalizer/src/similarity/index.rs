@@ -60,10 +60,14 @@ impl Matter {
         let mut blocks = Vec::with_capacity(16);
         let words = self.names.iter().filter_map(|name| name.text.split(' ').max_by_key(|word| word.len()));
         for word in words.take(NAMES) {
-            blocks.extend(families.iter().map(|family| block(NEWEST_ELSEWHERE, 3, hash(word.as_bytes()), *family)));
+            blocks.extend(
+                families.iter().map(|family| block(NEWEST_ELSEWHERE, 3, hash(word.as_bytes()), *family)),
+            );
         }
         for (number, band) in self.shingles.chunks_exact(BAND).enumerate().take(3) {
-            let sum = band.iter().fold(u64::try_from(number).unwrap_or_default(), |sum, part| mix(sum ^ u64::from(*part)));
+            let sum = band
+                .iter()
+                .fold(u64::try_from(number).unwrap_or_default(), |sum, part| mix(sum ^ u64::from(*part)));
             blocks.push(block(NEWEST_ELSEWHERE, 4, sum, 0));
         }
         blocks.extend(self.photos.iter().map(|photo| block(NEWEST_ELSEWHERE, 5, *photo, 0)));
@@ -72,7 +76,9 @@ impl Matter {
         }
         for [lat, lon] in cells {
             let cell = [lat.to_be_bytes(), lon.to_be_bytes()].concat();
-            blocks.extend(families.iter().take(2).map(|family| block(NEWEST_ELSEWHERE, 2, hash(&cell), *family)));
+            blocks.extend(
+                families.iter().take(2).map(|family| block(NEWEST_ELSEWHERE, 2, hash(&cell), *family)),
+            );
         }
         blocks.into_iter()
     }

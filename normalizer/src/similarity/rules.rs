@@ -108,7 +108,8 @@ impl Rules {
         let mut names: HashMap<&'static str, u8> = HashMap::new();
         let mut keys: HashMap<String, u16> = HashMap::new();
         let mut alternatives: HashMap<&'static str, Vec<&'static str>> = HashMap::new();
-        let files = [include_str!("../../data/matter_words.txt"), include_str!("../../data/matter_places.txt")];
+        let files =
+            [include_str!("../../data/matter_words.txt"), include_str!("../../data/matter_places.txt")];
         let lines = files.into_iter().flat_map(str::lines).map(str::trim);
         let lines: Vec<(&str, &str)> =
             lines.filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(' ')).collect();
@@ -163,9 +164,18 @@ impl Rules {
                     let number = rules.add(concept, list, &alternatives);
                     keys.insert(key, number);
                 }
-                "street" => { let ids = rules.ids(rest); rules.streets.extend(ids); }
-                "anchor" => { let ids = rules.ids(rest); rules.anchors.extend(ids); }
-                "stop" => { let ids = rules.ids(rest); rules.stops.extend(ids); }
+                "street" => {
+                    let ids = rules.ids(rest);
+                    rules.streets.extend(ids);
+                }
+                "anchor" => {
+                    let ids = rules.ids(rest);
+                    rules.anchors.extend(ids);
+                }
+                "stop" => {
+                    let ids = rules.ids(rest);
+                    rules.stops.extend(ids);
+                }
                 _ => {}
             }
         }
@@ -209,7 +219,9 @@ impl Rules {
             if subject {
                 self.spoken.extend(parts.iter().flat_map(|part| &part.words));
             }
-            if let ([Part { words, negated: false }], Some(concept)) = (parts.as_slice(), self.concepts.last_mut()) {
+            if let ([Part { words, negated: false }], Some(concept)) =
+                (parts.as_slice(), self.concepts.last_mut())
+            {
                 concept.words.extend(words.first().filter(|_| words.len() == 1));
             }
             let place = usize::try_from(first).unwrap_or(usize::MAX);
@@ -320,7 +332,8 @@ impl Rules {
 
     /// The family's unspecific concept.
     pub(super) fn vague(&self, family: u8) -> Option<u16> {
-        let place = self.concepts.iter().position(|c| c.sort == Sort::Subject && c.vague && c.family == family);
+        let place =
+            self.concepts.iter().position(|c| c.sort == Sort::Subject && c.vague && c.family == family);
         u16::try_from(place?).ok()
     }
 
@@ -347,9 +360,9 @@ impl Rules {
 
 /// The digits of a region's code as a number: `31.75.07.1002` is 3 175 071 002.
 pub(super) fn digits(code: &str) -> u32 {
-    code.bytes().filter(u8::is_ascii_digit).fold(0, |sum, digit| {
-        u32::wrapping_add(u32::wrapping_mul(sum, 10), u32::from(digit - b'0'))
-    })
+    code.bytes()
+        .filter(u8::is_ascii_digit)
+        .fold(0, |sum, digit| u32::wrapping_add(u32::wrapping_mul(sum, 10), u32::from(digit - b'0')))
 }
 
 /// A pattern with each of the words that `@NAME` stands for; behind `-` all of them at once.

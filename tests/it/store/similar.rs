@@ -26,7 +26,8 @@ const HOLE: &str = "jalan bolong deket apotek pahlawan revolusi pondok bambu";
 async fn another_process_finds_what_this_one_kept_and_a_batch_sees_itself() {
     let fresh = Fresh::open();
     let day = SignedDuration::from_hours(24);
-    let first = kept(1, "Aspal ambles di Jl. Pahlawan Revolusi dekat apotek, Kel. Pondok Bambu", "a", ago(day * 3));
+    let first =
+        kept(1, "Aspal ambles di Jl. Pahlawan Revolusi dekat apotek, Kel. Pondok Bambu", "a", ago(day * 3));
     fresh.store.keep_matters(vec![first.clone()]).await.unwrap();
     // a second run after a crash that it did not notice
     fresh.store.keep_matters(vec![first.clone()]).await.unwrap();
@@ -71,7 +72,8 @@ async fn what_is_older_than_the_window_is_forgotten_step_by_step() {
     assert_eq!(fresh.store.forget_matters(before, 2).await.unwrap(), 2);
     assert_eq!(fresh.store.forget_matters(before, 2).await.unwrap(), 1);
     assert_eq!(fresh.store.forget_matters(before, 2).await.unwrap(), 0);
-    let links = fresh.store.alike(vec![kept(9, HOLE, "b", ago(day * 0))], Thresholds::default()).await.unwrap();
+    let links =
+        fresh.store.alike(vec![kept(9, HOLE, "b", ago(day * 0))], Thresholds::default()).await.unwrap();
     assert_eq!(links[0].as_ref().map(|link| link.serial), Some(4), "of equals the oldest that is kept");
     let blocks = rusqlite::Connection::open(fresh.file()).unwrap();
     let count = |sql: &str| blocks.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
