@@ -68,7 +68,8 @@ async fn what_is_older_than_the_window_is_forgotten_step_by_step() {
     let day = SignedDuration::from_hours(24);
     let all = (1..=5).map(|serial| kept(serial, HOLE, "a", ago(day * i32::try_from(10 - serial).unwrap())));
     fresh.store.keep_matters(all.collect()).await.unwrap();
-    let before = ago(day * 6);
+    // the fourth is six days old
+    let before = ago(day * 6 + SignedDuration::from_hours(1));
     assert_eq!(fresh.store.forget_matters(before, 2).await.unwrap(), 2);
     assert_eq!(fresh.store.forget_matters(before, 2).await.unwrap(), 1);
     assert_eq!(fresh.store.forget_matters(before, 2).await.unwrap(), 0);
