@@ -1,6 +1,9 @@
 //! How long it takes to find a complaint about the same matter among many, and to normalize one.
 
-use std::{path::Path, time::{Duration, Instant}};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use jiff::{SignedDuration, Timestamp};
 use muara::store::{Settings, Store, SyncMode, similar::Kept};
@@ -42,11 +45,29 @@ const MATTERS: [&str; 16] = [
     "jentik nyamuk di rumah kosong, ada yg kena DBD",
 ];
 const NAMES: [&str; 12] = [
-    "Melati", "Kenanga", "Haji Mansyur", "Damai", "Anggrek", "Pahlawan", "Merpati", "Mawar", "Pemuda", "Garuda",
-    "Cendana", "Flamboyan",
+    "Melati",
+    "Kenanga",
+    "Haji Mansyur",
+    "Damai",
+    "Anggrek",
+    "Pahlawan",
+    "Merpati",
+    "Mawar",
+    "Pemuda",
+    "Garuda",
+    "Cendana",
+    "Flamboyan",
 ];
-const NEAR: [&str; 8] =
-    ["depan apotek", "dekat SD 03", "samping masjid Al Ikhlas", "belakang pasar", "dekat stasiun", "depan minimarket", "pinggir kali", "tikungan"];
+const NEAR: [&str; 8] = [
+    "depan apotek",
+    "dekat SD 03",
+    "samping masjid Al Ikhlas",
+    "belakang pasar",
+    "dekat stasiun",
+    "depan minimarket",
+    "pinggir kali",
+    "tikungan",
+];
 
 /// Prints how long searches take; whether the targets are met.
 pub(crate) async fn search(folder: &Path) -> bool {
@@ -66,7 +87,8 @@ pub(crate) async fn search(folder: &Path) -> bool {
             let part = (filled..end).map(|serial| {
                 let mut matter = distinct[below(&mut numbers, distinct.len())].clone();
                 // over the window, in order
-                matter.at = now - SignedDuration::from_secs(14 * 86_400 * i64::from(size - serial) / i64::from(size));
+                matter.at =
+                    now - SignedDuration::from_secs(14 * 86_400 * i64::from(size - serial) / i64::from(size));
                 Kept { serial: i64::from(serial) + 1, id: ComplaintId(numbers.uuid()), matter }
             });
             store.keep_matters(part.collect()).await.unwrap();
@@ -78,14 +100,16 @@ pub(crate) async fn search(folder: &Path) -> bool {
             let matter = matter(&normalizer, &mut numbers, now);
             let new = Kept { serial: i64::MAX, id: ComplaintId(numbers.uuid()), matter };
             let start = Instant::now();
-            let links = store.alike(vec![new], Thresholds::default()).await.unwrap();
+            let links = store.before(vec![new], Thresholds::default()).await.unwrap();
             times.push(start.elapsed());
-            linked += u32::from(links[0].is_some());
+            linked += u32::from(links[0].alike.is_some());
         }
         times.sort_unstable();
         let bytes = std::fs::metadata(&file).unwrap().len() / u64::from(size);
         let [median, late, last] = [0.5, 0.99, 1.0].map(|share| ms(at(&times, share)));
-        println!("{size:>24}   {median:>6.2}   {late:>6.2}   {last:>6.2}   {bytes:>10}   {linked:>4} of {SEARCHES}");
+        println!(
+            "{size:>24}   {median:>6.2}   {late:>6.2}   {last:>6.2}   {bytes:>10}   {linked:>4} of {SEARCHES}"
+        );
         medians.push(median);
         slowest = late;
     }
@@ -132,21 +156,30 @@ fn text(numbers: &mut Numbers) -> String {
     match numbers.below(4) {
         0 => format!("{what} di {street} {name} {near}, Kel. {place}"),
         1 => format!("min tolong {near} {street} {name} kel {place} {what}"),
-        2 => format!("{what}. {near} RT {rt:02}/RW {rw:02} Kelurahan {place}. Mohon segera ditindaklanjuti, terima kasih"),
+        2 => format!(
+            "{what}. {near} RT {rt:02}/RW {rw:02} Kelurahan {place}. Mohon segera ditindaklanjuti, terima kasih"
+        ),
         _ => format!("lapor kel. {place} rw {rw} {what}"),
     }
 }
 
 fn matter(normalizer: &Normalizer, numbers: &mut Numbers, now: Timestamp) -> Matter {
     let point = (numbers.below(2) == 0).then(|| {
-        let part = |numbers: &mut Numbers| f64::from(u32::try_from(numbers.below(200_000)).unwrap_or_default()) / 1e6;
+        let part = |numbers: &mut Numbers| {
+            f64::from(u32::try_from(numbers.below(200_000)).unwrap_or_default()) / 1e6
+        };
         (-6.32 + part(numbers), 106.72 + part(numbers))
     });
     let text = text(numbers);
     normalized(normalizer, &text, point, now).expect("a complaint with a matter")
 }
 
-fn normalized(normalizer: &Normalizer, text: &str, point: Option<(f64, f64)>, now: Timestamp) -> Option<Matter> {
+fn normalized(
+    normalizer: &Normalizer,
+    text: &str,
+    point: Option<(f64, f64)>,
+    now: Timestamp,
+) -> Option<Matter> {
     let place = DraftPlace { lat: point.map(|p| p.0), lon: point.map(|p| p.1), ..DraftPlace::default() };
     let sent_at = Some(SourceTime::Instant(now));
     let draft = Draft { text: text.to_owned(), sent_at, place, ..Draft::default() };

@@ -43,7 +43,9 @@ fn labelled_pairs_are_told_as_a_person_would() {
 #[test]
 fn an_officer_reads_why() {
     let likeness = likeness(
-        said("Aspal ambles di tikungan Jl. Pahlawan Revolusi dekat apotek, Kel. Pondok Bambu, tlp 081911002205"),
+        said(
+            "Aspal ambles di tikungan Jl. Pahlawan Revolusi dekat apotek, Kel. Pondok Bambu, tlp 081911002205",
+        ),
         said("min jalanan deket apotek pahlawan revolusi pondok bambu bolong dalem bgt"),
     );
     let reasons = likeness.unwrap().reasons.join("; ");
@@ -107,7 +109,9 @@ fn an_index_finds_the_best_and_of_equals_the_first() {
 #[test]
 fn a_matter_is_small_and_read_back_as_it_was() {
     let reporter = DraftReporter { id: Some("warga-7".to_owned()), ..DraftReporter::default() };
-    let long = "Truk ekspedisi parkir di depan musholla At-Taqwa Gang Lontar RT 3 RW 5 Kel. Rawa Badak Utara. ".repeat(200);
+    let long =
+        "Truk ekspedisi parkir di depan musholla At-Taqwa Gang Lontar RT 3 RW 5 Kel. Rawa Badak Utara. "
+            .repeat(200);
     let whole = matter(Draft { reporter, ..said(&long) }, 0).unwrap();
     let bytes = whole.to_bytes();
     assert!(bytes.len() <= 400, "{} bytes", bytes.len());

@@ -295,9 +295,7 @@ impl<'a> Text<'a> {
                     continue;
                 }
                 false
-            } else if self.region[place] {
-                false
-            } else if !street && id.is_some_and(|id| rules.anchors.contains(&id)) {
+            } else if self.region[place] || !street && id.is_some_and(|id| rules.anchors.contains(&id)) {
                 false
             } else {
                 let spoken = id.is_some_and(|id| rules.spoken.contains(&id));
@@ -412,24 +410,4 @@ fn regions(rules: &Rules, reading: &Reading, terms: &[Term]) -> (Vec<bool>, u32)
         place += length;
     }
     (marks, if several { 0 } else { named })
-}
-
-impl Matter {
-    /// In words, for those who write rules.
-    #[must_use]
-    pub fn describe(&self) -> String {
-        let names = |list: &[u16]| -> Vec<&str> {
-            list.iter().filter_map(|number| RULES.concept(*number)).map(|concept| concept.name).collect()
-        };
-        format!(
-            "{} RT {} RW {} {:?} {:?} {:?} {:?}",
-            self.region,
-            self.rt,
-            self.rw,
-            names(&self.subjects),
-            names(&self.places),
-            names(&self.details),
-            self.names
-        )
-    }
 }
