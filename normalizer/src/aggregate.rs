@@ -233,7 +233,9 @@ pub fn takes(message: &Message<'_>, open: &Open<'_>) -> usize {
 pub fn merge(drafts: Vec<Draft>) -> Draft {
     let mut drafts = drafts.into_iter();
     let Some(mut whole) = drafts.next() else { return Draft::default() };
+    whole.parts.extend(whole.external_id.clone());
     for draft in drafts {
+        whole.parts.extend(draft.external_id.clone());
         append(&mut whole.text, &draft.text);
         match (&mut whole.original, draft.original) {
             (Some(original), other) => append(original, other.as_deref().unwrap_or(&draft.text)),

@@ -1,17 +1,71 @@
 //! Whether two complaints are about the same matter: what each is about ([`Matter`], small enough to be kept by the
 //! million), and how alike two are ([`compare`]). Never decides more than a link.
+//!
+//! Citizens say the same in quite different words, and different things in the same words. So the words are first
+//! turned into subjects (`bolong`, `ambles`, `pothole` are one; a speed bump is another), places that stand near, names
+//! and details, by the rules in `data/matter_words.txt` and `data/matter_places.txt`. Two that agree in place and
+//! subject are alike; two that contradict each other in street, RW, subject or landmark are not.
+
+mod bytes;
+mod compare;
+mod features;
+mod index;
+mod rules;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{complaint::Complaint, reading::Reading};
+use crate::{complaint::Links, ids::ComplaintId};
 
-/// What a complaint is about, for comparison.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub use compare::compare;
+pub use index::{Block, CANDIDATES, Index};
+
+/// What a complaint is about, for comparison. Holds no personal data but the keyed reference of who reported.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Matter {
     /// When it was sent.
     pub at: Timestamp,
+    /// Keyed reference of who reported it ([`crate::complaint::Reporter::reference`]), as bytes.
+    pub sender: Option<[u8; 16]>,
+    /// Hash of the words without case, spelling and punctuation: equal for a text that is sent twice.
+    pub text: u64,
+    /// The lowest region that is known: the digits of its Kemendagri code (`3175071002`), 0 for none.
+    region: u32,
+    /// Millionths of a degree, north and east.
+    point: Option<[i32; 2]>,
+    /// Number of the RT, 0 for none.
+    rt: u16,
+    /// Number of the RW, 0 for none.
+    rw: u16,
+    /// Hash of the best category's code, if it is sure enough to count.
+    category: Option<u32>,
+    /// What is wrong.
+    subjects: Vec<u16>,
+    /// What stands near.
+    places: Vec<u16>,
+    /// By what two of one subject are told apart.
+    details: Vec<u16>,
+    /// Names of streets and other places.
+    names: Vec<Name>,
+    /// Hashes of the words that say something; the lowest bit is set in those that are no rule's.
+    words: Vec<u32>,
+    /// MinHash of the text's word triples.
+    shingles: [u16; SHINGLES],
+    /// Beginnings of the SHA-256 of photos.
+    photos: Vec<u64>,
 }
+
+/// A street's or another place's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Name {
+    /// It is certainly a street or an alley; so another street is another place.
+    street: bool,
+    /// Its words, folded.
+    text: String,
+}
+
+/// Numbers in a MinHash.
+const SHINGLES: usize = 16;
 
 /// How alike two must be, and how near.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,16 +92,32 @@ pub struct Likeness {
     pub reasons: Vec<String>,
 }
 
-impl Matter {
-    /// What a complaint is about; nothing if too little is said to compare. `reading` is of title and text.
-    #[must_use]
-    pub fn of(_complaint: &Complaint, _reading: &Reading) -> Option<Self> {
-        None
+impl Links {
+    /// Says that the complaint seems to repeat another.
+    pub fn repeats(&mut self, other: ComplaintId, likeness: Likeness) {
+        self.duplicate_of = Some(other);
+        self.score = Some(likeness.score);
+        self.reasons.extend(likeness.reasons);
     }
 }
 
-/// How alike two are; nothing below the threshold.
-#[must_use]
-pub fn compare(_new: &Matter, _old: &Matter, _thresholds: &Thresholds) -> Option<Likeness> {
-    None
+/// A hash that is the same on every machine and in every release (FNV-1a with a final mix): hashes are stored.
+fn hash(bytes: &[u8]) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for byte in bytes {
+        hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    mix(hash)
+}
+
+/// Spreads a number over all bits (the end of splitmix64).
+fn mix(number: u64) -> u64 {
+    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ (number >> 31)
+}
+
+/// The upper half of a hash.
+fn half(hash: u64) -> u32 {
+    u32::try_from(hash >> 32).unwrap_or_default()
 }

@@ -10,6 +10,7 @@ mod load;
 mod measure;
 mod process;
 mod reports;
+mod similar;
 mod table;
 
 use std::{
@@ -28,11 +29,14 @@ use table::{Row, Verdict, mean, p99_ms, print};
 
 const USAGE: &str = "\
 usage: tests/bench/run [--no-build] [--quick] [--messages N] [--compare PROGRAM]
+       tests/bench/run [--no-build] similar | normalize
 
   --no-build          measure what was built before
   --quick             20,000 messages, without the runs on stored keys
   --messages N        messages in each run (60,000)
-  --compare PROGRAM   measure only the store without keys, by turns with muara and with another build of it";
+  --compare PROGRAM   measure only the store without keys, by turns with muara and with another build of it
+  similar             measure only the search for complaints about the same matter
+  normalize           measure only the normalizer";
 
 /// Keys in the store that has seen much.
 const KEYS: u64 = 1_000_000;
@@ -41,6 +45,14 @@ struct Options {
     messages: usize,
     quick: bool,
     compare: Option<PathBuf>,
+    only: Option<Only>,
+}
+
+/// One part that is measured alone; it needs no broker.
+#[derive(Clone, Copy)]
+enum Only {
+    Similar,
+    Normalize,
 }
 
 impl Options {
@@ -50,7 +62,7 @@ impl Options {
 }
 
 fn options() -> Option<Options> {
-    let mut options = Options { messages: 60_000, quick: false, compare: None };
+    let mut options = Options { messages: 60_000, quick: false, compare: None, only: None };
     let mut arguments = env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
@@ -62,6 +74,8 @@ fn options() -> Option<Options> {
                 options.messages = arguments.next()?.parse().ok().filter(|count| *count >= 100)?
             }
             "--compare" => options.compare = Some(fs::canonicalize(arguments.next()?).ok()?),
+            "similar" => options.only = Some(Only::Similar),
+            "normalize" => options.only = Some(Only::Normalize),
             _ => return None,
         }
     }
@@ -76,6 +90,13 @@ async fn main() -> ExitCode {
     };
     let program = env::current_exe().unwrap().with_file_name("muara");
     let folder = tempfile::Builder::new().prefix("muara-bench-").tempdir().unwrap();
+    if let Some(only) = options.only {
+        let met = match only {
+            Only::Similar => similar::search(folder.path()).await,
+            Only::Normalize => similar::normalize(),
+        };
+        return if met { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     let node = RabbitNode::launch().await;
     let bench = Bench {
         meter: Meter::new(),
@@ -146,7 +167,9 @@ impl Bench<'_> {
             );
         }
         // all are printed, also after the first that is missed
-        verdicts.iter().filter(|verdict| !verdict.print()).count() == 0
+        let met = verdicts.iter().filter(|verdict| !verdict.print()).count() == 0;
+        let met = similar::normalize() && met;
+        if self.options.quick { met } else { similar::search(self.folder).await && met }
     }
 
     /// Takes turns, each time the other first, so that both see the same weather.

@@ -166,6 +166,11 @@ fn said(complaint: &Complaint) -> Value {
             members.remove(member);
         }
     }
+    if let Some(place) = said["location"].as_object_mut() {
+        for member in ["street", "landmark", "postal_code", "confidence", "reasons"] {
+            place.remove(member);
+        }
+    }
     let keep = |member: &mut Value, wanted: fn(&Value) -> bool| {
         member.as_array_mut().into_iter().for_each(|all| all.retain(wanted));
     };

@@ -1,6 +1,7 @@
 //! The command line. What scripts want has `--json`; words for people go to standard error.
 #![expect(clippy::print_stderr, reason = "printing is what a command line is for")]
 
+mod aside;
 mod channels;
 mod conversations;
 mod demo;
@@ -88,6 +89,16 @@ enum Command {
     /// Messages over a limit.
     #[command(subcommand)]
     Held(held::HeldCommand),
+    /// Thanks, greetings, advertisements: kept, and not published unless you say so.
+    #[command(subcommand)]
+    Aside(aside::AsideCommand),
+    /// Print a complaint's words as they were written, where its event masks numbers of persons.
+    Original {
+        #[command(flatten)]
+        file: ConfigFile,
+        /// Its reference or id.
+        complaint: String,
+    },
     /// What is said to citizens: what waits, what failed.
     #[command(subcommand)]
     Replies(replies::Replies),
@@ -128,6 +139,9 @@ pub enum CliError {
     /// There is no such channel.
     #[error("there is no channel `{0}`; `muara channels` lists them")]
     NoChannel(String),
+    /// There is no such complaint.
+    #[error("`{0}` is neither the reference nor the id of a complaint here")]
+    NoComplaint(String),
     /// There is no such row.
     #[error("there is no {what} {id}")]
     NoRow {
@@ -195,6 +209,8 @@ fn run(command: Command) -> Result<(), CliError> {
         Command::Quarantine(quarantine) => quarantine.run(),
         Command::Held(held) => held.run(),
         Command::Media(media) => media.run(),
+        Command::Aside(aside) => aside.run(),
+        Command::Original { file, complaint } => aside::original(&file, &complaint),
         Command::Replies(replies) => replies.run(),
         Command::HashPassword => hash_password(),
     }

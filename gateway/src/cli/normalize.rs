@@ -7,6 +7,7 @@ use muara_normalizer::{
     ChannelId, ComplaintId, Draft, Receipt, contact,
     draft::{DraftPlace, SourceTime},
     ids::ReferenceKey,
+    similarity::{Index, Thresholds},
 };
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +50,7 @@ impl From<contact::Found> for Found {
 
 pub(super) fn jsonl() -> Result<(), CliError> {
     let (rules, references) = (normalizer(), ReferenceKey::new([0; 16]));
+    let (mut earlier, thresholds) = (Index::default(), Thresholds::default());
     let mut out = std::io::BufWriter::new(stdout().lock());
     for (line, number) in stdin().lock().lines().zip(1..) {
         let line = line?;
@@ -74,7 +76,15 @@ pub(super) fn jsonl() -> Result<(), CliError> {
             received_at: line.received_at,
         };
         let (complaint, found, error) = match rules.normalize(draft, &receipt) {
-            Ok(made) => (Some(made.complaint), Found::from(made.found), None),
+            Ok(mut made) => {
+                if let Some(matter) = made.matter {
+                    if let Some((id, likeness)) = earlier.best(&matter, &thresholds) {
+                        made.complaint.links.repeats(*id, likeness);
+                    }
+                    earlier.insert(made.complaint.id, matter);
+                }
+                (Some(made.complaint), Found::from(made.found), None)
+            }
             Err(error) => (None, Found::default(), Some(error.to_string())),
         };
         serde_json::to_writer(&mut out, &Made { id: line.id, complaint, found, error })

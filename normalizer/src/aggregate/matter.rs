@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::phrases::{Sign, kin, signs};
-use crate::{address, category, gazetteer, reading::Reading};
+use crate::{address, category, mention, reading::Reading};
 
 /// A category suggested with at least this confidence says what a text is about.
 const SURE: f64 = 0.6;
@@ -245,7 +245,7 @@ impl Heard {
         matter.rw.extend(neighbourhood.rw);
         matter
             .regions
-            .extend(gazetteer::named(&reading.words).region.map(|region| region.code.as_str().to_owned()));
+            .extend(mention::named(&reading.words).region.map(|region| region.code.as_str().to_owned()));
         // a suggestion for `oh iya RT 05 ya pak` is none
         if heard.content >= SAYING && (heard.wrong || matter.is_placed()) {
             let suggestions = category::suggest("", None, reading);

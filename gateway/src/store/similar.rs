@@ -1,0 +1,175 @@
+//! What complaints are about, kept for the window in which another may be about the same.
+//!
+//! Each is filed under a few blocks ([`Matter::filed_under`]); a search reads the newest of the blocks in which like ones
+//! stand ([`Matter::sought_in`]), so its time is bounded by the number of candidates and not by what the store holds.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use muara_normalizer::{
+    ComplaintId,
+    similarity::{CANDIDATES, Index, Likeness, Matter, Thresholds, compare},
+};
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use super::{Db, Store, StoreError, inbox::instant};
+
+/// A complaint that another seems to repeat.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Link {
+    /// Its serial number.
+    pub serial: i64,
+    /// Its id.
+    pub id: ComplaintId,
+    /// How alike the two are, and why.
+    pub likeness: Likeness,
+}
+
+/// What a complaint is about, with the complaint.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kept {
+    /// Its serial number.
+    pub serial: i64,
+    /// Its id.
+    pub id: ComplaintId,
+    /// What it is about.
+    pub matter: Matter,
+}
+
+impl Store {
+    /// For each of a batch the older complaint that it is most alike, if it is alike enough to one. Those of the batch
+    /// also see the earlier ones of the batch.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn alike(&self, batch: Vec<Kept>, thresholds: Thresholds) -> Result<Vec<Option<Link>>, StoreError> {
+        self.read(move |connection| {
+            let mut earlier = Index::default();
+            let mut links = Vec::with_capacity(batch.len());
+            for Kept { serial, id, matter } in batch {
+                let stored = best(connection, serial, &matter, &thresholds)?;
+                let beside = earlier.best(&matter, &thresholds).map(|(key, likeness)| {
+                    let (serial, id) = *key;
+                    Link { serial, id, likeness }
+                });
+                links.push(match (stored, beside) {
+                    // of equals the older
+                    (Some(stored), Some(beside)) if beside.likeness.score > stored.likeness.score => Some(beside),
+                    (stored, beside) => stored.or(beside),
+                });
+                earlier.insert((serial, id), matter);
+            }
+            Ok(links)
+        })
+        .await
+    }
+
+    /// What a person reported since then, newest first.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn recent_of(
+        &self,
+        sender: [u8; 16],
+        since: Timestamp,
+        most: u32,
+    ) -> Result<Vec<(Kept, Timestamp)>, StoreError> {
+        self.read(move |connection| {
+            let sql = "SELECT serial, id, at, matter FROM matter WHERE sender = ?1 AND at >= ?2
+                       ORDER BY serial DESC LIMIT ?3";
+            let mut statement = connection.prepare_cached(sql)?;
+            let mut rows = statement.query((sender, since.as_millisecond(), most))?;
+            let mut recent = Vec::new();
+            while let Some(row) = rows.next()? {
+                recent.extend(kept(row)?.map(|kept| Ok((kept, instant(row.get(2)?)))).transpose()?);
+            }
+            Ok(recent)
+        })
+        .await
+    }
+
+    /// Keeps what complaints are about, outside of refining them.
+    ///
+    /// # Errors
+    /// Nothing was kept.
+    pub async fn keep_matters(&self, all: Vec<Kept>) -> Result<(), StoreError> {
+        self.write(move |db| all.iter().try_for_each(|kept| remember(db, kept.serial, kept.id, &kept.matter))).await
+    }
+
+    /// Forgets what was sent before then, the oldest first and at most so many. Returns how many.
+    ///
+    /// # Errors
+    /// Nothing was forgotten.
+    pub async fn forget_matters(&self, before: Timestamp, most: u32) -> Result<usize, StoreError> {
+        self.write(move |db| {
+            let old: Vec<(i64, Vec<u8>)> = db
+                .prepare("SELECT serial, matter FROM (SELECT serial, matter, at FROM matter ORDER BY serial LIMIT ?2) WHERE at < ?1")?
+                .query_map((before.as_millisecond(), most), |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect::<rusqlite::Result<_>>()?;
+            for (serial, matter) in &old {
+                for block in Matter::from_bytes(matter).iter().flat_map(Matter::filed_under) {
+                    db.execute("DELETE FROM matter_block WHERE block = ?1 AND serial = ?2", (block, serial))?;
+                }
+                db.execute("DELETE FROM matter WHERE serial = ?1", [serial])?;
+            }
+            Ok(old.len())
+        })
+        .await
+    }
+}
+
+/// Keeps what a complaint is about; a second time changes nothing.
+pub(super) fn remember(db: &Db<'_>, serial: i64, id: ComplaintId, matter: &Matter) -> rusqlite::Result<()> {
+    let kept = db.execute(
+        "INSERT INTO matter VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
+        (serial, id.0, matter.at.as_millisecond(), matter.sender, matter.to_bytes()),
+    )?;
+    if kept == 0 {
+        return Ok(());
+    }
+    matter.filed_under().into_iter().try_for_each(|block| {
+        let sql = "INSERT INTO matter_block VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+        db.execute(sql, (block, serial)).map(drop)
+    })
+}
+
+/// The stored one that is most alike, of equals the oldest; never the complaint itself.
+fn best(
+    connection: &Connection,
+    own: i64,
+    matter: &Matter,
+    thresholds: &Thresholds,
+) -> rusqlite::Result<Option<Link>> {
+    let mut candidates = BTreeSet::new();
+    let sql = "SELECT serial FROM matter_block WHERE block = ?1 AND serial <> ?2 ORDER BY serial DESC LIMIT ?3";
+    let mut newest = connection.prepare_cached(sql)?;
+    for block in matter.sought_in() {
+        let most = i64::try_from(block.most).unwrap_or(i64::MAX);
+        for serial in newest.query_map((block.key, own, most), |row| row.get::<_, i64>(0))? {
+            candidates.insert(serial?);
+        }
+        // the blocks that say most come first
+        if candidates.len() >= CANDIDATES {
+            break;
+        }
+    }
+    let mut one = connection.prepare_cached("SELECT serial, id, at, matter FROM matter WHERE serial = ?1")?;
+    let mut best: Option<Link> = None;
+    for serial in candidates {
+        let Some(Kept { serial, id, matter: other }) = one.query_row([serial], kept).optional()?.flatten() else {
+            continue;
+        };
+        let Some(likeness) = compare(matter, &other, thresholds) else { continue };
+        if best.as_ref().is_none_or(|known| likeness.score > known.likeness.score) {
+            best = Some(Link { serial, id, likeness });
+        }
+    }
+    Ok(best)
+}
+
+/// A row; nothing if its matter is of a form that this program does not know.
+fn kept(row: &Row<'_>) -> rusqlite::Result<Option<Kept>> {
+    let matter = Matter::from_bytes(row.get_ref(3)?.as_blob()?);
+    let (serial, id) = (row.get(0)?, ComplaintId(row.get(1)?));
+    Ok(matter.map(|matter| Kept { serial, id, matter }))
+}

@@ -1,0 +1,316 @@
+//! How alike two matters are. Points are added for what agrees and taken off for what does not; what cannot both be true
+//! of one matter ends it. The points were set by hand on labelled pairs, for few wrong links rather than for many links.
+
+use std::f64::consts::PI;
+
+use super::{
+    Likeness, Matter, Name, SHINGLES, Thresholds,
+    features::{inside, is_kelurahan, word_hash},
+    rules::{RULES, Rules, Sort},
+};
+use crate::stem;
+
+/// So many equal numbers of a MinHash are nearly the same words (an estimated Jaccard similarity of 0.8).
+const NEARLY_SAME: usize = SHINGLES * 4 / 5;
+/// Metres across the border of two kelurahan.
+const ACROSS: f64 = 60.0;
+/// What nearly the same words or the same photo score.
+const SAME: f64 = 0.95;
+
+/// How alike two are; nothing below the threshold.
+#[must_use]
+pub fn compare(new: &Matter, old: &Matter, thresholds: &Thresholds) -> Option<Likeness> {
+    let apart = new.at.duration_since(old.at).unsigned_abs().as_secs_f64() / 86_400.0;
+    let window = f64::from(thresholds.days).max(1.0);
+    if apart > window {
+        return None;
+    }
+    let rules = &*RULES;
+    let equal = new.shingles.iter().zip(&old.shingles).filter(|(one, other)| one == other).count();
+    let same_words = new.text == old.text || equal >= NEARLY_SAME;
+    let photo = new.photos.iter().any(|photo| old.photos.contains(photo));
+    let mut sum = Sum::default();
+    let subject = subject(rules, new, old, &mut sum);
+    if subject.is_none() && !same_words && !photo {
+        return None;
+    }
+    let (metres, wide) = subject.unwrap_or((150.0, false));
+    place(new, old, metres, wide, same_words, &mut sum)?;
+    landmarks(rules, new, old, &mut sum);
+    details(rules, new, old, &mut sum);
+    let overlap = overlap(&new.words, &old.words);
+    if overlap >= 0.5 {
+        sum.say(format!("{:.0} % of the words that count", overlap * 100.0));
+    }
+    sum.score += 0.3 * overlap;
+    if new.category.is_some() && new.category == old.category {
+        sum.score += 0.06;
+        sum.say("same category".to_owned());
+    }
+    sum.score -= 0.1 * apart / window;
+    let mut score = sum.score;
+    if same_words {
+        score = score.max(SAME);
+        sum.say("nearly the same words".to_owned());
+    }
+    if photo {
+        score = score.max(SAME);
+        sum.say("same photo".to_owned());
+    }
+    let score = (score.clamp(0.0, 1.0) * 100.0).round() / 100.0;
+    (score >= thresholds.score).then_some(Likeness { score, reasons: sum.reasons })
+}
+
+/// Points so far, and why.
+#[derive(Default)]
+struct Sum {
+    score: f64,
+    reasons: Vec<String>,
+}
+
+impl Sum {
+    fn add(&mut self, points: f64, reason: String) {
+        self.score += points;
+        self.say(reason);
+    }
+
+    fn say(&mut self, reason: String) {
+        self.reasons.push(reason);
+    }
+}
+
+/// How subjects agree: nothing if they are two. With the metres within which one may be reported, and whether it strikes
+/// a neighbourhood.
+fn subject(rules: &Rules, new: &Matter, old: &Matter, sum: &mut Sum) -> Option<(f64, bool)> {
+    if new.subjects.is_empty() || old.subjects.is_empty() {
+        // too little is known; the words alone must do
+        return Some((150.0, false));
+    }
+    let (mut best, mut points, mut shared) = (None, 0.0, 0);
+    // families in which both name something definite, and those in which they agree
+    let (mut clashes, mut agreed) = (Vec::new(), Vec::new());
+    for one in &new.subjects {
+        for other in &old.subjects {
+            if rules.apart(*one, *other) {
+                return None;
+            }
+            let (Some(a), Some(b)) = (rules.concept(*one), rules.concept(*other)) else { continue };
+            let worth = if one == other {
+                match (a.vague, a.common) {
+                    _ if a.own => 0.2,
+                    (true, true) => 0.18,
+                    (true, false) => 0.24,
+                    (false, true) => 0.32,
+                    (false, false) => 0.42,
+                }
+            } else if rules.near(*one, *other) {
+                0.2
+            } else if a.family != b.family {
+                continue;
+            } else if a.vague || b.vague {
+                0.14
+            } else {
+                clashes.push(a.family);
+                continue;
+            };
+            if worth >= 0.2 && !a.vague {
+                agreed.extend([a.family, b.family]);
+            }
+            shared += usize::from(one == other && !a.vague);
+            if worth > points {
+                (best, points) = (Some((a, b)), worth);
+            }
+        }
+    }
+    let (one, other) = best?;
+    // two holes and a speed bump beside one of them are still one matter; a hole and a speed bump are two
+    let clash = clashes.iter().any(|family| !agreed.contains(family));
+    if clash && agreed.is_empty() {
+        return None;
+    }
+    points += match shared {
+        0 | 1 => 0.0,
+        2 => 0.08,
+        _ => 0.14,
+    };
+    if clash {
+        points -= 0.2;
+    }
+    // each says something definite that the other does not
+    let alone = |these: &Matter, those: &Matter| {
+        these.subjects.iter().any(|one| {
+            let definite = rules.concept(*one).is_some_and(|concept| !concept.vague);
+            definite && !those.subjects.iter().any(|other| one == other || rules.near(*one, *other))
+        })
+    };
+    if alone(new, old) && alone(old, new) {
+        if agreed.is_empty() {
+            return None;
+        }
+        points -= 0.08;
+    }
+    let family = rules.family(one.family);
+    let others = rules.family(other.family);
+    let words = if one.key == other.key { format!("same subject: {}", one.name) } else { format!("{} and {}", one.name, other.name) };
+    sum.add(points, words);
+    let metres = family.map_or(150.0, |f| f.metres).max(others.map_or(150.0, |f| f.metres));
+    Some((metres, family.is_some_and(|f| f.wide) || others.is_some_and(|f| f.wide)))
+}
+
+/// How places agree: nothing if they are two, or if nothing says that they are one.
+fn place(new: &Matter, old: &Matter, metres: f64, wide: bool, same_words: bool, sum: &mut Sum) -> Option<()> {
+    let distance = new.point.zip(old.point).map(|(one, other)| distance(one, other));
+    let mut near = false;
+    if let Some(distance) = distance {
+        if distance > 3.0 * metres {
+            return None;
+        }
+        near = distance <= metres;
+        let points = if distance <= metres / 3.0 { 0.18 } else if near { 0.1 } else { -0.12 };
+        sum.add(points, format!("{distance:.0} m apart"));
+    }
+    let (one, other) = (new.region, old.region);
+    let (low, high) = (one.min(other), one.max(other));
+    let mut known = same_words || near;
+    if is_kelurahan(one) && one == other {
+        sum.add(if wide { 0.22 } else { 0.15 }, "same kelurahan".to_owned());
+        known = true;
+    } else if is_kelurahan(one) && is_kelurahan(other) {
+        if distance.is_none_or(|distance| distance > ACROSS) {
+            return None;
+        }
+        sum.say("across the border of two kelurahan".to_owned());
+    } else if low > 100_000 && one == other {
+        sum.add(0.08, "same kecamatan".to_owned());
+        known = true;
+    } else if low == 0 && [new, old].iter().any(|matter| named_after(matter, high)) {
+        sum.add(0.1, "one names the kelurahan of the other".to_owned());
+        known = true;
+    } else if low > 0 && !inside(high, low) {
+        return None;
+    }
+    if new.rw > 0 && old.rw > 0 {
+        if new.rw != old.rw {
+            if !wide {
+                return None;
+            }
+            sum.score -= 0.05;
+        } else if new.rt > 0 && old.rt > 0 && new.rt != old.rt {
+            sum.score -= if wide { 0.0 } else { 0.15 };
+        } else {
+            let rt = if new.rt > 0 && new.rt == old.rt { format!("RT {:03} ", new.rt) } else { String::new() };
+            sum.add(0.12, format!("both in {rt}RW {:03}", new.rw));
+            known |= low > 0;
+        }
+    }
+    let common = new.names.iter().find(|name| names(name, old)).map(|name| name.text.as_str());
+    let common = common.or_else(|| old.names.iter().find(|name| names(name, new)).map(|name| name.text.as_str()));
+    if let Some(name) = common {
+        sum.add(0.2, format!("both name `{name}`"));
+        known = true;
+    } else {
+        let streets = |matter: &Matter| matter.names.iter().any(|name| name.street);
+        if streets(new) && streets(old) {
+            sum.score -= if wide || near { 0.1 } else { 0.4 };
+        } else if !new.names.is_empty() && !old.names.is_empty() {
+            sum.score -= 0.1;
+        }
+    }
+    known.then_some(())
+}
+
+/// Whether a matter without a region has a place that is named like a region: `pasar Cengkareng Barat`.
+fn named_after(matter: &Matter, region: u32) -> bool {
+    let name = RULES.region_name(region).unwrap_or("-");
+    matter.region == 0 && matter.names.iter().any(|known| known.text == name)
+}
+
+/// Whether a matter names this place too: among its names, or in its words.
+fn names(name: &Name, matter: &Matter) -> bool {
+    let parts = |text: &str| -> (Vec<String>, Option<String>) {
+        let (numbers, words): (Vec<&str>, Vec<&str>) =
+            text.split(' ').partition(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+        (words.into_iter().map(str::to_owned).collect(), numbers.first().map(|number| (*number).to_owned()))
+    };
+    let (words, number) = parts(&name.text);
+    let listed = matter.names.iter().any(|other| {
+        let (others, other_number) = parts(&other.text);
+        if number.is_some() && other_number.is_some() && number != other_number {
+            return false;
+        }
+        if words.is_empty() || others.is_empty() {
+            return words.is_empty() && others.is_empty() && number == other_number;
+        }
+        words.iter().any(|word| others.iter().any(|other| word.len() > 2 && alike(word, other)))
+    });
+    // said without a word of place before it: `tikungan pahlawan revolusi`
+    let said = |word: &String| word.len() > 3 && matter.words.contains(&word_hash(&stem::stem(word), true));
+    listed || matter.names.is_empty() && !words.is_empty() && words.iter().all(said)
+        || words.len() > 1 && words.iter().filter(|word| said(word)).count() > 1
+}
+
+/// Whether two words of a name are the same, give or take one letter in a long one.
+fn alike(one: &str, other: &str) -> bool {
+    if one == other {
+        return true;
+    }
+    if one.len() < 6 || other.len() < 6 || one.len().abs_diff(other.len()) > 1 {
+        return false;
+    }
+    let front = one.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
+    let back = one.bytes().rev().zip(other.bytes().rev()).take_while(|(a, b)| a == b).count();
+    front + back + 1 >= one.len().max(other.len())
+}
+
+fn landmarks(rules: &Rules, new: &Matter, old: &Matter, sum: &mut Sum) {
+    if new.places.is_empty() || old.places.is_empty() {
+        return;
+    }
+    // a health post's trouble is always at a health post
+    let implied = |place: &&u16| {
+        let words = rules.concept(**place).map(|concept| concept.words.as_slice()).unwrap_or_default();
+        let mut shared = new.subjects.iter().filter(|subject| old.subjects.contains(subject));
+        shared.any(|subject| {
+            rules.concept(*subject).is_some_and(|subject| subject.words.iter().any(|word| words.contains(word)))
+        })
+    };
+    let common = new.places.iter().filter(|place| old.places.contains(place));
+    let (implied, shared): (Vec<&u16>, Vec<&u16>) = common.partition(implied);
+    if let Some(first) = shared.first().and_then(|place| rules.concept(**place)) {
+        let points = if shared.len() > 1 { 0.2 } else { 0.15 };
+        sum.add(points, format!("both name {}", first.name));
+    } else if implied.is_empty() && !new.places.iter().any(|one| old.places.iter().any(|other| rules.near(*one, *other))) {
+        sum.score -= 0.2;
+    }
+}
+
+fn details(rules: &Rules, new: &Matter, old: &Matter, sum: &mut Sum) {
+    let sort = |detail: &u16| match rules.concept(*detail).map(|concept| concept.sort) {
+        Some(Sort::Detail(sort)) => Some(sort),
+        _ => None,
+    };
+    if let Some(shared) = new.details.iter().find(|one| old.details.contains(one)) {
+        if let Some(concept) = rules.concept(*shared) {
+            sum.add(0.1, format!("both name {}", concept.name));
+        }
+    } else if new.details.iter().any(|one| old.details.iter().any(|other| sort(one) == sort(other))) {
+        sum.score -= 0.3;
+    }
+}
+
+/// Share of the smaller list's words that the other has, rare ones counted twice; few words prove little.
+fn overlap(new: &[u32], old: &[u32]) -> f64 {
+    let weight = |word: &u32| f64::from(1 + (word & 1));
+    let total = |words: &[u32]| words.iter().map(weight).sum::<f64>();
+    let shared: f64 = new.iter().filter(|word| old.binary_search(word).is_ok()).map(weight).sum();
+    shared / total(new).min(total(old)).max(5.0)
+}
+
+/// Metres between two points of one city: the Earth is flat there.
+fn distance(one: [i32; 2], other: [i32; 2]) -> f64 {
+    /// Of a millionth of a degree along a meridian.
+    const METRES: f64 = 0.111_195;
+    let [lat, lon] = [0, 1].map(|part: usize| f64::from(one[part]) - f64::from(other[part]));
+    let shrink = (f64::from(one[0]) / 1e6 * PI / 180.0).cos();
+    METRES * lat.hypot(lon * shrink)
+}

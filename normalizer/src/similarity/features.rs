@@ -1,0 +1,407 @@
+//! What is read out of a complaint.
+
+use super::{Matter, Name, SHINGLES, half, hash, mix, rules::{Pattern, RULES, Rules, Sort, WordId, digits}};
+use crate::{
+    complaint::{Area, Complaint, Flag},
+    reading::{Reading, Term},
+    words::Gap,
+};
+
+/// Words read of a text: its matter is said by then, and the time stays bounded.
+const READ: usize = 300;
+/// Words that say something, between which a pattern may be spread.
+const REACH: usize = 5;
+/// Occurrences of one word that are looked at.
+const SEEN: usize = 6;
+/// Most of each kind that is kept: the size of a matter is bounded.
+const SUBJECTS: usize = 8;
+const NAMES: usize = 6;
+const WORDS: usize = 28;
+const PHOTOS: usize = 3;
+/// Words of a name.
+const NAME_WORDS: usize = 3;
+/// From here a suggested category counts.
+const CATEGORY_CONFIDENCE: f64 = 0.4;
+
+impl Matter {
+    /// What a complaint is about; nothing if it is none, or if too little is said to compare. `reading` is of title and
+    /// text.
+    #[must_use]
+    pub fn of(complaint: &Complaint, reading: &Reading) -> Option<Self> {
+        if complaint.not_a_complaint.is_some() || complaint.flags.contains(&Flag::NotAComplaint) {
+            return None;
+        }
+        let rules = &*RULES;
+        let terms = &reading.terms[..reading.terms.len().min(READ)];
+        let text = Text::read(rules, reading, terms);
+        let mut matter = Self {
+            at: complaint.sent_at,
+            sender: complaint.reporter.reference.as_deref().and_then(sender),
+            text: text.hash(),
+            region: 0,
+            point: None,
+            rt: 0,
+            rw: 0,
+            category: None,
+            subjects: Vec::new(),
+            places: Vec::new(),
+            details: Vec::new(),
+            names: text.names(rules, reading),
+            words: text.words(rules),
+            shingles: text.shingles(),
+            photos: Vec::new(),
+        };
+        for concept in text.concepts(rules) {
+            let list = match rules.concept(concept).map(|concept| concept.sort) {
+                Some(Sort::Subject) => &mut matter.subjects,
+                Some(Sort::Place) => &mut matter.places,
+                Some(Sort::Detail(_)) => &mut matter.details,
+                None => continue,
+            };
+            if list.len() < SUBJECTS {
+                list.push(concept);
+            }
+        }
+        matter.locate(rules, complaint, text.named);
+        matter.categorise(rules, complaint);
+        let photos = complaint.attachments.iter().filter_map(|file| file.sha256.as_deref());
+        matter.photos = photos.filter_map(|hex| u64::from_str_radix(hex.get(..16)?, 16).ok()).take(PHOTOS).collect();
+        matter.photos.sort_unstable();
+        let silent = matter.words.is_empty() && matter.subjects.is_empty() && matter.names.is_empty();
+        (!silent || !matter.photos.is_empty()).then_some(matter)
+    }
+
+    fn locate(&mut self, rules: &Rules, complaint: &Complaint, named: u32) {
+        let location = complaint.location.as_ref();
+        let areas = location.map(|place| [&place.kelurahan, &place.kecamatan, &place.kota]);
+        let area = areas.into_iter().flatten().find_map(Option::as_ref);
+        let region = rules.meant(area.map_or(0, |area: &Area| digits(area.code.as_str())));
+        // a bare name is too little to route by, but enough to compare
+        let fits = !is_kelurahan(region) && named > 0 && (region == 0 || inside(named, region));
+        self.region = if fits { named } else { region };
+        let Some(location) = location else { return };
+        let number = |unit: &Option<String>| unit.as_deref().and_then(|unit| unit.parse().ok()).unwrap_or_default();
+        (self.rt, self.rw) = (number(&location.rt), number(&location.rw));
+        if let (Some(lat), Some(lon)) = (location.lat, location.lon) {
+            self.point = Some([micro(lat), micro(lon)]);
+        }
+    }
+
+    fn categorise(&mut self, rules: &Rules, complaint: &Complaint) {
+        let sure = complaint.category.first().filter(|best| best.confidence >= CATEGORY_CONFIDENCE);
+        let Some(best) = sure else { return };
+        self.category = Some(half(hash(best.code.as_bytes())));
+        // the words named nothing that the rules know: at least the kind of trouble is known
+        if self.subjects.is_empty() {
+            self.subjects.extend(rules.of_category(&best.code).and_then(|family| rules.vague(family)));
+        }
+    }
+}
+
+/// Whether the digits of a code are a kelurahan's.
+pub(super) fn is_kelurahan(region: u32) -> bool {
+    region > 1_000_000_000
+}
+
+/// Whether a region is inside another, or the same; digits of kelurahan, kecamatan or kota.
+pub(super) fn inside(inner: u32, outer: u32) -> bool {
+    let mut code = inner;
+    while code > outer {
+        // a kelurahan has four digits of its own, the others two
+        code /= if is_kelurahan(code) { 10_000 } else { 100 };
+    }
+    code == outer
+}
+
+/// Millionths of a degree; coordinates are within ±180.
+#[expect(clippy::cast_possible_truncation, reason = "±180 million fits, and anything else is cut to the ends")]
+fn micro(degrees: f64) -> i32 {
+    (degrees * 1e6).round() as i32
+}
+
+fn sender(reference: &str) -> Option<[u8; 16]> {
+    hex::decode(reference).ok()?.try_into().ok()
+}
+
+/// A text as the rules of this room read it.
+struct Text<'a> {
+    terms: &'a [Term],
+    /// The rules' word for each term; none for those that no rule uses, and for names of regions.
+    ids: Vec<Option<WordId>>,
+    /// The rules' word for each term with its endings.
+    exact: Vec<Option<WordId>>,
+    /// The term belongs to the name of a region.
+    region: Vec<bool>,
+    /// The only kelurahan that it names, 0 for none or several.
+    named: u32,
+    /// How many words that say something stand up to each term.
+    steps: Vec<usize>,
+    /// The term is said not to be there: `tidak ada jukir`, `bukan parkir`.
+    void: Vec<bool>,
+    /// Where each word stands, by word.
+    places: Vec<(WordId, usize)>,
+}
+
+impl<'a> Text<'a> {
+    fn read(rules: &Rules, reading: &Reading, terms: &'a [Term]) -> Self {
+        let (region, named) = regions(rules, reading, terms);
+        let ids: Vec<Option<WordId>> = terms
+            .iter()
+            .zip(&region)
+            .map(|(term, region)| if *region { None } else { rules.word(&term.stem) })
+            .collect();
+        let exact: Vec<Option<WordId>> = terms
+            .iter()
+            .zip(&region)
+            .map(|(term, region)| if *region { None } else { rules.exact(&term.text) })
+            .collect();
+        let mut places: Vec<(WordId, usize)> = [&ids, &exact]
+            .into_iter()
+            .flat_map(|ids| ids.iter().enumerate().filter_map(|(place, id)| Some(((*id)?, place))))
+            .collect();
+        places.sort_unstable();
+        let void = (0..terms.len()).map(|place| void(terms, place)).collect();
+        let mut counts = 0;
+        let steps = region.iter().zip(&ids).map(|(region, id)| {
+            counts += usize::from(!region && !id.is_some_and(|id| rules.stops.contains(&id)));
+            counts
+        });
+        let steps = steps.collect();
+        Self { terms, ids, exact, region, named, void, places, steps }
+    }
+
+    fn hash(&self) -> u64 {
+        let mut text = String::with_capacity(self.terms.len() * 8);
+        for term in self.terms {
+            text.push_str(&term.text);
+            text.push(' ');
+        }
+        hash(text.as_bytes())
+    }
+
+    fn occurrences(&self, word: WordId) -> impl Iterator<Item = usize> {
+        let begin = self.places.partition_point(|(id, _)| *id < word);
+        let places = self.places[begin..].iter().take_while(move |(id, _)| *id == word);
+        places.map(|(_, place)| *place).take(SEEN)
+    }
+
+    /// The concepts that the text names, in the order of the rules.
+    fn concepts(&self, rules: &Rules) -> Vec<u16> {
+        let mut found = Vec::new();
+        let mut last = None;
+        for (word, _) in &self.places {
+            if last == Some(word) {
+                continue;
+            }
+            last = Some(word);
+            found.extend(rules.beginning(*word).filter(|p| self.meets(p)).map(|pattern| pattern.concept));
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    fn meets(&self, pattern: &Pattern) -> bool {
+        let Some((first, others)) = pattern.parts.split_first() else { return false };
+        let mut begins = self.part(first).peekable();
+        if begins.peek().is_none() || pattern.without.iter().any(|word| self.occurrences(*word).next().is_some()) {
+            return false;
+        }
+        begins.any(|begin| {
+            others.iter().all(|part| self.part(part).any(|place| self.steps[place].abs_diff(self.steps[begin]) <= REACH))
+        })
+    }
+
+    /// Where a part of a pattern stands.
+    fn part(&self, part: &'a super::rules::Part) -> impl Iterator<Item = usize> {
+        let first = part.words.first().copied().unwrap_or(WordId::MAX);
+        self.occurrences(first).filter(move |place| {
+            let whole = part.words.iter().enumerate().all(|(offset, word)| {
+                [&self.ids, &self.exact].iter().any(|ids| ids.get(place + offset) == Some(&Some(*word)))
+            });
+            // what a pattern of several words negates itself, it may name
+            let spoken = if part.negated { self.terms[*place].negated } else { !self.void[*place] };
+            whole && spoken
+        })
+    }
+
+    /// Names of streets and other places.
+    fn names(&self, rules: &Rules, reading: &Reading) -> Vec<Name> {
+        let mut names: Vec<Name> = Vec::new();
+        let shouted = !reading.words.iter().any(|word| !word.capital && word.folded.starts_with(char::is_alphabetic));
+        let mut place = 0;
+        while place < self.terms.len() && names.len() < NAMES {
+            let written = reading.words[self.terms[place].word].folded.as_str();
+            let id = rules.word(written);
+            let street = id.is_some_and(|id| rules.streets.contains(&id));
+            if !street && !id.is_some_and(|id| rules.anchors.contains(&id)) {
+                place += 1;
+                continue;
+            }
+            let (text, after, capital) = self.name(rules, reading, place + 1, street, written);
+            if !text.is_empty() {
+                // `jalan` also begins `jalan licin banget`
+                let sure = capital && !shouted || written != "jalan" && written != "jalanan";
+                names.push(Name { street: street && sure, text });
+            }
+            place = after.max(place + 1);
+        }
+        names.dedup();
+        names
+    }
+
+    /// The name that begins at a term, the term after it, and whether it is written with a capital letter.
+    fn name(
+        &self,
+        rules: &Rules,
+        reading: &Reading,
+        begin: usize,
+        street: bool,
+        sign: &str,
+    ) -> (String, usize, bool) {
+        let mut text = String::new();
+        let (mut place, mut capital) = (begin, false);
+        while let Some(term) = self.terms.get(place).filter(|_| place < begin + NAME_WORDS) {
+            let word = &reading.words[term.word];
+            let joined = matches!(word.gap, Gap::Space | Gap::Hyphen) || place == begin && word.gap == Gap::Dot;
+            let number = word.folded.starts_with(|c: char| c.is_ascii_digit());
+            let first = text.is_empty();
+            let id = rules.word(&word.folded).or_else(|| rules.word(&term.stem));
+            let region = self.region[place] && (first || self.region[place - 1]);
+            // the name of a region is a name of its own: `perumahan Rorotan`
+            let ended = !first && !region && self.region[place - 1];
+            let taken = if number {
+                word.folded.len() <= 3 && street && (!first || matches!(sign, "gang" | "gg"))
+            } else if region {
+                true
+            } else if id.is_some_and(|id| rules.stops.contains(&id) || rules.streets.contains(&id)) {
+                // `Jl. Raya Bogor`: the name is behind it
+                if first && word.folded == "raya" {
+                    place += 1;
+                    continue;
+                }
+                false
+            } else if self.region[place] {
+                false
+            } else if !street && id.is_some_and(|id| rules.anchors.contains(&id)) {
+                false
+            } else {
+                let spoken = id.is_some_and(|id| rules.spoken.contains(&id));
+                !spoken || street && word.capital
+            };
+            if !joined || !taken || ended || word.folded.len() < 2 && !number {
+                break;
+            }
+            capital |= word.capital;
+            if !first {
+                text.push(' ');
+            }
+            text.extend(word.folded.chars().take(20));
+            place += 1;
+        }
+        (text, place, capital)
+    }
+
+    /// Hashes of the words that say something.
+    fn words(&self, rules: &Rules) -> Vec<u32> {
+        let mut words = Vec::new();
+        for (place, term) in self.terms.iter().enumerate() {
+            let id = rules.word(&term.text).or(self.ids[place]);
+            let empty = id.is_some_and(|id| rules.stops.contains(&id))
+                || self.ids[place].is_some_and(|id| rules.stops.contains(&id));
+            if self.region[place] || empty || term.text.len() < 3 || term.text.starts_with(|c: char| c.is_ascii_digit())
+            {
+                continue;
+            }
+            words.push(word_hash(&term.stem, self.ids[place].is_none()));
+            if words.len() == WORDS {
+                break;
+            }
+        }
+        words.sort_unstable();
+        words.dedup();
+        words
+    }
+
+    fn shingles(&self) -> [u16; SHINGLES] {
+        let hashes: Vec<u64> = self.terms.iter().map(|term| hash(term.text.as_bytes())).collect();
+        let mut least = [u64::MAX; SHINGLES];
+        let mut take = |shingle: u64| {
+            for (least, seed) in least.iter_mut().zip(1_u64..) {
+                *least = (*least).min(mix(shingle ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+            }
+        };
+        if hashes.len() < 3 {
+            hashes.iter().for_each(|word| take(*word));
+        }
+        for triple in hashes.windows(3) {
+            take(triple.iter().fold(7, |sum, word| mix(sum ^ *word)));
+        }
+        least.map(|least| u16::try_from(least & 0xffff).unwrap_or_default())
+    }
+}
+
+/// The hash of a stem; the lowest bit says that no rule uses it, so that it may be a name or a rare word.
+pub(super) fn word_hash(stem: &str, rare: bool) -> u32 {
+    half(hash(stem.as_bytes())) & !1 | u32::from(rare)
+}
+
+/// Whether a term is said not to be there.
+fn void(terms: &[Term], place: usize) -> bool {
+    let word = |back: usize| place.checked_sub(back).map_or("", |place| terms[place].text.as_str());
+    let none = |first: &str, second: &str| second == "ada" && matches!(first, "tidak" | "belum" | "tanpa");
+    word(1) == "bukan"
+        || word(2) == "bukan"
+        || none(word(2), word(1)) && terms[place].negated
+        || none(word(3), word(2)) && terms[place].negated
+}
+
+/// Which terms belong to the name of a region, and the kelurahan that is named if it is only one.
+fn regions(rules: &Rules, reading: &Reading, terms: &[Term]) -> (Vec<bool>, u32) {
+    let mut marks = vec![false; terms.len()];
+    let written = |place: usize| terms.get(place).map(|term| reading.words[term.word].folded.as_str());
+    let (mut place, mut named, mut several) = (0, 0, false);
+    while let Some(first) = written(place) {
+        let found = rules.regions.get(first).and_then(|rests| {
+            let fits = |(rest, _): &&(Vec<String>, u32)| {
+                rest.iter().enumerate().all(|(offset, word)| written(place + 1 + offset) == Some(word.as_str()))
+            };
+            rests.iter().find(fits).map(|(rest, code)| (rest.len() + 1, *code))
+        });
+        let (length, code) = match found {
+            // a common word is a name only in writing like one
+            Some((1, _)) if !reading.words[terms[place].word].capital && rules.knows(first) => (1, 0),
+            Some((length, code)) => {
+                marks[place..(place + length).min(terms.len())].fill(true);
+                (length, code)
+            }
+            None => (1, 0),
+        };
+        let before = |back: usize| place.checked_sub(back).and_then(written).unwrap_or_default();
+        let sign = |word: &str| {
+            let id = rules.word(word);
+            id.is_some_and(|id| rules.streets.contains(&id) || rules.anchors.contains(&id))
+        };
+        // `Jl. Raya Cilincing`, `Halte Bus Guntur`, `arah Klender`
+        let of_another = sign(before(1))
+            || before(1) == "arah"
+            || matches!(before(1), "raya" | "bus" | "kereta") && sign(before(2));
+        if is_kelurahan(code) && !of_another {
+            several |= named > 0 && named != code;
+            named = code;
+        }
+        place += length;
+    }
+    (marks, if several { 0 } else { named })
+}
+
+impl Matter {
+    /// In words, for those who write rules.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let names = |list: &[u16]| -> Vec<&str> {
+            list.iter().filter_map(|number| RULES.concept(*number)).map(|concept| concept.name).collect()
+        };
+        format!("{} RT {} RW {} {:?} {:?} {:?} {:?}", self.region, self.rt, self.rw, names(&self.subjects), names(&self.places), names(&self.details), self.names)
+    }
+}

@@ -1,0 +1,144 @@
+//! Where the matters are found that may be alike: blocks, each a number that two alike share. The same blocks are used
+//! in memory and in the store.
+
+use std::collections::HashMap;
+
+use super::{Likeness, Matter, Thresholds, compare, hash, mix, rules::RULES};
+
+/// Newest matters looked at in a block of a kelurahan and a kind of trouble. A kelurahan of Jakarta has about two
+/// complaints a day; a hundred times of that is still seen whole for a day.
+const NEWEST: usize = 128;
+/// The same of the other blocks, which hold what the first cannot.
+const NEWEST_ELSEWHERE: usize = 24;
+/// Kinds of trouble under which one matter is filed.
+const FAMILIES: usize = 3;
+/// Names under which it is filed.
+const NAMES: usize = 2;
+/// Candidates that one search compares at most: it bounds the time of a search, whatever the store holds.
+pub const CANDIDATES: usize = 400;
+/// Millionths of a degree of a cell: some 330 m.
+const CELL: i32 = 3_000;
+/// Numbers of the MinHash that make one band.
+const BAND: usize = 4;
+
+/// A block to look in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// The block.
+    pub key: i64,
+    /// Newest matters to look at.
+    pub most: usize,
+}
+
+impl Matter {
+    /// The blocks under which it is filed.
+    #[must_use]
+    pub fn filed_under(&self) -> Vec<i64> {
+        let cell = self.point.map(|point| point.map(|part| part.div_euclid(CELL)));
+        let mut keys: Vec<i64> = self.blocks(cell.into_iter().collect()).map(|block| block.key).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+
+    /// The blocks in which those are found that may be alike; those first that say most.
+    #[must_use]
+    pub fn sought_in(&self) -> Vec<Block> {
+        let cells = self.point.map_or_else(Vec::new, |point| {
+            // the cell and its neighbours on the side of the point
+            let [lat, lon] = point.map(|part| {
+                let cell = part.div_euclid(CELL);
+                [cell, if part.rem_euclid(CELL) * 2 < CELL { cell - 1 } else { cell + 1 }]
+            });
+            lat.into_iter().flat_map(|lat| lon.map(|lon| [lat, lon])).collect()
+        });
+        self.blocks(cells).collect()
+    }
+
+    fn blocks(&self, cells: Vec<[i32; 2]>) -> impl Iterator<Item = Block> {
+        let families = self.families();
+        let mut blocks = Vec::with_capacity(16);
+        let words = self.names.iter().filter_map(|name| name.text.split(' ').max_by_key(|word| word.len()));
+        for word in words.take(NAMES) {
+            blocks.extend(families.iter().map(|family| block(NEWEST_ELSEWHERE, 3, hash(word.as_bytes()), *family)));
+        }
+        for (number, band) in self.shingles.chunks_exact(BAND).enumerate().take(3) {
+            let sum = band.iter().fold(u64::try_from(number).unwrap_or_default(), |sum, part| mix(sum ^ u64::from(*part)));
+            blocks.push(block(NEWEST_ELSEWHERE, 4, sum, 0));
+        }
+        blocks.extend(self.photos.iter().map(|photo| block(NEWEST_ELSEWHERE, 5, *photo, 0)));
+        if self.region > 100_000 {
+            blocks.extend(families.iter().map(|family| block(NEWEST, 1, u64::from(self.region), *family)));
+        }
+        for [lat, lon] in cells {
+            let cell = [lat.to_be_bytes(), lon.to_be_bytes()].concat();
+            blocks.extend(families.iter().take(2).map(|family| block(NEWEST_ELSEWHERE, 2, hash(&cell), *family)));
+        }
+        blocks.into_iter()
+    }
+
+    /// The kinds of trouble it is about; one that stands for none.
+    fn families(&self) -> Vec<u64> {
+        let mut families: Vec<u64> = self
+            .subjects
+            .iter()
+            .filter_map(|subject| RULES.concept(*subject))
+            .filter_map(|concept| RULES.family(concept.family))
+            .map(|family| u64::from(family.key))
+            .collect();
+        families.dedup();
+        families.truncate(FAMILIES);
+        if families.is_empty() {
+            families.push(0);
+        }
+        families
+    }
+}
+
+fn block(most: usize, sort: u64, what: u64, family: u64) -> Block {
+    Block { key: mix(mix(what ^ sort << 56) ^ family).cast_signed(), most }
+}
+
+/// Matters in memory, each with a key of the caller's.
+#[derive(Clone, Debug)]
+pub struct Index<K> {
+    matters: Vec<(K, Matter)>,
+    /// Places of matters, oldest first.
+    blocks: HashMap<i64, Vec<usize>>,
+}
+
+impl<K> Default for Index<K> {
+    fn default() -> Self {
+        Self { matters: Vec::new(), blocks: HashMap::new() }
+    }
+}
+
+impl<K> Index<K> {
+    /// Adds a matter, which must not be older than those before it.
+    pub fn insert(&mut self, key: K, matter: Matter) {
+        for block in matter.filed_under() {
+            self.blocks.entry(block).or_default().push(self.matters.len());
+        }
+        self.matters.push((key, matter));
+    }
+
+    /// The one that is most alike; of equals the oldest.
+    #[must_use]
+    pub fn best(&self, matter: &Matter, thresholds: &Thresholds) -> Option<(&K, Likeness)> {
+        let mut places: Vec<usize> = Vec::new();
+        for block in matter.sought_in() {
+            places.extend(self.blocks.get(&block.key).into_iter().flatten().rev().take(block.most));
+        }
+        places.truncate(CANDIDATES);
+        places.sort_unstable();
+        places.dedup();
+        let mut best: Option<(&K, Likeness)> = None;
+        for (key, other) in places.into_iter().filter_map(|place| self.matters.get(place)) {
+            let Some(likeness) = compare(matter, other, thresholds) else { continue };
+            if best.as_ref().is_none_or(|(_, known)| likeness.score > known.score) {
+                best = Some((key, likeness));
+            }
+        }
+        best
+    }
+}

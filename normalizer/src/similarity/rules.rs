@@ -1,0 +1,373 @@
+//! The rules of `data/matter_words.txt` and `data/matter_places.txt`, read once.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::LazyLock,
+};
+
+use super::{half, hash};
+use crate::{
+    reading::Reading,
+    region::{self, Level},
+    text,
+};
+
+/// A word of the rules.
+pub(super) type WordId = u32;
+
+/// What a concept is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sort {
+    /// Something that is wrong.
+    Subject,
+    /// Something that stands near.
+    Place,
+    /// Something by which two are told apart; of this sort.
+    Detail(u32),
+}
+
+/// One thing that texts name in many words.
+#[derive(Debug)]
+pub(super) struct Concept {
+    pub(super) sort: Sort,
+    pub(super) family: u8,
+    /// The family's unspecific words.
+    pub(super) vague: bool,
+    /// So frequent that it proves little.
+    pub(super) common: bool,
+    /// Everybody has his own of it.
+    pub(super) own: bool,
+    /// Words that name it alone.
+    pub(super) words: Vec<WordId>,
+    /// In English.
+    pub(super) name: &'static str,
+    /// Hash of its key: what is stored, so that lines may be added to the rules.
+    pub(super) key: u32,
+}
+
+/// A kind of trouble.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Family {
+    /// Hash of its name: what blocks are made of, so that families may be added.
+    pub(super) key: u32,
+    /// Within so many metres two reports may be of one matter.
+    pub(super) metres: f64,
+    /// It strikes a whole neighbourhood.
+    pub(super) wide: bool,
+    /// Everybody has his own of it.
+    own: bool,
+}
+
+/// Words that make a concept out of a text.
+#[derive(Debug)]
+pub(super) struct Pattern {
+    pub(super) concept: u16,
+    pub(super) parts: Vec<Part>,
+    pub(super) without: Vec<WordId>,
+}
+
+/// Words in a row.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) words: Vec<WordId>,
+    pub(super) negated: bool,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Rules {
+    words: HashMap<String, WordId>,
+    /// Words of the rules with their endings.
+    plain: HashSet<String>,
+    pub(super) concepts: Vec<Concept>,
+    by_key: HashMap<u32, u16>,
+    pub(super) families: Vec<Family>,
+    categories: HashMap<String, u8>,
+    pub(super) patterns: Vec<Pattern>,
+    /// Patterns by the first word of their first part.
+    by_word: Vec<Vec<u32>>,
+    near: HashSet<(u16, u16)>,
+    apart: HashSet<(u16, u16)>,
+    pub(super) streets: HashSet<WordId>,
+    pub(super) anchors: HashSet<WordId>,
+    pub(super) stops: HashSet<WordId>,
+    /// Words by which a subject is named.
+    pub(super) spoken: HashSet<WordId>,
+    /// Names of kelurahan, kecamatan and kota, longest first: the rest of the name by its first word, and the digits of
+    /// the code.
+    pub(super) regions: HashMap<String, Vec<(Vec<String>, u32)>>,
+    region_names: HashMap<u32, String>,
+    /// The kelurahan that is named like its kecamatan, by the kecamatan: people seldom say which they mean.
+    namesakes: HashMap<u32, u32>,
+}
+
+pub(super) static RULES: LazyLock<Rules> = LazyLock::new(Rules::read);
+
+impl Rules {
+    fn read() -> Self {
+        let mut rules = Self::default();
+        let mut names: HashMap<&'static str, u8> = HashMap::new();
+        let mut keys: HashMap<String, u16> = HashMap::new();
+        let mut alternatives: HashMap<&'static str, Vec<&'static str>> = HashMap::new();
+        let files = [include_str!("../../data/matter_words.txt"), include_str!("../../data/matter_places.txt")];
+        let lines = files.into_iter().flat_map(str::lines).map(str::trim);
+        let lines: Vec<(&str, &str)> =
+            lines.filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(' ')).collect();
+        for (rule, rest) in &lines {
+            let mut words = rest.split_whitespace();
+            match *rule {
+                "family" => {
+                    let (Some(name), Some(metres)) = (words.next(), words.next()) else { continue };
+                    names.insert(name, u8::try_from(rules.families.len()).unwrap_or(u8::MAX));
+                    let metres = metres.parse().unwrap_or(200.0);
+                    let more: Vec<&str> = words.collect();
+                    let (wide, own) = (more.contains(&"wide"), more.contains(&"own"));
+                    rules.families.push(Family { key: half(hash(name.as_bytes())), metres, wide, own });
+                }
+                "words" => {
+                    let Some((name, list)) = rest.split_once(' ') else { continue };
+                    alternatives.insert(name, list.split_whitespace().collect());
+                }
+                "category" => {
+                    let Some((family, list)) = rest.split_once(" = ") else { continue };
+                    let Some(family) = names.get(family) else { continue };
+                    for name in list.split(';') {
+                        rules.categories.insert(text::fold(name.trim()), *family);
+                    }
+                }
+                "subject" | "place" | "detail" => {
+                    let mut parts = rest.split('|').map(str::trim);
+                    let (Some(head), Some(name), Some(list)) = (parts.next(), parts.next(), parts.next())
+                    else {
+                        continue;
+                    };
+                    let head: Vec<&str> = head.split_whitespace().collect();
+                    let first = head.first().copied().unwrap_or_default();
+                    let second = head.get(1).copied().unwrap_or_default();
+                    let (sort, key) = match *rule {
+                        "subject" if second == "*" => (Sort::Subject, format!("{first}*")),
+                        "subject" => (Sort::Subject, second.to_owned()),
+                        "place" => (Sort::Place, format!("place:{first}")),
+                        _ => (Sort::Detail(half(hash(first.as_bytes()))), format!("{first}:{second}")),
+                    };
+                    let concept = Concept {
+                        sort,
+                        family: names.get(first).copied().unwrap_or_default(),
+                        vague: second == "*",
+                        common: head.contains(&"common"),
+                        own: head.contains(&"own")
+                            || names.get(first).and_then(|f| rules.family(*f)).is_some_and(|f| f.own),
+                        words: Vec::new(),
+                        name,
+                        key: half(hash(key.as_bytes())),
+                    };
+                    let number = rules.add(concept, list, &alternatives);
+                    keys.insert(key, number);
+                }
+                "street" => { let ids = rules.ids(rest); rules.streets.extend(ids); }
+                "anchor" => { let ids = rules.ids(rest); rules.anchors.extend(ids); }
+                "stop" => { let ids = rules.ids(rest); rules.stops.extend(ids); }
+                _ => {}
+            }
+        }
+        for (rule, rest) in &lines {
+            let pairs = match *rule {
+                "near" => &mut rules.near,
+                "apart" => &mut rules.apart,
+                _ => continue,
+            };
+            let all: Vec<u16> = rest.split_whitespace().filter_map(|key| keys.get(key)).copied().collect();
+            for (place, one) in all.iter().enumerate() {
+                for other in &all[place + 1..] {
+                    pairs.extend([(*one, *other), (*other, *one)]);
+                }
+            }
+        }
+        rules.read_regions();
+        rules
+    }
+
+    /// Adds a concept with its patterns.
+    fn add(&mut self, concept: Concept, list: &str, alternatives: &HashMap<&str, Vec<&str>>) -> u16 {
+        let number = u16::try_from(self.concepts.len()).unwrap_or(u16::MAX);
+        let subject = concept.sort == Sort::Subject;
+        self.by_key.insert(concept.key, number);
+        self.concepts.push(concept);
+        for pattern in list.split(',').flat_map(|pattern| spelled_out(pattern, alternatives)) {
+            let (mut parts, mut without) = (Vec::new(), Vec::new());
+            for word in pattern.split_whitespace() {
+                if let Some(word) = word.strip_prefix('-') {
+                    without.extend(self.sequence(word));
+                    continue;
+                }
+                let negated = word.starts_with('!');
+                let words = self.sequence(word.trim_start_matches('!'));
+                if !words.is_empty() {
+                    parts.push(Part { words, negated });
+                }
+            }
+            let Some(first) = parts.first().and_then(|part| part.words.first()).copied() else { continue };
+            if subject {
+                self.spoken.extend(parts.iter().flat_map(|part| &part.words));
+            }
+            if let ([Part { words, negated: false }], Some(concept)) = (parts.as_slice(), self.concepts.last_mut()) {
+                concept.words.extend(words.first().filter(|_| words.len() == 1));
+            }
+            let place = usize::try_from(first).unwrap_or(usize::MAX);
+            self.by_word[place].push(u32::try_from(self.patterns.len()).unwrap_or(u32::MAX));
+            self.patterns.push(Pattern { concept: number, parts, without });
+        }
+        number
+    }
+
+    /// The words of `a_b`, as a text's own words would be read.
+    fn sequence(&mut self, written: &str) -> Vec<WordId> {
+        if let Some(exact) = written.strip_prefix('=') {
+            self.plain.insert(exact.to_owned());
+            return vec![self.id(written.to_owned())];
+        }
+        let reading = Reading::of(&written.replace('_', " "));
+        self.plain.extend(reading.terms.iter().map(|term| term.text.clone()));
+        reading.terms.into_iter().map(|term| self.id(term.stem)).collect()
+    }
+
+    fn ids(&mut self, list: &str) -> HashSet<WordId> {
+        list.split_whitespace()
+            .flat_map(|word| {
+                // a word is also known as it is written: slang may make something else of it
+                let mut ids = self.sequence(word);
+                ids.push(self.id(word.to_owned()));
+                ids
+            })
+            .collect()
+    }
+
+    fn id(&mut self, stem: String) -> WordId {
+        let next = WordId::try_from(self.by_word.len()).unwrap_or(WordId::MAX);
+        let id = *self.words.entry(stem).or_insert(next);
+        if id == next {
+            self.by_word.push(Vec::new());
+        }
+        id
+    }
+
+    fn read_regions(&mut self) {
+        let mut kecamatan = HashMap::new();
+        for region in region::all() {
+            let name = region.name.to_lowercase().replace("kota administrasi ", "");
+            let code = digits(region.code.as_str());
+            let folded = name.replace(' ', "");
+            match region.level {
+                Level::Kecamatan => drop(kecamatan.insert(folded, code)),
+                Level::Kelurahan => {
+                    if let Some(above) = kecamatan.get(&folded).filter(|above| code / 10_000 == **above) {
+                        self.namesakes.insert(*above, code);
+                    }
+                }
+                Level::Provinsi | Level::Kota => {}
+            }
+            self.region_names.insert(code, name.clone());
+            let mut words = name.split_whitespace().map(str::to_owned);
+            let Some(first) = words.next() else { continue };
+            self.regions.entry(first).or_default().push((words.collect(), code));
+        }
+        for rests in self.regions.values_mut() {
+            rests.sort_by_key(|(rest, code)| std::cmp::Reverse((rest.len(), *code)));
+        }
+    }
+
+    /// A region, or for a kecamatan the kelurahan of the same name in it.
+    pub(super) fn meant(&self, region: u32) -> u32 {
+        self.namesakes.get(&region).copied().unwrap_or(region)
+    }
+
+    /// The number of a stem that rules use.
+    pub(super) fn word(&self, stem: &str) -> Option<WordId> {
+        self.words.get(stem).copied()
+    }
+
+    /// The number of a word that rules use with its endings only.
+    pub(super) fn exact(&self, word: &str) -> Option<WordId> {
+        // most words are in no rule of this kind: no allocation for them
+        if self.plain.contains(word) { self.words.get(&format!("={word}")).copied() } else { None }
+    }
+
+    /// Whether a rule uses this very word.
+    pub(super) fn knows(&self, word: &str) -> bool {
+        self.plain.contains(word)
+    }
+
+    /// The name of a region by its code's digits.
+    pub(super) fn region_name(&self, code: u32) -> Option<&str> {
+        self.region_names.get(&code).map(String::as_str)
+    }
+
+    /// Patterns that begin with this word.
+    pub(super) fn beginning(&self, word: WordId) -> impl Iterator<Item = &Pattern> {
+        let place = usize::try_from(word).unwrap_or(usize::MAX);
+        let patterns = self.by_word.get(place).map(Vec::as_slice).unwrap_or_default();
+        patterns.iter().filter_map(|pattern| self.patterns.get(usize::try_from(*pattern).ok()?))
+    }
+
+    /// A concept by its number.
+    pub(super) fn concept(&self, number: u16) -> Option<&Concept> {
+        self.concepts.get(usize::from(number))
+    }
+
+    /// A concept's number by its key's hash.
+    pub(super) fn number(&self, key: u32) -> Option<u16> {
+        self.by_key.get(&key).copied()
+    }
+
+    /// The family's unspecific concept.
+    pub(super) fn vague(&self, family: u8) -> Option<u16> {
+        let place = self.concepts.iter().position(|c| c.sort == Sort::Subject && c.vague && c.family == family);
+        u16::try_from(place?).ok()
+    }
+
+    /// A family by its number.
+    pub(super) fn family(&self, number: u8) -> Option<Family> {
+        self.families.get(usize::from(number)).copied()
+    }
+
+    /// The family that a category is mostly about, by the category's code.
+    pub(super) fn of_category(&self, code: &str) -> Option<u8> {
+        self.categories.get(code).copied()
+    }
+
+    /// Whether two different concepts may be the same.
+    pub(super) fn near(&self, one: u16, other: u16) -> bool {
+        self.near.contains(&(one, other))
+    }
+
+    /// Whether two concepts exclude each other whatever else is said.
+    pub(super) fn apart(&self, one: u16, other: u16) -> bool {
+        self.apart.contains(&(one, other))
+    }
+}
+
+/// The digits of a region's code as a number: `31.75.07.1002` is 3 175 071 002.
+pub(super) fn digits(code: &str) -> u32 {
+    code.bytes().filter(u8::is_ascii_digit).fold(0, |sum, digit| {
+        u32::wrapping_add(u32::wrapping_mul(sum, 10), u32::from(digit - b'0'))
+    })
+}
+
+/// A pattern with each of the words that `@NAME` stands for; behind `-` all of them at once.
+fn spelled_out(pattern: &str, alternatives: &HashMap<&str, Vec<&str>>) -> Vec<String> {
+    let mut patterns = vec![String::new()];
+    for word in pattern.split_whitespace() {
+        let name = word.trim_start_matches('-').strip_prefix('@').and_then(|name| alternatives.get(name));
+        patterns = match name {
+            Some(words) if word.starts_with('-') => {
+                let all: String = words.iter().map(|word| format!(" -{word}")).collect();
+                patterns.into_iter().map(|pattern| pattern + &all).collect()
+            }
+            Some(words) => patterns
+                .iter()
+                .flat_map(|pattern| words.iter().map(move |word| format!("{pattern} {word}")))
+                .collect(),
+            None => patterns.into_iter().map(|pattern| format!("{pattern} {word}")).collect(),
+        };
+    }
+    patterns
+}

@@ -1,0 +1,118 @@
+//! Complaints about the same matter are linked, however they are said; those about another are not.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use jiff::SignedDuration;
+use muara_normalizer::{
+    Draft, Receipt,
+    draft::{DraftPlace, DraftReporter, SourceTime},
+    similarity::{Index, Likeness, Matter, Thresholds, compare},
+};
+
+use crate::normalizer::{normalizer, now, receipt, said};
+
+/// What somebody complains of, so many hours after the first.
+fn matter(draft: Draft, hours: i64) -> Option<Matter> {
+    let at = now() + SignedDuration::from_hours(hours);
+    let draft = Draft { sent_at: Some(SourceTime::Instant(at)), ..draft };
+    let receipt = Receipt { received_at: at, ..receipt() };
+    normalizer(1).normalize(draft, &receipt).unwrap().matter
+}
+
+fn likeness(first: Draft, second: Draft) -> Option<Likeness> {
+    compare(&matter(second, 30)?, &matter(first, 0)?, &Thresholds::default())
+}
+
+#[test]
+fn labelled_pairs_are_told_as_a_person_would() {
+    let pairs = include_str!("../fixtures/quality/pairs.tsv").lines().filter(|line| !line.starts_with('#'));
+    let (mut right, mut wrong, mut missed) = (0, Vec::new(), Vec::new());
+    for line in pairs {
+        let parts: Vec<&str> = line.split('\t').collect();
+        let [first, second, told] = parts[..] else { panic!("three columns: {line}") };
+        match (likeness(said(first), said(second)).is_some(), told) {
+            (true, "same") => right += 1,
+            (true, _) => wrong.push(line),
+            (false, "same") => missed.push(line),
+            (false, _) => {}
+        }
+    }
+    assert!(wrong.len() * 19 <= right, "too many wrong links: {wrong:#?}");
+    assert!(missed.len() * 7 <= right * 3, "too many are missed: {missed:#?}");
+}
+
+#[test]
+fn an_officer_reads_why() {
+    let likeness = likeness(
+        said("Aspal ambles di tikungan Jl. Pahlawan Revolusi dekat apotek, Kel. Pondok Bambu, tlp 081911002205"),
+        said("min jalanan deket apotek pahlawan revolusi pondok bambu bolong dalem bgt"),
+    );
+    let reasons = likeness.unwrap().reasons.join("; ");
+    for part in ["same subject: a hole in the road", "same kelurahan", "`pahlawan revolusi`", "a pharmacy"] {
+        assert!(reasons.contains(part), "{part}: {reasons}");
+    }
+    assert!(!reasons.contains("0819"), "{reasons}");
+}
+
+#[test]
+fn what_speaks_against_one_matter_parts_two_texts_of_the_same_words() {
+    let rubbish = "sampah di pinggir rel menumpuk, Kel. Ancol";
+    assert!(likeness(said(rubbish), said(rubbish)).is_some());
+    let others = [
+        "sampah di pinggir rel menumpuk, Kel. Kampung Bali",
+        "sampah konser di pintu taman, Kel. Ancol",
+        "terima kasih sampah di Kel. Ancol sudah diangkut, tidak ada sampah lagi di sini",
+    ];
+    for other in &others[..2] {
+        assert_eq!(likeness(said(rubbish), said(other)), None, "{other}");
+    }
+    let (here, there) = ("got mampet rt 3 rw 5 kel. ancol", "got mampet rt 3 rw 7 kel. ancol");
+    assert_eq!(likeness(said(here), said(there)), None);
+}
+
+#[test]
+fn coordinates_join_neighbours_and_part_strangers() {
+    let at = |lat, lon| DraftPlace { lat: Some(lat), lon: Some(lon), ..DraftPlace::default() };
+    let hole = |place| Draft { place, ..said("ada lubang besar di jalan") };
+    let near = likeness(hole(at(-6.2369, 106.9012)), hole(at(-6.2371, 106.9014))).unwrap();
+    assert!(near.reasons.iter().any(|reason| reason.ends_with("m apart")), "{near:?}");
+    assert_eq!(likeness(hole(at(-6.2369, 106.9012)), hole(at(-6.2969, 106.9012))), None);
+}
+
+#[test]
+fn old_matters_are_not_joined() {
+    let text = "lampu jalan mati di gang mawar kel. pondok bambu";
+    let (first, later) = (matter(said(text), 0).unwrap(), matter(said(text), 24 * 15).unwrap());
+    assert_eq!(compare(&later, &first, &Thresholds::default()), None);
+    assert!(compare(&later, &first, &Thresholds { days: 20, ..Thresholds::default() }).is_some());
+}
+
+#[test]
+fn an_index_finds_the_best_and_of_equals_the_first() {
+    let mut index = Index::default();
+    let texts = [
+        "anjing liar mengejar warga di kel. cibubur rw 8",
+        "monyet masuk dapur di kel. cibubur rw 8",
+        "anjing liar mengejar warga di kel. cibubur rw 8",
+        "banjir di kel. rawa buaya",
+    ];
+    for (number, text) in (0..).zip(texts) {
+        index.insert(number, matter(said(text), number).unwrap());
+    }
+    let dogs = matter(said("segerombol anjing tanpa pemilik, Cibubur RW 08"), 30).unwrap();
+    assert_eq!(index.best(&dogs, &Thresholds::default()).map(|(number, _)| *number), Some(0));
+    let library = matter(said("perpustakaan keliling tidak datang di kel. marunda"), 30).unwrap();
+    assert!(index.best(&library, &Thresholds::default()).is_none());
+}
+
+#[test]
+fn a_matter_is_small_and_read_back_as_it_was() {
+    let reporter = DraftReporter { id: Some("warga-7".to_owned()), ..DraftReporter::default() };
+    let long = "Truk ekspedisi parkir di depan musholla At-Taqwa Gang Lontar RT 3 RW 5 Kel. Rawa Badak Utara. ".repeat(200);
+    let whole = matter(Draft { reporter, ..said(&long) }, 0).unwrap();
+    let bytes = whole.to_bytes();
+    assert!(bytes.len() <= 400, "{} bytes", bytes.len());
+    assert_eq!(Matter::from_bytes(&bytes), Some(whole));
+    for end in 0..bytes.len() {
+        assert_eq!(Matter::from_bytes(&bytes[..end]), None, "cut off at {end}");
+    }
+}

@@ -1,0 +1,79 @@
+//! What complaints are about is kept, found again, and forgotten in its time.
+
+use jiff::{SignedDuration, Timestamp};
+use muara::store::similar::Kept;
+use muara_normalizer::{
+    ComplaintId, Draft, Receipt,
+    draft::{DraftReporter, SourceTime},
+    similarity::Thresholds,
+};
+use uuid::Uuid;
+
+use super::{Fresh, ago};
+use crate::normalizer::{normalizer, receipt, said};
+
+fn kept(serial: i64, text: &str, sender: &str, at: Timestamp) -> Kept {
+    let reporter = DraftReporter { id: Some(sender.to_owned()), ..DraftReporter::default() };
+    let draft = Draft { sent_at: Some(SourceTime::Instant(at)), reporter, ..said(text) };
+    let id = ComplaintId(Uuid::now_v7());
+    let made = normalizer(1).normalize(draft, &Receipt { id, received_at: at, ..receipt() }).unwrap();
+    Kept { serial, id, matter: made.matter.unwrap() }
+}
+
+const HOLE: &str = "jalan bolong deket apotek pahlawan revolusi pondok bambu";
+
+#[tokio::test]
+async fn another_process_finds_what_this_one_kept_and_a_batch_sees_itself() {
+    let fresh = Fresh::open();
+    let day = SignedDuration::from_hours(24);
+    let first = kept(1, "Aspal ambles di Jl. Pahlawan Revolusi dekat apotek, Kel. Pondok Bambu", "a", ago(day * 3));
+    fresh.store.keep_matters(vec![first.clone()]).await.unwrap();
+    // a second run after a crash that it did not notice
+    fresh.store.keep_matters(vec![first.clone()]).await.unwrap();
+
+    let batch = vec![
+        first.clone(),
+        kept(2, HOLE, "b", ago(day)),
+        kept(3, "anjing liar gigit kurir di kel. cibubur rw 8", "b", ago(day)),
+        kept(4, "segerombol anjing tanpa pemilik di cibubur rw 08", "c", ago(day)),
+        kept(5, "perpustakaan keliling tidak datang di kel. marunda", "c", ago(day)),
+    ];
+    let links = fresh.beside().alike(batch, Thresholds::default()).await.unwrap();
+    let serials: Vec<_> = links.iter().map(|link| link.as_ref().map(|link| link.serial)).collect();
+    assert_eq!(serials, [None, Some(1), None, Some(3), None], "never itself");
+    assert_eq!(links[1].as_ref().unwrap().id, first.id);
+}
+
+#[tokio::test]
+async fn what_a_person_reported_lately_is_found_newest_first() {
+    let fresh = Fresh::open();
+    let hour = SignedDuration::from_hours(1);
+    let all = vec![
+        kept(1, HOLE, "a", ago(hour * 50)),
+        kept(2, "banjir di kel. rawa buaya", "a", ago(hour)),
+        kept(3, "lampu jalan mati di kel. ancol", "b", ago(hour)),
+        kept(4, "banjir di kel. rawa buaya", "a", ago(SignedDuration::from_mins(2))),
+    ];
+    let sender = all[0].matter.sender.unwrap();
+    fresh.store.keep_matters(all).await.unwrap();
+    let recent = fresh.store.recent_of(sender, ago(hour * 24), 10).await.unwrap();
+    assert_eq!(recent.iter().map(|(kept, _)| kept.serial).collect::<Vec<_>>(), [4, 2]);
+    assert_eq!(recent[0].0.matter.text, recent[1].0.matter.text, "the same words");
+}
+
+#[tokio::test]
+async fn what_is_older_than_the_window_is_forgotten_step_by_step() {
+    let fresh = Fresh::open();
+    let day = SignedDuration::from_hours(24);
+    let all = (1..=5).map(|serial| kept(serial, HOLE, "a", ago(day * i32::try_from(10 - serial).unwrap())));
+    fresh.store.keep_matters(all.collect()).await.unwrap();
+    let before = ago(day * 6);
+    assert_eq!(fresh.store.forget_matters(before, 2).await.unwrap(), 2);
+    assert_eq!(fresh.store.forget_matters(before, 2).await.unwrap(), 1);
+    assert_eq!(fresh.store.forget_matters(before, 2).await.unwrap(), 0);
+    let links = fresh.store.alike(vec![kept(9, HOLE, "b", ago(day * 0))], Thresholds::default()).await.unwrap();
+    assert_eq!(links[0].as_ref().map(|link| link.serial), Some(4), "of equals the oldest that is kept");
+    let blocks = rusqlite::Connection::open(fresh.file()).unwrap();
+    let count = |sql: &str| blocks.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(count("SELECT count(DISTINCT serial) FROM matter_block"), 2);
+}
