@@ -149,7 +149,7 @@ pub fn decide(message: &Message<'_>, open: &[Open<'_>], earlier: &[Earlier], pol
     if message.sticker || (!media && is_idle(&heard, open, earlier)) {
         return Decision::Aside;
     }
-    if heard.blessing && !heard.matter.is_named() && !heard.wrong {
+    if heard.blessing && heard.matter.subjects == 0 && !heard.wrong {
         return Decision::Aside;
     }
     let context = Context::new(message, &heard, open, earlier, policy);

@@ -7,6 +7,10 @@ use crate::{address, category, mention, reading::Reading};
 
 /// A category suggested with at least this confidence says what a text is about.
 const SURE: f64 = 0.6;
+/// One with less than this confidence says nothing.
+const LIKELY: f64 = 0.2;
+/// A category is asked for only of a text with at least so many words that say something.
+const SAYING: usize = 5;
 /// So many of the suggested categories are compared.
 const SUGGESTIONS: usize = 3;
 
@@ -242,11 +246,14 @@ impl Heard {
         matter
             .regions
             .extend(mention::named(&reading.words).region.map(|region| region.code.as_str().to_owned()));
-        let suggestions = category::suggest("", None, reading);
-        matter.sure.extend(
-            suggestions.first().filter(|first| first.confidence >= SURE).map(|first| first.code.clone()),
-        );
-        matter.suggested.extend(suggestions.into_iter().take(SUGGESTIONS).map(|one| one.code));
+        // a suggestion for `oh iya RT 05 ya pak` is none
+        if heard.content >= SAYING && (heard.wrong || matter.is_placed()) {
+            let suggestions = category::suggest("", None, reading);
+            let sure = suggestions.first().filter(|first| first.confidence >= SURE);
+            matter.sure.extend(sure.map(|first| first.code.clone()));
+            let likely = suggestions.into_iter().take(SUGGESTIONS).filter(|one| one.confidence >= LIKELY);
+            matter.suggested.extend(likely.map(|one| one.code));
+        }
         heard
     }
 
