@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod broker;
+mod chat;
 mod disk;
 mod gateway;
 mod replies;
