@@ -29,6 +29,7 @@ mod open311;
 mod qlue_feed;
 mod relay;
 mod replies;
+mod same_matter;
 mod smpp;
 mod sms;
 mod store;
