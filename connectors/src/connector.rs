@@ -56,6 +56,8 @@ pub struct Connector {
     pub media: Option<OpenMedia>,
     /// Whether the vendor tells later what became of a message that it took.
     pub reports: bool,
+    /// Whether people chat by it: what one person says in several messages is one complaint.
+    pub chat: bool,
 }
 
 /// Opens the vendor's API; nothing where the channel is not configured for it.
@@ -86,6 +88,7 @@ impl Connector {
         address: None,
         media: None,
         reports: false,
+        chat: false,
     };
 }
 

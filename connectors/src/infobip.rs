@@ -40,6 +40,7 @@ pub static CONNECTOR: Connector = Connector {
     deliver: Some(|channel| Some(Box::new(channel.own::<Option<deliver::SendSettings>>()?.clone()?))),
     address: Some(|contact, _| deliver::address(contact)),
     reports: true,
+    chat: true,
     ..Connector::WEBHOOK
 };
 

@@ -42,6 +42,7 @@ pub(crate) const WEBHOOK: Connector = Connector {
     }),
     redelivers: true,
     lenient: true,
+    chat: true,
     ..Connector::WEBHOOK
 };
 

@@ -67,6 +67,7 @@ pub static CONNECTOR: Connector = Connector {
     deliver: Some(deliver::open),
     address: Some(deliver::address),
     reports: true,
+    chat: true,
     ..Connector::WEBHOOK
 };
 

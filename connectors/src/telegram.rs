@@ -66,6 +66,7 @@ pub static CONNECTOR: Connector = Connector {
     }),
     deliver: Some(|channel| Some(Box::new(api::Bot::of(channel)?))),
     media: Some(|channel| Some(Box::new(api::Bot::of(channel)?))),
+    chat: true,
     ..Connector::WEBHOOK
 };
 

@@ -66,6 +66,7 @@ pub static CONNECTOR: Connector = Connector {
     }),
     media: Some(|channel| Some(Box::new(account(channel)?))),
     reports: true,
+    chat: true,
     ..Connector::WEBHOOK
 };
 

@@ -202,8 +202,11 @@ impl Sender {
     /// A number where there is one, so that a citizen is the same person as by SMS or telephone.
     fn reporter(self) -> DraftReporter {
         let phone = self.phone.map(|digits| format!("+{}", digits.trim().trim_start_matches('+')));
-        let id = if phone.is_some() { None } else { self.user_id };
-        DraftReporter { id, phone, name: self.name, ..DraftReporter::default() }
+        let (id, also) = match self.user_id {
+            Some(id) if phone.is_some() => (None, vec![id]),
+            id => (id, Vec::new()),
+        };
+        DraftReporter { id, also, phone, name: self.name, ..DraftReporter::default() }
     }
 
     fn address(&self, message: &ExternalId) -> Option<ReturnAddress> {

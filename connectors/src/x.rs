@@ -84,6 +84,7 @@ pub static CONNECTOR: Connector = Connector {
     pull: Some(pull::open),
     deliver: Some(deliver::open),
     media: Some(media::open),
+    chat: true,
     ..Connector::WEBHOOK
 };
 

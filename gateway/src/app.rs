@@ -151,7 +151,7 @@ impl Gateway {
         let files_url = config.media.base_url(address(&internal, config.listen.internal));
         let shared = (store.clone(), Arc::clone(&health), Arc::clone(&channels));
         let media = Arc::new(Media::open(&config.media, &config.base, files_url.clone(), shared)?);
-        let normalizer = Arc::new(Normalizer::new(privacy.clone()));
+        let normalizer = Arc::new(Normalizer::new(privacy.clone()).with_polygons(config.polygons));
         let stop = Stop::default();
         let (unrouted, watch_unrouted_depth) = watch::channel(0);
         let broker = config.broker.as_ref().map(|settings| {
@@ -189,8 +189,13 @@ impl Gateway {
             (task, watch_state)
         });
         let (consumer, watch_consumer) = consumed.unzip();
-        let refine =
-            refine::run(store.clone(), normalizer, Arc::clone(&channels), files_url, stop.refine.clone());
+        let rules = refine::Rules {
+            normalizer,
+            channels: Arc::clone(&channels),
+            files_url,
+            duplicates: config.duplicates.clone(),
+        };
+        let refine = refine::run(store.clone(), rules, stop.refine.clone());
         let upkeep = upkeep::run(
             store.clone(),
             intake.clone(),

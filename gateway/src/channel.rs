@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use muara_connectors::{Auth, ChannelSettings, Connector, Limits, Rate};
-use muara_normalizer::ChannelId;
+use muara_normalizer::{ChannelId, aggregate::Policy};
 use serde::Deserialize;
 
 use crate::limits::Limiter;
@@ -29,6 +29,10 @@ pub struct Channel {
     pub limiter: Limiter,
     /// How its citizens are answered.
     pub replies: Replies,
+    /// How what one person says in several messages becomes one complaint; not at all where nobody chats.
+    pub gather: Option<Policy>,
+    /// Whether what is no complaint by the rules is published, too, with its flag.
+    pub publish_not_a_complaint: bool,
     /// Why it takes nothing, if it does not: switched off, or a secret is not there.
     pub disabled: Option<String>,
 }

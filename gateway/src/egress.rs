@@ -30,7 +30,7 @@ use crate::{
     store::{
         Store, StoreError,
         inbox::Waiting,
-        reply::{Attempt, Due, NewCorrespondence, NewReply, ReplyBody},
+        reply::{Attempt, Due, NewCorrespondence, NewReply, ReplyBody, receipt_id},
     },
 };
 
@@ -74,7 +74,7 @@ pub fn correspondence(channel: &Channel, row: &Waiting, draft: &Draft) -> NewCor
         },
         public: draft.public,
         receipt: receipt.then(|| NewReply {
-            id: format!("receipt:{}", row.id),
+            id: receipt_id(row.id),
             occasion: Occasion::Receipt,
             channel: channel.id.clone(),
             address: None,

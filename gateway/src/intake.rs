@@ -423,7 +423,7 @@ impl Intake {
                 let draft = Draft { external_id: Some(amendment.external_id.clone()), ..(**draft).clone() };
                 Some(self.message(channel, draft, at))
             }
-            Change::Deleted => None,
+            Change::Reworded { .. } | Change::Deleted => None,
         };
         let files = self.inner.files.of_amendment(&mut amendment, at);
         NewAmendment { key, target, body: serde_json::to_vec(&amendment).unwrap_or_default(), files, instead }
@@ -433,12 +433,18 @@ impl Intake {
         // of the whole draft, so before its files are taken out
         let key = IdempotencyKey::of(&channel.id, &draft);
         let files = self.inner.files.of(&mut draft, at);
+        // what is said in public, or by a machine, is said in one message
+        let gather = channel.gather.is_some()
+            && !draft.public
+            && !draft.automatic
+            && identity::sender(&draft.reporter).is_some();
         NewMessage {
             key,
             id: ComplaintId(Uuid::now_v7()),
             draft: serde_json::to_vec(&draft).unwrap_or_default(),
             hold: None,
             files,
+            gather,
         }
     }
 

@@ -6,6 +6,7 @@ pub mod channel;
 pub mod cli;
 pub mod config;
 pub mod egress;
+pub mod gather;
 pub mod health;
 pub mod intake;
 pub mod limits;

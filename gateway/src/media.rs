@@ -91,7 +91,7 @@ impl Files {
     pub fn of_amendment(&self, amendment: &mut Amendment, received_at: Timestamp) -> NewFiles {
         match &mut amendment.change {
             Change::Edited { draft } => self.of(draft, received_at),
-            Change::Deleted => NewFiles::default(),
+            Change::Reworded { .. } | Change::Deleted => NewFiles::default(),
         }
     }
 

@@ -35,10 +35,10 @@ metrics_table! {
     BATCH histogram "muara_store_commit_jobs" "Pieces of work that shared one commit.";
     CHECKPOINT histogram "muara_store_checkpoint_seconds" "Seconds the writer spent on the end of a checkpoint.";
     STORE_FAILURES counter "muara_store_failures_total" "Commits that failed; nothing of them was stored.";
-    WAITING gauge "muara_waiting" "What waits in the store, by place: inbox, held, outbox, dead, quarantined, replies.";
+    WAITING gauge "muara_waiting" "What waits in the store, by place: inbox, held, outbox, dead, quarantined, set_aside, replies.";
     WAITING_BYTES gauge "muara_waiting_bytes" "Bytes of all drafts and events that wait.";
     DISK_FREE gauge "muara_disk_free_bytes" "Free bytes on the store's disk.";
-    REFINED counter "muara_refined_total" "Drafts refined, by channel and result: event, quarantined.";
+    REFINED counter "muara_refined_total" "Drafts refined, by channel and result: event, follow_up, repeated, set_aside, quarantined.";
     PUBLISHED counter "muara_published_total" "Publishes by channel and result: confirmed, returned, nacked, unknown, invalid.";
     BROKER_UP gauge "muara_broker_up" "1 while the broker takes events, 0 while it does not.";
     UNROUTED gauge "muara_unrouted" "Events in the broker's queue for what no other queue wanted: more than none is an alarm.";
@@ -136,6 +136,7 @@ pub fn levels(levels: crate::store::Levels, disk_free: Option<u64>, oldest: Dura
         ("outbox", levels.outbox),
         ("dead", levels.dead),
         ("quarantined", levels.quarantined),
+        ("set_aside", levels.set_aside),
         ("replies", levels.replies),
     ];
     for (place, count) in places {

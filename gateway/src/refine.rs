@@ -9,18 +9,29 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use muara_normalizer::{Amendment, AttachmentRef, ChannelId, Draft, Event, Normalizer, Receipt};
+use jiff::{SignedDuration, Timestamp};
+use muara_normalizer::{
+    Amendment, AttachmentRef, ChannelId, ComplaintId, Draft, Event, Normalized, Normalizer, Receipt,
+    Reference,
+    complaint::NotAComplaint,
+    draft::Change,
+    identity::PersonRef,
+    similarity::{Likeness, compare},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     channel::Channels,
-    egress, media, metrics,
+    config::Duplicates,
+    egress, gather, media, metrics,
     store::{
         Store, StoreError,
-        inbox::{Refined, Waiting},
+        inbox::{NewComplaint, Refined, Waiting},
+        links::{Referred, Referring},
         media::File,
         outbox::NewEvent,
         reply::NewCorrespondence,
+        similar::{Before, Kept},
     },
 };
 
@@ -29,16 +40,23 @@ const BATCH: u32 = 512;
 /// Rows also come without a wake-up: a command of another process released them, or a start found them.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
+/// The rules, and what they need of the running gateway.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// The rules.
+    pub normalizer: Arc<Normalizer>,
+    /// The configured channels.
+    pub channels: Arc<ArcSwap<Channels>>,
+    /// What addresses of files begin with.
+    pub files_url: String,
+    /// When complaints are about one matter.
+    pub duplicates: Duplicates,
+}
+
 /// Refines what waits until it is cancelled.
-pub async fn run(
-    store: Store,
-    normalizer: Arc<Normalizer>,
-    channels: Arc<ArcSwap<Channels>>,
-    files_url: String,
-    cancel: CancellationToken,
-) {
+pub async fn run(store: Store, rules: Rules, cancel: CancellationToken) {
     while !cancel.is_cancelled() {
-        match round(&store, &normalizer, &channels, &files_url).await {
+        match round(&store, &rules, Timestamp::now()).await {
             Ok(0) => {}
             Ok(_) => continue,
             Err(error) => tracing::error!(%error, "Drafts could not be refined; it is tried again."),
@@ -51,32 +69,51 @@ pub async fn run(
     }
 }
 
-/// Refines the next rows; returns how many. `files_url` is what addresses of files begin with.
+/// Gathers messages of chats as of `now`, and refines the next rows; returns how many.
 ///
 /// # Errors
 /// The store cannot be read or written; nothing was changed.
-pub async fn round(
-    store: &Store,
-    normalizer: &Arc<Normalizer>,
-    channels: &ArcSwap<Channels>,
-    files_url: &str,
-) -> Result<usize, StoreError> {
+pub async fn round(store: &Store, rules: &Rules, now: Timestamp) -> Result<usize, StoreError> {
+    let channels = rules.channels.load_full();
+    let gathered = gather::round(store, &rules.normalizer, &channels, now).await?;
     let rows = store.waiting(BATCH).await?;
     if rows.is_empty() {
-        return Ok(0);
+        return Ok(gathered);
     }
     let mut files = BTreeMap::<i64, Vec<File>>::new();
     for file in store.files_of(rows.iter().map(|row| row.serial).collect()).await? {
         files.entry(file.serial).or_default().push(file);
     }
-    let channels = channels.load_full();
-    let refined: Vec<_> = rows
+    let mut read: Vec<_> = rows
         .into_iter()
         .map(|mut row| {
             let files = files.get(&row.serial).map(Vec::as_slice).unwrap_or_default();
             row.files_settled = media::settled(files);
-            let files = media::describe(files, files_url);
-            let made = refine(&row, files, store, normalizer, &channels);
+            let files = media::describe(files, &rules.files_url);
+            let step = step(&row, files, store, &rules.normalizer, &channels);
+            (row, step)
+        })
+        .collect();
+    let referred =
+        store.referred(read.iter().filter_map(|(row, step)| step.referring(row)).collect()).await?;
+    let said = read.iter_mut().filter_map(|(_, step)| step.said());
+    said.zip(referred).for_each(|(said, referred)| said.refers_to(referred));
+    if rules.duplicates.enabled {
+        let matters = read.iter().filter_map(|(row, step)| step.kept(row)).collect();
+        let before = store.before(matters, rules.duplicates.thresholds()).await?;
+        let mut before = before.into_iter();
+        for (row, step) in &mut read {
+            if step.kept(row).is_some()
+                && let (Some(said), Some(before)) = (step.said(), before.next())
+            {
+                said.before = before;
+            }
+        }
+    }
+    let refined: Vec<_> = read
+        .into_iter()
+        .map(|(row, step)| {
+            let made = refine(&row, step, &rules.duplicates);
             (row, made)
         })
         .collect();
@@ -85,46 +122,142 @@ pub async fn round(
     let mut tally = metrics::Tally::default();
     counts.iter().for_each(|(channel, result)| tally.count(channel, result));
     tally.report(metrics::refined);
-    Ok(counts.len())
+    Ok(gathered + counts.len())
 }
 
 fn result(made: &Refined) -> &'static str {
     match made {
-        Refined::Event(..) => "event",
+        Refined::Complaint(made) if made.follows.is_some() => "follow_up",
+        Refined::Complaint(_) | Refined::Change(..) => "event",
+        Refined::Repeated(..) => "repeated",
+        Refined::Aside(_) => "set_aside",
         Refined::Rejected(_) => "quarantined",
     }
 }
 
-fn refine(
-    row: &Waiting,
-    files: Vec<AttachmentRef>,
-    store: &Store,
-    normalizer: &Normalizer,
-    channels: &Channels,
-) -> Refined {
-    let made = catch_unwind(AssertUnwindSafe(|| event(row, files, store, normalizer, channels)));
-    let made = made.unwrap_or_else(|_| {
-        Err("a rule failed on it, which is a fault in Muara; keep it and report the fault".to_owned())
-    });
-    match made {
-        Ok((event, answered)) => Refined::Event(event, answered.map(Box::new)),
-        Err(reason) => {
-            tracing::warn!(id = %row.id, channel = row.channel, "Message {} could not become a complaint and is kept: see `muara quarantine show {}`.", row.id, row.id);
-            Refined::Rejected(reason)
+/// A row half way: what it says, before it is held against what was said before.
+enum Step {
+    Said(Box<Said>),
+    Changed(NewEvent, Option<String>),
+    Rejected(String),
+}
+
+/// A message that was understood.
+struct Said {
+    made: Normalized,
+    answering: Vec<String>,
+    persons: Vec<PersonRef>,
+    answered: Option<NewCorrespondence>,
+    publish_not_a_complaint: bool,
+    referred: Referred,
+    before: Before,
+}
+
+impl Said {
+    fn refers_to(&mut self, referred: Referred) {
+        self.referred = referred;
+        if let Some(person) = referred.person {
+            self.made.complaint.reporter.reference = Some(hex::encode(person));
+            if let Some(matter) = &mut self.made.matter {
+                matter.sender = Some(person);
+            }
         }
+    }
+
+    /// What it is taken for, if that is why it is not published.
+    fn aside(&self, row: &Waiting) -> Option<NotAComplaint> {
+        let published = row.reviewed || self.publish_not_a_complaint;
+        self.made.complaint.not_a_complaint.filter(|_| !published)
+    }
+
+    /// The complaint that it continues: number of its receipt and id.
+    fn continues(&self, row: &Waiting) -> Option<(i64, ComplaintId)> {
+        self.referred.complaint.filter(|(serial, _)| *serial != row.serial)
+    }
+
+    /// The complaint of the same person that it says once more, by the same words about the same place.
+    fn repeats(&self, duplicates: &Duplicates) -> Option<(i64, ComplaintId)> {
+        let matter = self.made.matter.as_ref()?;
+        let within = SignedDuration::from_mins(duplicates.repeat_minutes.into());
+        // a file may be what is new about it
+        let again =
+            self.before.own.iter().filter(|_| self.made.complaint.attachments.is_empty()).find(|own| {
+                own.matter.text == matter.text
+                    && own.matter.same_spot(matter)
+                    && matter.at.duration_since(own.matter.at).abs() <= within
+            });
+        again.map(|own| (own.serial, own.id))
+    }
+
+    /// The complaint of the same person about the same matter that it comes soon after.
+    fn carries_on(&self, duplicates: &Duplicates) -> Option<(i64, ComplaintId, Likeness)> {
+        let matter = self.made.matter.as_ref()?;
+        let within = SignedDuration::from_hours(duplicates.follow_up_hours.into());
+        let soon =
+            self.before.own.iter().filter(|own| matter.at.duration_since(own.matter.at).abs() <= within);
+        let mut alike = soon.filter_map(|own| {
+            Some((own.serial, own.id, compare(matter, &own.matter, &duplicates.thresholds())?))
+        });
+        alike.next()
     }
 }
 
-fn event(
+impl Step {
+    fn said(&mut self) -> Option<&mut Said> {
+        match self {
+            Self::Said(said) => Some(said),
+            Self::Changed(..) | Self::Rejected(_) => None,
+        }
+    }
+
+    /// What it is about, if it may repeat another one.
+    fn kept(&self, row: &Waiting) -> Option<Kept> {
+        let Self::Said(said) = self else { return None };
+        if said.aside(row).is_some() || said.continues(row).is_some() {
+            return None;
+        }
+        Some(Kept { serial: row.serial, id: row.id, matter: said.made.matter.clone()? })
+    }
+
+    fn referring(&self, row: &Waiting) -> Option<Referring> {
+        let Self::Said(said) = self else { return None };
+        Some(Referring {
+            persons: said.persons.clone(),
+            channel: row.channel.clone(),
+            answering: said.answering.clone(),
+            follows: row.follows,
+        })
+    }
+}
+
+fn step(
     row: &Waiting,
     files: Vec<AttachmentRef>,
     store: &Store,
     normalizer: &Normalizer,
     channels: &Channels,
-) -> Result<(NewEvent, Option<NewCorrespondence>), String> {
-    if let Some(amends) = row.amends {
-        return amended(row, amends, files, store, normalizer).map(|event| (event, None));
-    }
+) -> Step {
+    let made = catch_unwind(AssertUnwindSafe(|| match row.amends {
+        Some(amends) => changed(row, amends, files, store, normalizer)
+            .map(|(event, original)| Step::Changed(event, original)),
+        None => said(row, files, store, normalizer, channels).map(|said| Step::Said(Box::new(said))),
+    }));
+    let made = made.unwrap_or_else(|_| {
+        Err("a rule failed on it, which is a fault in Muara; keep it and report the fault".to_owned())
+    });
+    made.unwrap_or_else(|reason| {
+        tracing::warn!(id = %row.id, channel = row.channel, "Message {} could not become a complaint and is kept: see `muara quarantine show {}`.", row.id, row.id);
+        Step::Rejected(reason)
+    })
+}
+
+fn said(
+    row: &Waiting,
+    files: Vec<AttachmentRef>,
+    store: &Store,
+    normalizer: &Normalizer,
+    channels: &Channels,
+) -> Result<Said, String> {
     let draft: Draft = serde_json::from_slice(&row.draft)
         .map_err(|error| format!("the stored draft cannot be read: {error}"))?;
     let channel: ChannelId =
@@ -133,24 +266,87 @@ fn event(
     let configured = channels.get(&row.channel);
     let connector = configured.map_or("unknown", |channel| channel.connector_name).to_owned();
     let answered = configured.map(|channel| egress::correspondence(channel, row, &draft));
+    let persons = normalizer.persons(&channel, &draft.reporter);
+    let quoted = Reference::quoted(&draft.text).into_iter().map(|reference| format!("ref:{reference}"));
+    let answering = draft.replies_to.iter().cloned().chain(quoted).collect();
     let reference = store.reference(row.serial);
     let receipt = Receipt { id: row.id, reference, channel, connector, received_at: row.received_at };
-    let mut complaint = normalizer.normalize(draft, &receipt).map_err(|error| error.to_string())?.complaint;
+    let mut made = normalizer.normalize(draft, &receipt).map_err(|error| error.to_string())?;
     if !files.is_empty() {
-        complaint.attachments = files;
+        made.complaint.attachments = files;
     }
-    let event = Event::received(complaint);
-    Ok((written(&event)?, answered))
+    Ok(Said {
+        made,
+        answering,
+        persons,
+        answered,
+        publish_not_a_complaint: configured.is_some_and(|channel| channel.publish_not_a_complaint),
+        referred: Referred::default(),
+        before: Before::default(),
+    })
+}
+
+/// What a row becomes, now that it is known what was said before.
+fn refine(row: &Waiting, step: Step, duplicates: &Duplicates) -> Refined {
+    let said = match step {
+        Step::Said(said) => *said,
+        Step::Changed(event, original) => return Refined::Change(event, original),
+        Step::Rejected(reason) => return Refined::Rejected(reason),
+    };
+    if let Some(reason) = said.aside(row) {
+        return Refined::Aside(reason);
+    }
+    let first = match said.continues(row) {
+        Some((serial, id)) => Some((serial, id, None)),
+        None => match said.repeats(duplicates) {
+            Some((serial, id)) => return Refined::Repeated(serial, id),
+            None => said.carries_on(duplicates).map(|(serial, id, alike)| (serial, id, Some(alike))),
+        },
+    };
+    let Said { made, mut answered, persons, referred, before, .. } = said;
+    let Normalized { mut complaint, original, matter, .. } = made;
+    let follows = first.as_ref().map(|(serial, ..)| *serial);
+    let (event, matter) = match first {
+        Some((_, first, alike)) => {
+            complaint.links.follow_up_of = Some(first);
+            if let Some(alike) = alike {
+                complaint.links.score = Some(alike.score);
+                complaint.links.reasons = alike.reasons;
+            }
+            // they have their reference
+            if let Some(answered) = &mut answered {
+                answered.receipt = None;
+            }
+            (Event::followed_up(first, complaint), None)
+        }
+        None => {
+            if let Some(link) = before.alike {
+                complaint.links.repeats(link.id, link.likeness);
+            }
+            (Event::received(complaint), matter)
+        }
+    };
+    match written(&event) {
+        Ok(event) => Refined::Complaint(Box::new(NewComplaint {
+            event,
+            answered,
+            follows,
+            original,
+            matter,
+            persons: referred.person.map(|person| (person, persons)),
+        })),
+        Err(reason) => Refined::Rejected(reason),
+    }
 }
 
 /// The event that says a complaint was changed.
-fn amended(
+fn changed(
     row: &Waiting,
     amends: i64,
     files: Vec<AttachmentRef>,
     store: &Store,
     normalizer: &Normalizer,
-) -> Result<NewEvent, String> {
+) -> Result<(NewEvent, Option<String>), String> {
     let amendment: Amendment = serde_json::from_slice(&row.draft)
         .map_err(|error| format!("the stored change cannot be read: {error}"))?;
     let channel: ChannelId =
@@ -163,11 +359,16 @@ fn amended(
         received_at: row.received_at,
     };
     let number = row.serial.unsigned_abs();
+    let words = match &amendment.change {
+        Change::Edited { draft } => Some(draft.text.clone()),
+        Change::Reworded { .. } | Change::Deleted => None,
+    };
     let mut amended = normalizer.amend(amendment, &receipt);
     if !files.is_empty() {
         amended.attachments = Some(files);
     }
-    written(&Event::amended(amended, number, row.received_at))
+    let original = words.filter(|words| amended.original.as_ref().is_some_and(|shown| shown != words));
+    Ok((written(&Event::amended(amended, number, row.received_at))?, original))
 }
 
 fn written<D: serde::Serialize>(event: &Event<D>) -> Result<NewEvent, String> {

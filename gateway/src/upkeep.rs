@@ -15,6 +15,8 @@ const RELEASES: u32 = 500;
 const BACKLOG: u64 = 5;
 /// Idempotency keys looked at in one tick: a million takes twenty minutes and is never felt.
 const KEYS: u32 = 1000;
+/// Rows of what was said in chats forgotten in one minute.
+const FORGOTTEN: u32 = 2000;
 
 /// Runs until it is cancelled.
 pub async fn run(
@@ -43,10 +45,10 @@ pub async fn run(
         if let Err(error) = release_due(&store, &channels.load(), now).await {
             tracing::error!(%error, "Held messages could not be released; it is tried again.");
         }
-        let before = now
+        let keys_before = now
             .saturating_sub(SignedDuration::from_hours(24 * i64::from(keep_keys_days)))
             .unwrap_or(Timestamp::MIN);
-        match store.forget_keys(swept.clone(), KEYS, before).await {
+        match store.forget_keys(swept.clone(), KEYS, keys_before).await {
             Ok(last) => swept = last.unwrap_or_default(),
             Err(error) => {
                 tracing::error!(%error, "Old idempotency keys could not be removed; it is tried again.")
@@ -59,6 +61,13 @@ pub async fn run(
         }
         if second % 60 == 59 {
             let before = now.saturating_sub(SignedDuration::from_hours(24 * 7)).unwrap_or(Timestamp::MIN);
+            let forgotten = async {
+                store.forget_said(before, FORGOTTEN).await?;
+                store.forget_joined(keys_before, FORGOTTEN).await
+            };
+            if let Err(error) = forgotten.await {
+                tracing::error!(%error, "What was said in chats long ago could not be removed; it is tried again.");
+            }
             if let Err(error) = store.forget_reports(before).await {
                 tracing::error!(%error, "Old delivery reports could not be removed; it is tried again.");
             }

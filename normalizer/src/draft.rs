@@ -48,6 +48,9 @@ pub struct Draft {
     pub automatic: bool,
     /// The vendor's ids of earlier messages, theirs or ours, that this one answers; nearest first.
     pub replies_to: Vec<String>,
+    /// The vendor's ids of all messages that were joined into this one, its own among them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<ExternalId>,
     /// How to answer, opaque to everyone but the connector.
     pub return_address: Option<ReturnAddress>,
 }
@@ -97,6 +100,9 @@ pub struct DraftPlace {
 pub struct DraftReporter {
     /// The vendor's stable id of the account.
     pub id: Option<String>,
+    /// Other ids of the same account, where the channel itself says so: WhatsApp's id beside the number.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
     /// A name to show.
     pub name: Option<String>,
     /// Phone as written.
@@ -183,6 +189,11 @@ pub enum Change {
     Edited {
         /// The message as it is now.
         draft: Box<Draft>,
+    },
+    /// Changed one of several messages that are one complaint: what all of them say now. Its files stay as they are.
+    Reworded {
+        /// The words.
+        text: String,
     },
     /// Took it back.
     Deleted,

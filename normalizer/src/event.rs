@@ -23,6 +23,10 @@ pub enum EventType {
     /// A complaint came in.
     #[serde(rename = "complaint.received.v1")]
     ComplaintReceived,
+    /// Its sender, or somebody who quotes its reference, said more about it: the record of what was said, whose
+    /// `links.follow_up_of` is the complaint.
+    #[serde(rename = "complaint.followed_up.v1")]
+    ComplaintFollowedUp,
     /// Its sender changed it or took it back, or files of it came late.
     #[serde(rename = "complaint.amended.v1")]
     ComplaintAmended,
@@ -40,6 +44,7 @@ impl EventType {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ComplaintReceived => "complaint.received.v1",
+            Self::ComplaintFollowedUp => "complaint.followed_up.v1",
             Self::ComplaintAmended => "complaint.amended.v1",
             Self::ReplyDelivered => "reply.delivered.v1",
             Self::ReplyFailed => "reply.failed.v1",
@@ -68,7 +73,7 @@ pub struct Event<D = Complaint> {
     /// What happened.
     #[serde(rename = "type")]
     pub event_type: EventType,
-    /// The complaint's id.
+    /// The complaint's id; of what follows one up, the id of that.
     pub subject: ComplaintId,
     /// When it happened (UTC): for a received complaint, when it was stored.
     pub time: Timestamp,
@@ -212,6 +217,15 @@ impl Event {
         let id = complaint.id.event_id(event_type.as_str(), 0);
         let channel = complaint.channel.id.clone();
         Self::new(event_type, id, &channel, complaint.id, complaint.received_at, complaint)
+    }
+
+    /// The event that says more was said about an earlier complaint.
+    #[must_use]
+    pub fn followed_up(first: ComplaintId, follow_up: Complaint) -> Self {
+        let event_type = EventType::ComplaintFollowedUp;
+        let id = follow_up.id.event_id(event_type.as_str(), 0);
+        let channel = follow_up.channel.id.clone();
+        Self::new(event_type, id, &channel, first, follow_up.received_at, follow_up)
     }
 }
 

@@ -1,11 +1,8 @@
-//! Regions named in free text: longest match, words before and after, parents that agree. The words are in
-//! `data/place_words.txt`, which anyone can read and extend.
-//!
-//! A bare name that a kecamatan and a kelurahan share means the kecamatan; a name inside a street, a station or a
-//! market is no place; where names disagree, fewer levels are said rather than a wrong one.
+//! The names of regions as people write them: shortened, run together, split, or with one slip of the pen. The words are
+//! in `data/place_words.txt`, which anyone can read and extend.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{HashMap, HashSet},
     sync::LazyLock,
 };
 
@@ -15,43 +12,69 @@ use crate::{
 };
 
 /// The most words that a name has.
-const LONGEST: usize = 4;
+const LONGEST: usize = 5;
+/// Shorter names have too many neighbours for a slip to be told from another word.
+const SLIP: usize = 7;
+/// With a word of level before it (`kel.`) a name may be as short as this.
+const SLIP_STATED: usize = 5;
 
-/// What a text says about the region.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Named {
-    /// Kelurahan, kecamatan or kota: the lowest that is sure.
-    pub region: Option<&'static Region>,
-    /// Whether a word of level stood before it (`kel.`), or a parent agreed with it.
-    pub stated: bool,
-    /// Whether the text also named a region that does not fit.
-    pub conflict: bool,
+/// Whether a name is also something else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Meaning {
+    /// Only the region.
+    #[default]
+    Plain,
+    /// Also a word or a person's name: it takes a word of place before it.
+    Weak,
+    /// Also a word that follows a word of place (`di tengah`): it must be written like a name, too.
+    Common,
+    /// A longer name that is no region: `Gelora Bung Karno`.
+    Other,
 }
-
-impl PartialEq for Region {
-    fn eq(&self, other: &Self) -> bool {
-        self.code == other.code
-    }
-}
-
-impl Eq for Region {}
 
 /// The regions that have a name, by level.
 #[derive(Clone, Copy, Debug, Default)]
-struct Names {
-    kelurahan: Option<&'static Region>,
-    kecamatan: Option<&'static Region>,
-    kota: Option<&'static Region>,
-    weak: bool,
+pub(crate) struct Names {
+    pub(crate) kelurahan: Option<&'static Region>,
+    pub(crate) kecamatan: Option<&'static Region>,
+    pub(crate) kota: Option<&'static Region>,
+    pub(crate) meaning: Meaning,
 }
 
-struct Gazetteer {
+/// What a word before or after a name says of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sign {
+    /// `kel.`: what level the name is of.
+    pub(crate) level: Option<Level>,
+    /// `jalan`: the name is something else's.
+    pub(crate) not_before: bool,
+    /// `raya`: the name before it is something else's.
+    pub(crate) not_after: bool,
+    /// `stasiun MRT`: looked through for the sign before it.
+    pub(crate) between: bool,
+    /// `pak`: a weak name is a person's or a thing's.
+    pub(crate) not_weak: bool,
+    /// `di`: a place follows.
+    pub(crate) place: bool,
+    /// `banjir`: happens at what is named before it.
+    pub(crate) happens: bool,
+    /// `warga`: the name counts only where no other does.
+    pub(crate) aside: bool,
+    /// `bukan`: the name is where it is not.
+    pub(crate) unlike: bool,
+}
+
+/// All names and signs.
+pub(crate) struct Gazetteer {
     /// By the name's letters without spaces: `pulogadung` is also written `Pulo Gadung`.
     names: HashMap<String, Names>,
-    levels: HashMap<&'static str, Level>,
-    not_before: HashSet<&'static str>,
-    not_after: HashSet<&'static str>,
-    place: HashSet<&'static str>,
+    /// The first three letters of all names, or all of a shorter first word: most words of a text begin no name.
+    heads: HashSet<[u8; 3]>,
+    /// Names that a slip may be of, by their first letter and their number of letters.
+    alike: HashMap<(u8, usize), Vec<(&'static str, Names)>>,
+    signs: HashMap<&'static str, Sign>,
+    /// Words that are one letter away from a name.
+    no_slips: HashSet<&'static str>,
 }
 
 static GAZETTEER: LazyLock<Gazetteer> = LazyLock::new(Gazetteer::read);
@@ -60,65 +83,134 @@ fn letters(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
+fn head(word: &str) -> [u8; 3] {
+    let mut head = [0; 3];
+    for (to, from) in head.iter_mut().zip(word.bytes()) {
+        *to = from;
+    }
+    head
+}
+
 impl Gazetteer {
+    pub(crate) fn get() -> &'static Self {
+        &GAZETTEER
+    }
+
     fn read() -> Self {
         let mut gazetteer = Self {
             names: HashMap::new(),
-            levels: HashMap::new(),
-            not_before: HashSet::new(),
-            not_after: HashSet::new(),
-            place: HashSet::new(),
+            heads: HashSet::new(),
+            alike: HashMap::new(),
+            signs: HashMap::new(),
+            no_slips: HashSet::new(),
         };
-        let rules = include_str!("../data/place_words.txt").lines().map(str::trim);
-        let rules: Vec<(&str, &str)> =
-            rules.filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(' ')).collect();
-        let shorts: BTreeMap<&str, Vec<&str>> = rules
+        let lines = include_str!("../data/place_words.txt").lines().map(str::trim);
+        let rules: Vec<(&'static str, &'static str)> =
+            lines.filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(' ')).collect();
+        let shorts: Vec<(&str, &str)> = rules
             .iter()
             .filter(|(rule, _)| *rule == "short")
             .filter_map(|(_, rest)| rest.split_once(' '))
-            .fold(BTreeMap::new(), |mut shorts, (short, full)| {
-                shorts.entry(full).or_insert_with(Vec::new).push(short);
-                shorts
-            });
+            .collect();
         for region in region::all() {
-            let name = region.name.to_lowercase();
-            gazetteer.add(&name, region);
-            if let Some((first, rest)) = name.split_once(' ') {
-                for short in shorts.get(first).into_iter().flatten() {
-                    gazetteer.add(&format!("{short} {rest}"), region);
-                }
-            }
+            gazetteer.add_shortened(&region.name.to_lowercase(), region, &shorts);
+        }
+        for (rule, rest) in &rules {
+            gazetteer.rule(rule, rest, &shorts);
         }
         for (rule, rest) in rules {
-            match rule {
-                "level" => {
-                    if let Some((word, level)) = rest.split_once(' ') {
-                        let level = if level == "kecamatan" { Level::Kecamatan } else { Level::Kelurahan };
-                        gazetteer.levels.insert(word, level);
-                    }
-                }
-                "not-before" => drop(gazetteer.not_before.insert(rest)),
-                "not-after" => drop(gazetteer.not_after.insert(rest)),
-                "place" => drop(gazetteer.place.insert(rest)),
-                "weak" => {
-                    if let Some(names) = gazetteer.names.get_mut(&letters(rest)) {
-                        names.weak = true;
-                    }
-                }
-                "kota" => {
-                    let Some((name, official)) = rest.split_once(" = ") else { continue };
-                    if let Some(kota) = region::all().find(|region| region.name == official) {
-                        gazetteer.add(name, kota);
-                    }
-                }
-                _ => {}
+            let meaning = match rule {
+                "weak" => Meaning::Weak,
+                "common" => Meaning::Common,
+                _ => continue,
+            };
+            if let Some(names) = gazetteer.names.get_mut(&letters(rest)) {
+                names.meaning = meaning;
             }
+        }
+        for region in
+            region::all().filter(|region| matches!(region.level, Level::Kecamatan | Level::Kelurahan))
+        {
+            let name: &'static str = letters(&region.name).leak();
+            let Some(names) = gazetteer.names.get(name).copied() else { continue };
+            let Some(first) = name.bytes().next() else { continue };
+            gazetteer.alike.entry((first, name.len())).or_default().push((name, names));
         }
         gazetteer
     }
 
+    fn rule(&mut self, rule: &str, rest: &'static str, shorts: &[(&str, &str)]) {
+        let mut sign = |set: fn(&mut Sign)| set(self.signs.entry(rest).or_default());
+        match rule {
+            "level" => {
+                if let Some((word, level)) = rest.split_once(' ') {
+                    let level = if level == "kecamatan" { Level::Kecamatan } else { Level::Kelurahan };
+                    self.signs.entry(word).or_default().level = Some(level);
+                }
+            }
+            "not-before" => sign(|sign| sign.not_before = true),
+            "not-after" => sign(|sign| sign.not_after = true),
+            "between" => sign(|sign| sign.between = true),
+            "not-weak" => sign(|sign| sign.not_weak = true),
+            "place" => sign(|sign| sign.place = true),
+            "happens" => sign(|sign| sign.happens = true),
+            "aside" => sign(|sign| sign.aside = true),
+            "unlike" => sign(|sign| sign.unlike = true),
+            "no-slip" => drop(self.no_slips.insert(rest)),
+            "other" => {
+                self.heads.insert(head(rest.split(' ').next().unwrap_or_default()));
+                self.names.entry(letters(rest)).or_default().meaning = Meaning::Other;
+            }
+            "kelurahan" | "kecamatan" | "kota" => {
+                let level = match rule {
+                    "kelurahan" => Level::Kelurahan,
+                    "kecamatan" => Level::Kecamatan,
+                    _ => Level::Kota,
+                };
+                let Some((name, official)) = rest.split_once(" = ") else { return };
+                let mut all = region::all();
+                if let Some(region) = all.find(|region| region.level == level && region.name == official) {
+                    self.add_shortened(name, region, shorts);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Adds a name with every word in every short form.
+    fn add_shortened(&mut self, name: &str, region: &'static Region, shorts: &[(&str, &str)]) {
+        let mut forms = vec![String::new()];
+        for word in name.split(' ') {
+            let words = || {
+                let short = shorts.iter().filter(|(_, full)| *full == word).map(|(short, _)| *short);
+                std::iter::once(word).chain(short)
+            };
+            forms = forms
+                .iter()
+                .flat_map(|form| {
+                    words().map(
+                        move |word| {
+                            if form.is_empty() { word.to_owned() } else { format!("{form} {word}") }
+                        },
+                    )
+                })
+                .collect();
+        }
+        // `Pulau Pari` is not `P P`: one word of a name is always written out
+        let full = name.split(' ').count();
+        for form in forms {
+            let kept = form.split(' ').filter(|word| name.split(' ').any(|other| other == *word)).count();
+            if kept > 0 || full == 1 && form.len() > 3 {
+                self.add(&form, region);
+            }
+        }
+    }
+
     fn add(&mut self, name: &str, region: &'static Region) {
-        let names = self.names.entry(letters(name)).or_default();
+        let joined = letters(name);
+        self.heads.insert(head(name.split(' ').next().unwrap_or_default()));
+        self.heads.insert(head(&joined));
+        let names = self.names.entry(joined).or_default();
         match region.level {
             Level::Kelurahan => names.kelurahan = Some(region),
             Level::Kecamatan => names.kecamatan = Some(region),
@@ -126,177 +218,101 @@ impl Gazetteer {
             Level::Provinsi => {}
         }
     }
-}
 
-/// A name in the text.
-#[derive(Clone, Copy, Debug)]
-struct Mention {
-    names: Names,
-    level: Option<Level>,
-    /// A word of place stands before it, or it stands alone between two stops.
-    alone: bool,
-}
-
-/// How sure a kelurahan is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Strength {
-    Weak,
-    Bare,
-    Agreed,
-    Stated,
-}
-
-/// The region that a text names.
-#[must_use]
-pub fn named(words: &[Word]) -> Named {
-    let mentions = mentions(words);
-    let kecamatan = kecamatan(&mentions);
-    let kota = mentions.iter().find_map(|mention| mention.names.kota);
-    let mut best: Option<(Strength, &'static Region)> = None;
-    for mention in &mentions {
-        let Some(region) = mention.names.kelurahan else { continue };
-        let shared = mention.names.kecamatan.is_some();
-        let under = |parent: &Region| region.code.as_str().starts_with(parent.code.as_str());
-        let agreed = kecamatan.iter().any(|(_, parent)| under(parent)) || kota.is_some_and(under);
-        let strength = match mention.level {
-            Some(Level::Kelurahan) => Strength::Stated,
-            Some(_) => continue,
-            None if shared => continue,
-            None if agreed => Strength::Agreed,
-            None if mention.names.weak && !mention.alone => Strength::Weak,
-            None => Strength::Bare,
-        };
-        if best.is_none_or(|(known, _)| strength > known) {
-            best = Some((strength, region));
-        }
+    /// What a word says of the name beside it.
+    pub(crate) fn sign(&self, word: &Word) -> Sign {
+        self.signs.get(word.folded.as_str()).copied().unwrap_or_default()
     }
-    let stated = kecamatan.iter().find(|(stated, _)| *stated).or(kecamatan.first());
-    let fits = |region: &Region, parent: &Region| region.code.as_str().starts_with(parent.code.as_str());
-    match (best.filter(|(strength, _)| *strength > Strength::Weak), stated) {
-        (Some((strength, region)), parent) => {
-            let stranger = parent.filter(|(_, parent)| !fits(region, parent));
-            let wrong_kota = kota.is_some_and(|kota| !fits(region, kota));
-            match stranger {
-                // a bare name against a stated kecamatan: only the kecamatan is sure
-                Some((true, parent)) if strength < Strength::Stated => {
-                    Named { region: Some(parent), stated: true, conflict: true }
-                }
-                _ if wrong_kota && strength < Strength::Stated => {
-                    Named { region: kota, stated: true, conflict: true }
-                }
-                stranger => Named {
-                    region: Some(region),
-                    stated: strength >= Strength::Agreed,
-                    conflict: stranger.is_some_and(|(stated, _)| *stated) || wrong_kota,
-                },
-            }
-        }
-        (None, Some((stated, parent))) => {
-            let conflict = kota.is_some_and(|kota| !fits(parent, kota));
-            if conflict && !stated {
-                return Named { region: kota, stated: true, conflict };
-            }
-            Named { region: Some(parent), stated: *stated || kota.is_some(), conflict }
-        }
-        (None, None) => Named { region: kota, stated: kota.is_some(), conflict: false },
+
+    /// Whether a word is a sign and so begins no name with a slip.
+    pub(crate) fn is_sign(&self, word: &Word) -> bool {
+        self.signs.contains_key(word.folded.as_str())
     }
-}
 
-/// The kecamatan that are named, each with whether a word of level said so.
-fn kecamatan(mentions: &[Mention]) -> Vec<(bool, &'static Region)> {
-    let named = mentions.iter().filter_map(|mention| {
-        let region = mention.names.kecamatan?;
-        match mention.level {
-            Some(Level::Kecamatan) => Some((true, region)),
-            // `Kel. Menteng` says nothing of the kecamatan beyond its own
-            Some(_) => None,
-            None if mention.names.weak && !mention.alone => None,
-            None => Some((false, region)),
-        }
-    });
-    named.collect()
-}
-
-fn mentions(words: &[Word]) -> Vec<Mention> {
-    let gazetteer = &*GAZETTEER;
-    let mut mentions = Vec::new();
-    let mut place = 0;
-    while place < words.len() {
-        let Some((length, names)) = longest(gazetteer, words, place) else {
-            place += 1;
-            continue;
-        };
-        if let Some(mention) = judge(gazetteer, words, place, length, names) {
-            mentions.push(mention);
-        }
-        place += length;
-    }
-    mentions
-}
-
-/// The longest name that begins at a word.
-fn longest(gazetteer: &Gazetteer, words: &[Word], place: usize) -> Option<(usize, Names)> {
-    if matches!(words[place].gap, Gap::At | Gap::Hash) {
-        return None;
-    }
-    let rest = &words[place..];
-    let joined = rest.iter().skip(1).take_while(|word| word.gap.joins()).count() + 1;
-    // an abbreviation's full stop does not part a name: `Kp. Melayu`
-    let joined =
-        if joined == 1 && rest.get(1).is_some_and(|word| word.gap == Gap::Dot) && rest[0].folded.len() <= 4 {
-            2 + rest.iter().skip(2).take_while(|word| word.gap.joins()).count()
-        } else {
-            joined
-        };
-    (1..=joined.min(LONGEST)).rev().find_map(|length| {
-        let name: String = rest[..length].iter().map(|word| word.folded.as_str()).collect();
-        gazetteer.names.get(&name).map(|names| (length, *names))
-    })
-}
-
-/// What the words around a name make of it; nothing if it is the name of something else.
-fn judge(
-    gazetteer: &Gazetteer,
-    words: &[Word],
-    place: usize,
-    length: usize,
-    names: Names,
-) -> Option<Mention> {
-    let first = &words[place];
-    let near = |word: &Word| matches!(word.gap, Gap::Space | Gap::Dot | Gap::Hyphen);
-    let before = place.checked_sub(1).map(|before| &words[before]).filter(|_| near(first));
-    let level = before
-        .and_then(|word| gazetteer.levels.get(word.folded.as_str()))
-        .copied()
-        .or_else(|| level_after_a_colon(gazetteer, words, place));
-    let after = words.get(place + length);
-    if level.is_none() {
-        // `Jl. Raya Cilincing`, `Halte Bus Guntur`
-        let skip =
-            before.is_some_and(|word| matches!(word.folded.as_str(), "raya" | "bus" | "kereta" | "kecil"));
-        let sign = if skip { place.checked_sub(2).map(|before| &words[before]) } else { before };
-        let under =
-            place.checked_sub(2).is_some_and(|two| matches!(words[two].folded.as_str(), "kolong" | "bawah"));
-        if sign.is_some_and(|word| gazetteer.not_before.contains(word.folded.as_str())) && !under {
+    /// The longest name that begins at a word, with its number of words.
+    pub(crate) fn longest(&self, words: &[Word], place: usize) -> Option<(usize, Names)> {
+        let first = words.get(place)?;
+        if first.gap == Gap::At || !self.heads.contains(&head(&first.folded)) {
             return None;
         }
-        let follows = after.filter(|word| word.gap.joins());
-        if follows.is_some_and(|word| gazetteer.not_after.contains(word.folded.as_str())) {
-            return None;
+        if first.gap == Gap::Hash {
+            return self.names.get(&first.folded).map(|names| (1, *names));
         }
+        let mut name = String::with_capacity(24);
+        let mut found = None;
+        for length in 1..=joined(words, place) {
+            name.push_str(&words[place + length - 1].folded);
+            if let Some(names) = self.names.get(&name) {
+                found = Some((length, *names));
+            }
+        }
+        found
     }
-    let opens = place == 0 || matches!(first.gap, Gap::Break | Gap::Dot);
-    let closes = after.is_none_or(|word| matches!(word.gap, Gap::Break | Gap::Dot | Gap::At | Gap::Hash));
-    let of_place = before.is_some_and(|word| gazetteer.place.contains(word.folded.as_str()));
-    let next_is_unit = after.is_some_and(|word| matches!(word.folded.as_str(), "rt" | "rw"));
-    // "di tengah", "di baru": a place only if it is written like a name
-    let alone = (opens && closes) || (of_place && (first.capital || closes)) || (next_is_unit && opens);
-    Some(Mention { names, level, alone })
+
+    /// The one name that the words at a place are a single slip away from. The caller knows that a name stands there.
+    pub(crate) fn slipped(
+        &self,
+        words: &[Word],
+        place: usize,
+        level: Option<Level>,
+    ) -> Option<(usize, Names)> {
+        let least = if level.is_some() { SLIP_STATED } else { SLIP };
+        let mut name = String::new();
+        let mut found = None;
+        for length in 1..=joined(words, place) {
+            name.push_str(&words[place + length - 1].folded);
+            if name.len() < least || self.no_slips.contains(name.as_str()) || !name.is_ascii() {
+                continue;
+            }
+            // the first letter is hardly ever wrong
+            let Some(first) = name.bytes().next() else { continue };
+            let lengths = name.len() - 1..=name.len() + 1;
+            let near = lengths.filter_map(|length| self.alike.get(&(first, length)));
+            let mut near = near.flatten().filter(|(other, names)| {
+                let of_level = match level {
+                    Some(Level::Kecamatan) => names.kecamatan.is_some(),
+                    Some(_) => names.kelurahan.is_some(),
+                    None => names.meaning == Meaning::Plain,
+                };
+                of_level && other.len() >= least && one_slip(name.as_bytes(), other.as_bytes())
+            });
+            if let Some((one, names)) = near.next() {
+                // a kelurahan and a kecamatan of one name stand here twice
+                found = near.all(|(other, _)| other == one).then_some((length, *names));
+            }
+        }
+        found
+    }
 }
 
-/// `Kelurahan: Menteng`.
-fn level_after_a_colon(gazetteer: &Gazetteer, words: &[Word], place: usize) -> Option<Level> {
-    let before = words.get(place.checked_sub(1)?)?;
-    let close = words[place].gap == Gap::Break && words[place].start - before.end <= 2;
-    if close { gazetteer.levels.get(before.folded.as_str()).copied() } else { None }
+/// How many words from here on can be one name.
+fn joined(words: &[Word], place: usize) -> usize {
+    let mut length = 1;
+    while length < LONGEST {
+        let (Some(last), Some(next)) = (words.get(place + length - 1), words.get(place + length)) else {
+            break;
+        };
+        // an abbreviation's full stop does not part a name: `Kp. Melayu`
+        let abbreviated = next.gap == Gap::Dot && last.folded.len() <= 4;
+        if !next.gap.joins() && !abbreviated {
+            break;
+        }
+        length += 1;
+    }
+    length
+}
+
+/// Whether two different words are one letter apart: one more, one less, another one, or two exchanged.
+fn one_slip(a: &[u8], b: &[u8]) -> bool {
+    let start = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    let end = a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count();
+    let (short, long) = (a.len().min(b.len()), a.len().max(b.len()));
+    if start == 0 || a == b {
+        return false;
+    }
+    if long - short == 1 {
+        return start + end >= short;
+    }
+    let exchanged = start + 2 + end == long && a[start] == b[start + 1] && a[start + 1] == b[start];
+    start + end + 1 >= long || exchanged
 }

@@ -65,67 +65,29 @@ pub fn sender(reporter: &DraftReporter) -> Option<String> {
         .or_else(|| given(&reporter.nik).map(|nik| format!("nik:{nik}")))
 }
 
+/// A person on a channel, known by a keyed hash of their id: 16 bytes, the first half of an HMAC-SHA256.
+pub type PersonRef = [u8; 16];
+
+/// The references of a person on a channel: of what identifies them best, then of the other ids that the channel proves.
+#[must_use]
+pub fn references(channel: &ChannelId, draft: &DraftReporter, key: &PrivacyKey) -> Vec<PersonRef> {
+    let also = draft.also.iter().map(|id| format!("id:{}", id.trim()));
+    let of = |sender: String| {
+        let mut reference = [0; 16];
+        let keyed = key.keyed("reporter", &[channel.as_str(), &sender]);
+        reference.iter_mut().zip(keyed).for_each(|(to, from)| *to = from);
+        reference
+    };
+    sender(draft).into_iter().chain(also).map(of).collect()
+}
+
 /// The reporter as the core CRM may see them.
 #[must_use]
 pub fn reporter(channel: &ChannelId, draft: &DraftReporter, key: &PrivacyKey) -> Reporter {
     Reporter {
-        reference: sender(draft)
-            .map(|sender| hex::encode(&key.keyed("reporter", &[channel.as_str(), &sender])[..16])),
+        reference: references(channel, draft, key).first().map(hex::encode),
         display_name: if draft.anonymous { None } else { draft.name.as_deref().and_then(text::clean_line) },
         anonymous: draft.anonymous,
         private: draft.private,
     }
-}
-
-/// A text for everybody's eyes: e-mail addresses, and whatever has eight digits or more as numbers of people, accounts
-/// and families have, are masked. Rather too much than too little.
-#[must_use]
-pub fn masked(text: &str) -> String {
-    const MASK: &str = "•••";
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        let starts_word =
-            !out.chars().next_back().is_some_and(|before| before.is_alphanumeric() || before == '@');
-        let number = if starts_word { number_length(rest) } else { None };
-        let length = number.or_else(|| if starts_word { address_length(rest) } else { None });
-        match length {
-            Some(length) => {
-                out.push_str(MASK);
-                rest = &rest[length..];
-            }
-            None => {
-                out.push(c);
-                rest = &rest[c.len_utf8()..];
-            }
-        }
-    }
-    out
-}
-
-/// The length of a run of at least eight digits at the beginning, with what people write between them.
-fn number_length(text: &str) -> Option<usize> {
-    const DIGITS: usize = 8;
-    let (mut digits, mut end) = (0, 0);
-    for (place, c) in text.char_indices() {
-        match c {
-            '0'..='9' => {
-                digits += 1;
-                end = place + 1;
-            }
-            '+' | '(' if digits == 0 => {}
-            ' ' | '-' | '.' | '(' | ')' | '/' if digits > 0 && place - end < 2 => {}
-            _ => break,
-        }
-    }
-    (digits >= DIGITS).then_some(end)
-}
-
-/// The length of an e-mail address at the beginning.
-fn address_length(text: &str) -> Option<usize> {
-    let local = text.find(|c: char| !(c.is_alphanumeric() || "._%+-".contains(c)))?;
-    let domain = text[local..].strip_prefix('@').filter(|_| local > 0)?;
-    let end = domain.find(|c: char| !(c.is_alphanumeric() || ".-".contains(c))).unwrap_or(domain.len());
-    let domain = domain[..end].trim_end_matches(['.', '-']);
-    domain.contains('.').then(|| local + 1 + domain.len())
 }

@@ -128,6 +128,29 @@ pub struct Reference(
     #[schemars(regex(pattern = r"^[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]$"))] String,
 );
 
+impl Reference {
+    /// The references that a text quotes, each once: written with their hyphens, or as nine symbols in a row. Whether
+    /// there is a complaint of that reference only its store knows.
+    #[must_use]
+    pub fn quoted(text: &str) -> Vec<Self> {
+        let mut quoted: Vec<Self> = Vec::new();
+        for word in text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')) {
+            let word = word.trim_matches('-');
+            let symbols = word.bytes().filter(|b| *b != b'-').count();
+            // a row of nine letters is a word
+            if symbols != 9 || !word.bytes().any(|b| b.is_ascii_digit()) {
+                continue;
+            }
+            if let Ok(reference) = word.parse::<Self>()
+                && !quoted.contains(&reference)
+            {
+                quoted.push(reference);
+            }
+        }
+        quoted
+    }
+}
+
 /// Why a text is not a reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadReference {

@@ -8,20 +8,23 @@
 //! their own, and [`normalize::Normalizer::normalize`] is the one door through them.
 
 pub mod address;
+pub mod aggregate;
 pub mod category;
 pub mod complaint;
 pub mod contact;
 pub mod draft;
 pub mod event;
-pub mod gazetteer;
+mod gazetteer;
 pub mod identity;
 pub mod ids;
 pub mod key;
 pub mod kind;
 pub mod language;
+pub mod mention;
 pub mod noise;
 pub mod normalize;
 pub mod phone;
+mod phrase;
 pub mod place;
 pub mod polygons;
 pub mod reading;
@@ -31,6 +34,7 @@ pub mod schema;
 pub mod similarity;
 pub mod status;
 pub mod stem;
+pub mod street;
 pub mod text;
 pub mod time;
 pub mod words;

@@ -9,10 +9,10 @@ use crate::{
     complaint::{
         AttachmentKind, AttachmentRef, Channel, Complaint, External, Flag, Links, Location, SchemaVersion,
     },
-    contact::{self, Found},
-    draft::{Amendment, Attachment, Change, Draft},
+    contact::{self, Found, masked},
+    draft::{Amendment, Attachment, Change, Draft, DraftReporter},
     event::{Amended, AmendedChange},
-    identity::{self, PrivacyKey},
+    identity::{self, PersonRef, PrivacyKey},
     ids::{ChannelId, ComplaintId, Reference},
     kind, language, noise, place,
     polygons::Polygons,
@@ -75,6 +75,13 @@ impl Normalizer {
     #[must_use]
     pub fn with_polygons(self, polygons: Polygons) -> Self {
         Self { polygons: Arc::new(polygons), ..self }
+    }
+
+    /// The references of a draft's sender: the one that stands in the complaint first, then those of other ids that the
+    /// channel proves to be theirs.
+    #[must_use]
+    pub fn persons(&self, channel: &ChannelId, reporter: &DraftReporter) -> Vec<PersonRef> {
+        identity::references(channel, reporter, &self.privacy)
     }
 
     /// Turns a draft into a complaint.
@@ -153,7 +160,7 @@ impl Normalizer {
                 thread: draft.thread,
                 category: draft.category.as_deref().and_then(text::clean_line),
                 supports: draft.supports,
-                parts: Vec::new(),
+                parts: draft.parts,
             },
             location,
             attachments: draft.attachments.into_iter().zip(1..).map(attachment).collect(),
@@ -190,6 +197,12 @@ impl Normalizer {
         };
         match amendment.change {
             Change::Deleted => blank,
+            Change::Reworded { text } => Amended {
+                change: AmendedChange::Edited,
+                description: Some(masked(&text::clean(&text))),
+                original: Some(masked(&text)),
+                ..blank
+            },
             Change::Edited { draft } => Amended {
                 change: AmendedChange::Edited,
                 title: draft.title.as_deref().and_then(text::clean_line).as_deref().map(masked),
@@ -200,11 +213,6 @@ impl Normalizer {
             },
         }
     }
-}
-
-/// A text without the numbers and addresses of persons.
-fn masked(text: &str) -> String {
-    contact::mask(text, &contact::find(text))
 }
 
 fn attachment((attachment, number): (Attachment, u32)) -> AttachmentRef {

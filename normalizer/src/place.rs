@@ -4,11 +4,11 @@ use crate::{
     address::{self, Neighbourhood},
     complaint::{Area, Flag, Location, LocationSource},
     draft::DraftPlace,
-    gazetteer::{self, Named},
+    mention::{self, Named},
     polygons::Polygons,
     reading::Reading,
-    region::{self, Level, RegionCode},
-    text, words,
+    region::{self, Level, Region, RegionCode},
+    street, text, words,
 };
 
 /// Jakarta with the Thousand Islands, roughly: degrees north, degrees east.
@@ -42,93 +42,202 @@ fn inside(lat: f64, lon: f64) -> bool {
 
 /// Puts a draft's evidence together; nothing known is no location. `text` is what the citizen wrote, `reading` is of it.
 ///
-/// What the channel states goes before what is read out of a text, and that before the area of the desk's office: people
-/// also report what is elsewhere. Coordinates name no region. Evidence that disagrees is flagged.
+/// A pin in a polygon is the matter's own place and goes before all words. A device's position may be that of the
+/// reporter's sofa: it goes before a bare name only, and after a name with a word of level (`kel.`), one whose kecamatan
+/// agrees, and what the channel states. Then what the channel states goes before what is read out of a text, and that
+/// before the area of the desk's office: people also report what is elsewhere. Without polygons coordinates name no
+/// region. Evidence that disagrees is flagged, costs confidence and is told in `reasons`.
 #[must_use]
 pub fn locate(
     place: &DraftPlace,
     reading: &Reading,
-    _text: &str,
-    _polygons: &Polygons,
+    text: &str,
+    polygons: &Polygons,
     flags: &mut Vec<Flag>,
 ) -> Option<Location> {
     let (position, flag) = coordinates(place.lat, place.lon);
     flags.extend(flag);
     let address = place.address.as_deref().and_then(text::clean_line);
-    let stated = place.region.as_ref().filter(|code| region::find(code).is_some());
-    let office = place.office_region.as_ref().filter(|code| region::find(code).is_some());
-    let (rt, rw) = (place.rt.as_deref().and_then(unit), place.rw.as_deref().and_then(unit));
-    let written = Written::read(address.as_deref().unwrap_or_default(), reading);
-    let (rt, rw) = (rt.or(written.neighbourhood.rt), rw.or(written.neighbourhood.rw));
-    let read = written.named.region.map(|region| &region.code);
-    let strangers = stated.zip(read).is_some_and(|(stated, read)| {
-        !stated.as_str().starts_with(read.as_str()) && !read.as_str().starts_with(stated.as_str())
-    });
-    if strangers || written.named.conflict {
+    let written = Written::read(address.as_deref().unwrap_or_default(), text, reading);
+    let evidence = Evidence {
+        point: position.and_then(|(lat, lon)| polygons.kelurahan(lat, lon)),
+        device: place.device,
+        channel: place.region.as_ref().and_then(region::find),
+        text: written.named.clone(),
+        office: place.office_region.as_ref().and_then(region::find),
+    };
+    let verdict = evidence.weigh();
+    if verdict.conflict {
         flags.push(Flag::LocationConflict);
     }
-    // of two that agree the smaller region says more
-    let stated = match (stated, read) {
-        (Some(stated), Some(read)) if read.as_str().starts_with(stated.as_str()) => Some(read),
-        (stated, _) => stated,
-    };
-
+    let (rt, rw) = (place.rt.as_deref().and_then(unit), place.rw.as_deref().and_then(unit));
+    let (rt, rw) = (rt.or(written.neighbourhood.rt), rw.or(written.neighbourhood.rw));
     let (source, confidence) = if position.is_some() {
-        let trusted = flag.is_none();
         let source = if place.device { LocationSource::Gps } else { LocationSource::Channel };
-        (source, if trusted { 0.9 } else { 0.4 })
-    } else if stated.is_some() {
+        (source, if flag.is_none() { 0.9 } else { 0.4 })
+    } else if evidence.channel.is_some() {
         (LocationSource::Channel, 0.9)
-    } else if read.is_some() {
-        (LocationSource::Text, if written.named.stated { 0.85 } else { 0.7 })
-    } else if address.is_some() || rt.is_some() || rw.is_some() {
+    } else if evidence.text.region.is_some() {
+        (LocationSource::Text, if evidence.text.stated { 0.85 } else { 0.7 })
+    } else if address.is_some() || rt.is_some() || rw.is_some() || written.street.is_some() {
         (LocationSource::Text, 0.5)
-    } else if office.is_some() {
+    } else if evidence.office.is_some() {
         (LocationSource::Office, 0.3)
+    } else if written.landmark.is_some() || written.postal_code.is_some() {
+        (LocationSource::Text, 0.3)
     } else {
         return None;
     };
-    let area = |level| stated.or(read).or(office).and_then(|code| region::at(code, level)).map(named);
+    let area = |level| verdict.region.and_then(|region| region::at(&region.code, level));
+    let kelurahan = area(Level::Kelurahan);
     Some(Location {
         lat: position.map(|(lat, _)| lat),
         lon: position.map(|(_, lon)| lon),
         address,
         rt,
         rw,
-        kelurahan: area(Level::Kelurahan),
-        kecamatan: area(Level::Kecamatan),
-        kota: area(Level::Kota),
-        street: None,
-        landmark: None,
-        postal_code: None,
+        postal_code: written.postal_code.or_else(|| kelurahan.and_then(|region| region.postal_code.clone())),
+        kelurahan: kelurahan.map(named),
+        kecamatan: area(Level::Kecamatan).map(named),
+        kota: area(Level::Kota).map(named),
+        street: written.street,
+        landmark: written.landmark,
         source,
-        confidence,
+        confidence: verdict.confidence(confidence),
         verified: false,
-        reasons: Vec::new(),
+        reasons: verdict.reasons,
     })
+}
+
+/// What speaks for a region.
+struct Evidence {
+    point: Option<&'static Region>,
+    /// The point came from a device.
+    device: bool,
+    channel: Option<&'static Region>,
+    text: Named,
+    office: Option<&'static Region>,
+}
+
+/// What it comes to.
+struct Verdict {
+    region: Option<&'static Region>,
+    conflict: bool,
+    /// How many other pieces of evidence say the same.
+    agreeing: i32,
+    reasons: Vec<String>,
+}
+
+impl Verdict {
+    /// Each piece of evidence that agrees halves the doubt; a contradiction takes two fifths of the confidence.
+    fn confidence(&self, alone: f64) -> f64 {
+        let confidence = 1.0 - (1.0 - alone) * 0.5_f64.powi(self.agreeing);
+        let confidence = if self.conflict { confidence * 0.6 } else { confidence };
+        (confidence * 100.0).round() / 100.0
+    }
+}
+
+impl Evidence {
+    fn weigh(&self) -> Verdict {
+        let point = self.point.map(|region| (region, format!("the point lies in {}", title(region))));
+        let channel = self.channel.map(|region| (region, format!("the channel states {}", title(region))));
+        let text = self.text.region.map(|region| (region, format!("the text names {}", title(region))));
+        let ranked = match (self.device, self.text.stated) {
+            (false, _) => [point, channel, text],
+            (true, true) => [channel, text, point],
+            (true, false) => [channel, point, text],
+        };
+        let mut ranked = ranked.into_iter().flatten();
+        let mut verdict = Verdict { region: None, conflict: false, agreeing: 0, reasons: Vec::new() };
+        let Some((mut region, reason)) = ranked.next() else {
+            if let Some(office) = self.office {
+                verdict.reasons.push(format!("area of the office that took it down: {}", title(office)));
+            }
+            return Verdict { region: self.office, ..verdict };
+        };
+        let first = reason.clone();
+        verdict.reasons.push(reason);
+        for (other, reason) in ranked {
+            if region.has(other) || other.has(region) {
+                verdict.agreeing += 1;
+                verdict.reasons.push(reason);
+                // of two that agree the smaller region says more
+                if region.has(other) {
+                    region = other;
+                }
+            } else {
+                verdict.conflict = true;
+                verdict.reasons.push(format!("{first}, but {reason}"));
+            }
+        }
+        if let Some(agrees) = self.text.agrees.filter(|agrees| agrees.has(region)) {
+            verdict.reasons.push(format!("{}, which the text names too, agrees", title(agrees)));
+        }
+        if let Some(against) = self.text.against {
+            verdict.conflict = true;
+            verdict.reasons.push(format!("the text also names {}, which does not fit", title(against)));
+        }
+        if let Some(office) = self.office.filter(|office| office.has(region)) {
+            verdict.agreeing += 1;
+            verdict.reasons.push(format!("{}, the area of the office, agrees", title(office)));
+        }
+        Verdict { region: Some(region), ..verdict }
+    }
+}
+
+/// A region with its level, as people say it.
+fn title(region: &Region) -> String {
+    match region.level {
+        Level::Kelurahan => format!("kelurahan {}", region.name),
+        Level::Kecamatan => format!("kecamatan {}", region.name),
+        Level::Kota | Level::Provinsi => region.name.clone(),
+    }
 }
 
 /// What is read out of words.
 struct Written {
     named: Named,
     neighbourhood: Neighbourhood,
+    street: Option<String>,
+    landmark: Option<String>,
+    postal_code: Option<String>,
 }
 
 impl Written {
     /// The address before the text around it: it was asked for.
-    fn read(address: &str, text: &Reading) -> Self {
-        let (address, text) = (words::words(address), &text.words);
-        let named = gazetteer::named(&address);
-        let named = if named.region.is_some() { named } else { gazetteer::named(text) };
-        let (mut first, second) = (address::neighbourhood(&address), address::neighbourhood(text));
-        if first == Neighbourhood::default() {
-            first = second;
+    fn read(address: &str, text: &str, reading: &Reading) -> Self {
+        let (asked, words) = (words::words(address), &reading.words);
+        let (first, second) = (mention::named(&asked), mention::named(words));
+        let neighbourhood = Some(address::neighbourhood(&asked))
+            .filter(|found| *found != Neighbourhood::default())
+            .unwrap_or_else(|| address::neighbourhood(words));
+        Self {
+            named: both(first, second),
+            neighbourhood,
+            street: street::street(address, &asked).or_else(|| street::street(text, words)),
+            landmark: street::landmark(address, &asked).or_else(|| street::landmark(text, words)),
+            postal_code: street::postal_code(&asked).or_else(|| street::postal_code(words)),
         }
-        Self { named, neighbourhood: first }
     }
 }
 
-fn named(region: &region::Region) -> Area {
+/// What an address and a text name together. A text that says the place otherwise, and says so, is a contradiction.
+fn both(address: Named, text: Named) -> Named {
+    let (Some(asked), Some(said)) = (address.region, text.region) else {
+        return if address.region.is_some() { address } else { text };
+    };
+    if asked.has(said) {
+        Named { stated: true, agrees: Some(asked).filter(|_| asked != said).or(text.agrees), ..text }
+    } else if said.has(asked) {
+        Named { stated: true, agrees: Some(said), ..address }
+    } else if text.stated {
+        Named { against: address.against.or(Some(said)), ..address }
+    } else {
+        address
+    }
+}
+
+fn named(region: &Region) -> Area {
     Area { code: region.code.clone(), name: region.name.clone() }
 }
 

@@ -74,6 +74,24 @@ pub struct Region {
     pub name: String,
     /// Its level.
     pub level: Level,
+    /// Postal code of five digits; only kelurahan have one.
+    pub postal_code: Option<String>,
+}
+
+impl PartialEq for Region {
+    fn eq(&self, other: &Self) -> bool {
+        self.code == other.code
+    }
+}
+
+impl Eq for Region {}
+
+impl Region {
+    /// Whether a region is this one or lies in it.
+    #[must_use]
+    pub fn has(&self, other: &Self) -> bool {
+        other.code.0.starts_with(self.code.as_str())
+    }
 }
 
 static REGIONS: LazyLock<BTreeMap<RegionCode, Region>> = LazyLock::new(|| {
@@ -90,7 +108,8 @@ fn row(line: &str) -> Option<Region> {
         "kelurahan" => Level::Kelurahan,
         _ => return None,
     };
-    Some(Region { code, name, level })
+    let postal_code = fields.nth(1).map(str::trim).filter(|code| code.len() == 5).map(str::to_owned);
+    Some(Region { code, name, level, postal_code })
 }
 
 /// Every region, by code.

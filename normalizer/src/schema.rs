@@ -14,6 +14,7 @@ pub fn all() -> Vec<(&'static str, Schema)> {
     vec![
         ("complaint.v1.json", of::<Complaint>("complaint.v1")),
         ("complaint.received.v1.json", of_event::<Event>("complaint.received.v1")),
+        ("complaint.followed_up.v1.json", of_event::<Event>("complaint.followed_up.v1")),
         ("complaint.amended.v1.json", of_event::<Event<Amended>>("complaint.amended.v1")),
         ("reply.requested.v1.json", of::<ReplyRequest>("reply.requested.v1")),
         ("reply.delivered.v1.json", of_event::<Event<ReplyProgress>>("reply.delivered.v1")),

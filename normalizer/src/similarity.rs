@@ -55,6 +55,15 @@ pub struct Matter {
     photos: Vec<u64>,
 }
 
+impl Matter {
+    /// Whether both are of one place, as far as either says one.
+    #[must_use]
+    pub fn same_spot(&self, other: &Self) -> bool {
+        let spot = |matter: &Self| (matter.region, matter.point, matter.rt, matter.rw);
+        spot(self) == spot(other)
+    }
+}
+
 /// A street's or another place's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Name {

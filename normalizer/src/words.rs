@@ -69,8 +69,10 @@ pub fn words(text: &str) -> Vec<Word> {
     let mut begin = None;
     let ends = text.char_indices().chain(std::iter::once((text.len(), ' ')));
     for (place, c) in ends {
-        // an apostrophe inside a word belongs to it: jum'at
-        let inside = c.is_alphanumeric() || (matches!(c, '\'' | '\u{2019}') && begin.is_some());
+        // an apostrophe inside a word belongs to it: jum'at; so does the line in an account's name: @kel_klender
+        let inside = c.is_alphanumeric()
+            || (matches!(c, '\'' | '\u{2019}') && begin.is_some())
+            || (c == '_' && begin.is_some_and(|start| text[..start].ends_with('@')));
         match (begin, inside) {
             (None, true) => begin = Some(place),
             (Some(start), false) => {

@@ -21,7 +21,7 @@ use muara::{
     health::Health,
     intake::Intake,
     limits::Limiter,
-    refine,
+    refine::{self, Rules},
     store::{Settings, Store, reply::Requested},
 };
 use muara_connectors::{
@@ -52,7 +52,7 @@ pub(crate) struct Vendor {
 }
 
 impl Vendor {
-    fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self { answers: Mutex::default(), taken: watch::Sender::new(Vec::new()) })
     }
 
@@ -146,6 +146,8 @@ pub(crate) fn channel(id: &str, vendor: Option<&Arc<Vendor>>) -> Channel {
             pace: Rate { per_minute: 0, burst: 0 },
         },
         disabled: None,
+        gather: None,
+        publish_not_a_complaint: false,
         id,
     }
 }
@@ -204,10 +206,19 @@ impl Office {
         let cursor = Cursor(format!("{:?}", Timestamp::now()));
         let page = Page { items, cursor, ..Page::default() };
         let submitted = self.intake.submit_page(&channel, page).await.unwrap();
-        while refine::round(&self.store, &self.normalizer, &self.channels, "http://files/").await.unwrap() > 0
-        {
-        }
+        self.refines(Timestamp::now()).await;
         submitted.receipts.iter().map(|receipt| receipt.id.to_string()).collect()
+    }
+
+    /// Refines all that is to be refined at a time.
+    pub(crate) async fn refines(&self, now: Timestamp) {
+        let rules = Rules {
+            normalizer: Arc::clone(&self.normalizer),
+            channels: Arc::clone(&self.channels),
+            files_url: "http://files/".to_owned(),
+            duplicates: muara::config::Duplicates::default(),
+        };
+        while refine::round(&self.store, &rules, now).await.unwrap() > 0 {}
     }
 
     /// One complaint.

@@ -98,6 +98,7 @@ fn any_reporter() -> impl Strategy<Value = DraftReporter> {
     (words(), words(), words(), words(), words(), any::<bool>(), any::<bool>()).prop_map(
         |(id, name, phone, email, nik, anonymous, private)| DraftReporter {
             id,
+            also: Vec::new(),
             name,
             phone,
             email,

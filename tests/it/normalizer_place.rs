@@ -5,6 +5,7 @@ use muara_normalizer::{
     Draft,
     complaint::{Flag, Location, LocationSource},
     draft::DraftPlace,
+    region::{self, Level},
 };
 
 use crate::normalizer::{normalize, said};
@@ -62,7 +63,7 @@ fn names_of_streets_stations_and_markets_are_no_places() {
         "lift stasiun manggarai mati",
         "macet arah Klender",
         "RT @cakungtimur: banjir",
-        "#pondokbambu banjir",
+        "@kel_pondokbambu banjir",
         "gunung sampah di ujung gang",
         "jati diri bangsa",
         "masih baru kok sudah rusak, di tengah jalan",
@@ -123,4 +124,113 @@ fn evidence_that_disagrees_is_flagged_and_the_more_certain_is_passed_on() {
     let complaint = normalize(said("Pondok Bambu, kec. Tebet"));
     assert_eq!(areas(complaint.location.as_ref()), ["", "Tebet", SELATAN]);
     assert!(complaint.flags.contains(&Flag::LocationConflict));
+}
+
+/// The lowest region of a location as the examples write it.
+fn lowest(location: Option<&Location>) -> String {
+    let [kelurahan, kecamatan, kota] = areas(location);
+    match (kelurahan, kecamatan, kota) {
+        ("", "", "") => "-".to_owned(),
+        ("", "", kota) => {
+            let name = kota.trim_start_matches("Kota Administrasi Jakarta ");
+            format!("kota {}", name.trim_start_matches("Kabupaten Administrasi "))
+        }
+        ("", kecamatan, _) => format!("kec {kecamatan}"),
+        (kelurahan, ..) => format!("kel {kelurahan}"),
+    }
+}
+
+#[test]
+fn every_example_names_what_it_says() {
+    let examples = include_str!("../fixtures/quality/place_examples.tsv");
+    let mut wrong = Vec::new();
+    for line in examples.lines().filter(|line| !line.starts_with('#')) {
+        let mut fields = line.split('\t');
+        let (text, region) = (fields.next().unwrap(), fields.next().unwrap());
+        let (rt, rw) = fields.next().unwrap_or("/").split_once('/').unwrap();
+        let location = normalize(said(text)).location;
+        let unit = |unit: Option<&String>| unit.map_or("", String::as_str).to_owned();
+        let (found_rt, found_rw) = location
+            .as_ref()
+            .map_or_else(Default::default, |place| (unit(place.rt.as_ref()), unit(place.rw.as_ref())));
+        let found = lowest(location.as_ref());
+        if (found.as_str(), found_rt.as_str(), found_rw.as_str()) != (region, rt, rw) {
+            wrong.push(format!("{text}: {found} {found_rt}/{found_rw}, not {region} {rt}/{rw}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_kelurahan_is_found_by_its_name_and_not_in_a_street() {
+    for region in region::all().filter(|region| region.level == Level::Kelurahan) {
+        let name = &region.name;
+        let parent = region::at(&region.code, Level::Kecamatan).unwrap();
+        for text in [
+            format!("Kel. {name} Kec. {} jalan rusak", parent.name),
+            format!("KELURAHAN {} SAMPAH", name.to_uppercase()),
+            format!("kel {} banjir", name.to_lowercase().replace(' ', "")),
+        ] {
+            let found = normalize(said(&text)).location.and_then(|place| place.kelurahan);
+            assert_eq!(found.map(|area| area.code).as_ref(), Some(&region.code), "{text}");
+        }
+        for text in
+            [format!("jl. {name} raya"), format!("stasiun {name} kotor"), format!("di pasar {name} bau")]
+        {
+            assert_eq!(areas(normalize(said(&text)).location.as_ref()), ["", "", ""], "{text}");
+        }
+    }
+}
+
+#[test]
+fn streets_landmarks_and_postal_codes_are_in_the_citizens_words() {
+    let cases = [
+        (
+            "ambles di Jl. Pahlawan Revolusi dekat apotek, Kel. Pondok Bambu",
+            [Some("Jalan Pahlawan Revolusi"), Some("dekat apotek"), Some("13430")],
+        ),
+        ("got di gang mangga duri selatan mampet", [Some("Gang mangga"), None, Some("11270")]),
+        ("Jl Dr. Saharjo no 12A macet", [Some("Jalan Dr. Saharjo no 12A"), None, None]),
+        ("Gang Mawar 2 Blok C No 14 gelap", [Some("Gang Mawar 2 Blok C No 14"), None, None]),
+        (
+            "depan musholla at-taqwa gang lontar rawa badak utara",
+            [Some("Gang lontar"), Some("depan musholla at-taqwa"), Some("14230")],
+        ),
+        ("Jl. Dewi Sartika Cililitan gelap", [Some("Jalan Dewi Sartika"), None, Some("13640")]),
+        ("jalan rusak parah di depan rumah saya", [None, None, None]),
+        ("di jalan ini banyak lubang, jalan tol juga", [None, None, None]),
+        ("kode pos 12330, harga 13430 rupiah", [None, None, Some("12330")]),
+        // a person's number is no house number
+        ("depan pos 0812 1100 2207", [None, Some("depan pos"), None]),
+    ];
+    for (text, expected) in cases {
+        let location = normalize(said(text)).location;
+        let found = location.as_ref().map_or([None; 3], |place| {
+            [place.street.as_deref(), place.landmark.as_deref(), place.postal_code.as_deref()]
+        });
+        assert_eq!(found, expected, "{text}");
+    }
+}
+
+#[test]
+fn what_a_place_rests_on_is_told() {
+    let reasons = |draft| normalize(draft).location.unwrap().reasons;
+    assert_eq!(
+        reasons(said("banjir di Kel. Pondok Bambu Kec. Duren Sawit")),
+        ["the text names kelurahan Pondok Bambu", "kecamatan Duren Sawit, which the text names too, agrees"]
+    );
+    let place = DraftPlace { office_region: Some("31.75.07".parse().unwrap()), ..DraftPlace::default() };
+    assert_eq!(
+        reasons(Draft { place: place.clone(), ..said("lampu mati") }),
+        ["area of the office that took it down: kecamatan Duren Sawit"]
+    );
+    assert_eq!(
+        reasons(Draft { place, ..said("lampu mati di Klender") }),
+        ["the text names kelurahan Klender", "kecamatan Duren Sawit, the area of the office, agrees"]
+    );
+    let place = DraftPlace { region: Some("31.71.06".parse().unwrap()), ..DraftPlace::default() };
+    assert_eq!(
+        reasons(Draft { place, ..said("lampu mati di Klender") })[1],
+        "the channel states kecamatan Menteng, but the text names kelurahan Klender"
+    );
 }

@@ -66,6 +66,7 @@ fn counted(file: &Path) -> Levels {
         dead: count("dead"),
         quarantined: count("quarantine"),
         replies: one("SELECT count(*) FROM reply WHERE state = 'waiting'"),
+        set_aside: count("set_aside"),
         bytes: bytes("inbox", "draft") + bytes("held", "draft") + bytes("outbox", "body"),
     }
 }
@@ -81,6 +82,7 @@ fn keyed(key: &str) -> NewMessage {
         id: ComplaintId(Uuid::now_v7()),
         draft: format!("{{\"text\":\"{key}\"}}").into_bytes(),
         hold: None,
+        gather: false,
         files: NewFiles::default(),
     }
 }

@@ -216,6 +216,10 @@ impl Gateway {
         if !config.contains("[media]") {
             listen += "[media]\nfetch = false\n";
         }
+        // each message of a chat is a complaint of its own, where it is not about that
+        if !config.contains("[gather]") {
+            listen += "[gather]\nenabled = false\n";
+        }
         fs::write(self.config(), format!("{listen}\n{config}")).unwrap();
     }
 

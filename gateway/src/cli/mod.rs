@@ -1,7 +1,9 @@
 //! The command line. What scripts want has `--json`; words for people go to standard error.
 #![expect(clippy::print_stderr, reason = "printing is what a command line is for")]
 
+mod aside;
 mod channels;
+mod conversations;
 mod demo;
 mod held;
 mod media;
@@ -69,8 +71,11 @@ enum Command {
     /// Normalize lines of JSON from standard input, exactly as the gateway does.
     Normalize {
         /// One object a line: {id, channel, received_at, text, lat?, lng?}.
-        #[arg(long, required = true)]
+        #[arg(long, required_unless_present = "conversations")]
         jsonl: bool,
+        /// One chat a line: {id, events: [{at, sender, kind, text?, reply_to?, album?}]}; prints {id, complaints, ignored}.
+        #[arg(long, conflicts_with = "jsonl")]
+        conversations: bool,
     },
     /// Events that wait for the broker.
     #[command(subcommand)]
@@ -84,6 +89,16 @@ enum Command {
     /// Messages over a limit.
     #[command(subcommand)]
     Held(held::HeldCommand),
+    /// Thanks, greetings, advertisements: kept, and not published unless you say so.
+    #[command(subcommand)]
+    Aside(aside::AsideCommand),
+    /// Print a complaint's words as they were written, where its event masks numbers of persons.
+    Original {
+        #[command(flatten)]
+        file: ConfigFile,
+        /// Its reference or id.
+        complaint: String,
+    },
     /// What is said to citizens: what waits, what failed.
     #[command(subcommand)]
     Replies(replies::Replies),
@@ -124,6 +139,9 @@ pub enum CliError {
     /// There is no such channel.
     #[error("there is no channel `{0}`; `muara channels` lists them")]
     NoChannel(String),
+    /// There is no such complaint.
+    #[error("`{0}` is neither the reference nor the id of a complaint here")]
+    NoComplaint(String),
     /// There is no such row.
     #[error("there is no {what} {id}")]
     NoRow {
@@ -185,11 +203,14 @@ fn run(command: Command) -> Result<(), CliError> {
         Command::DefaultConfig => print(&config::sample::sample()),
         Command::Schema { name } => schema(name),
         Command::Try(trial) => trial.run(),
-        Command::Normalize { jsonl: _ } => normalize::jsonl(),
+        Command::Normalize { conversations: true, .. } => conversations::jsonl(),
+        Command::Normalize { .. } => normalize::jsonl(),
         Command::Outbox(outbox) => outbox.run(),
         Command::Quarantine(quarantine) => quarantine.run(),
         Command::Held(held) => held.run(),
         Command::Media(media) => media.run(),
+        Command::Aside(aside) => aside.run(),
+        Command::Original { file, complaint } => aside::original(&file, &complaint),
         Command::Replies(replies) => replies.run(),
         Command::HashPassword => hash_password(),
     }

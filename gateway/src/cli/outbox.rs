@@ -63,8 +63,15 @@ impl Outbox {
                      outbox       {:>10}  events that wait for the broker\n\
                      dead         {:>10}  events the broker would not take\n\
                      quarantined  {:>10}  bodies that could not be understood\n\
+                     set aside    {:>10}  messages that are no complaints by the rules\n\
                      bytes        {:>10}  of all that waits\n",
-                    levels.inbox, levels.held, levels.outbox, levels.dead, levels.quarantined, levels.bytes
+                    levels.inbox,
+                    levels.held,
+                    levels.outbox,
+                    levels.dead,
+                    levels.quarantined,
+                    levels.set_aside,
+                    levels.bytes
                 ))
             }),
             Self::Tail { file, follow } => with_store(&file, async |store, _| {

@@ -76,9 +76,10 @@ impl Trial {
             }
         };
         print(&format!("decode      {} items\n", decoded.items.len()))?;
+        let rules = normalizer().with_polygons(config.polygons.clone());
         for (item, number) in decoded.items.into_iter().zip(0..) {
             match item {
-                Item::Draft(draft) => print(&normalized(channel, *draft, number))?,
+                Item::Draft(draft) => print(&normalized(&rules, channel, *draft, number))?,
                 Item::Amendment(amendment) => {
                     let key = IdempotencyKey::of_amendment(&channel.id, &amendment).text;
                     let amendment = serde_json::to_string_pretty(&amendment).unwrap_or_default();
@@ -97,7 +98,7 @@ impl Trial {
 }
 
 /// Ids, references and keyed references are made with throw-away keys: a trial must not need the real ones.
-fn normalized(channel: &Channel, draft: Draft, number: u64) -> String {
+fn normalized(rules: &Normalizer, channel: &Channel, draft: Draft, number: u64) -> String {
     let key = IdempotencyKey::of(&channel.id, &draft);
     let receipt = Receipt {
         id: ComplaintId(Uuid::now_v7()),
@@ -108,7 +109,7 @@ fn normalized(channel: &Channel, draft: Draft, number: u64) -> String {
     };
     let drafted = serde_json::to_string_pretty(&draft).unwrap_or_default();
     let head = format!("item {number}      idempotency key {}\ndraft       {drafted}\n", key.text);
-    match normalizer().normalize(draft, &receipt) {
+    match rules.normalize(draft, &receipt) {
         Ok(made) => {
             let complaint = serde_json::to_string_pretty(&made.complaint).unwrap_or_default();
             format!("{head}complaint   {complaint}\n")

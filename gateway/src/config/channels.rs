@@ -7,7 +7,7 @@ use muara_connectors::{
 use muara_normalizer::ChannelId;
 use serde::Deserialize;
 
-use super::{ConfigError, Secret, value::Unresolved};
+use super::{ConfigError, Gather, Secret, value::Unresolved};
 use crate::{
     channel::{Channel, Channels, PublicPolicy, Replies},
     egress,
@@ -28,10 +28,47 @@ struct Shared {
     limits: SharedLimits,
     #[serde(default)]
     replies: SharedReplies,
+    #[serde(default)]
+    gather: SharedGather,
+    #[serde(default)]
+    publish_not_a_complaint: bool,
 }
 
-const SHARED: &[&str] =
-    &["connector", "title", "enabled", "secret", "auth", "redelivers", "limits", "replies"];
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SharedGather {
+    enabled: Option<bool>,
+    quiet_seconds: Option<u32>,
+    longest_seconds: Option<u32>,
+    settle_seconds: Option<u32>,
+    follow_up_hours: Option<u32>,
+}
+
+impl SharedGather {
+    /// What a channel says, and where it says nothing what all do.
+    fn over(self, all: &Gather) -> Gather {
+        Gather {
+            enabled: self.enabled.unwrap_or(all.enabled),
+            quiet_seconds: self.quiet_seconds.unwrap_or(all.quiet_seconds),
+            longest_seconds: self.longest_seconds.unwrap_or(all.longest_seconds),
+            settle_seconds: self.settle_seconds.unwrap_or(all.settle_seconds),
+            follow_up_hours: self.follow_up_hours.unwrap_or(all.follow_up_hours),
+        }
+    }
+}
+
+const SHARED: &[&str] = &[
+    "connector",
+    "title",
+    "enabled",
+    "secret",
+    "auth",
+    "redelivers",
+    "limits",
+    "replies",
+    "gather",
+    "publish_not_a_complaint",
+];
 
 /// What a citizen reads at once, if the channel says nothing else.
 const RECEIPT: &str = "Terima kasih, laporan Anda sudah kami terima dengan nomor {reference}. \
@@ -64,13 +101,18 @@ fn yes() -> bool {
     true
 }
 
-pub(super) fn read(table: toml::Table, unresolved: &[Unresolved], errors: &mut Vec<ConfigError>) -> Channels {
+pub(super) fn read(
+    table: toml::Table,
+    unresolved: &[Unresolved],
+    gather: &Gather,
+    errors: &mut Vec<ConfigError>,
+) -> Channels {
     if table.is_empty() {
         errors.push(ConfigError::NoChannel);
     }
     let faults = errors.len();
     let channels: Channels =
-        table.into_iter().filter_map(|(name, value)| one(&name, value, unresolved, errors)).collect();
+        table.into_iter().filter_map(|(name, value)| one(&name, value, unresolved, gather, errors)).collect();
     // a channel with a fault of its own is not in the list, and is not to be missed, too
     if errors.len() == faults {
         check_fallbacks(&channels, errors);
@@ -82,6 +124,7 @@ fn one(
     name: &str,
     value: toml::Value,
     unresolved: &[Unresolved],
+    gather: &Gather,
     errors: &mut Vec<ConfigError>,
 ) -> Option<Channel> {
     let table_name = format!("channels.{name}");
@@ -154,6 +197,8 @@ fn one(
         limits,
         disabled,
         replies,
+        gather: shared.gather.over(gather).policy_of(connector),
+        publish_not_a_complaint: shared.publish_not_a_complaint,
         settings,
         id,
     })

@@ -34,7 +34,8 @@ pub enum ConfigError {
     },
     /// A table nobody reads.
     #[error(
-        "unknown table [{name}]; known are: listen, store, broker, privacy, intake, desk, media, log, channels"
+        "unknown table [{name}]; known are: listen, store, broker, privacy, intake, desk, media, places, log, \
+         channels"
     )]
     UnknownTable {
         /// Its name.

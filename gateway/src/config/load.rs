@@ -6,10 +6,11 @@ use std::{
 };
 
 use muara_connectors::settings;
+use muara_normalizer::polygons::Polygons;
 use serde::de::DeserializeOwned;
 
 use super::{
-    Broker, Config, ConfigError, ConfigErrors, Secret, channels, check,
+    Broker, Config, ConfigError, ConfigErrors, Places, Secret, channels, check,
     value::{PrivacyKeySource, Unresolved, privacy_key, resolve},
 };
 
@@ -105,8 +106,15 @@ fn finish(
     let intake = tables.take("intake");
     let desk = tables.take("desk");
     let media = tables.take("media");
+    let gather = tables.take("gather");
+    let duplicates = tables.take("duplicates");
     let log = tables.take("log");
     let broker = tables.table.contains_key("broker").then(|| tables.take::<Broker>("broker"));
+    let places: Places = tables.take("places");
+    let polygons = places.polygons(&base).unwrap_or_else(|error| {
+        tables.errors.push(ConfigError::Setting { table: "places".to_owned(), error });
+        Polygons::default()
+    });
     let wrong = check::tables((&store, broker.as_ref(), &intake, &desk, &media, &log), &base);
     let wrong =
         wrong.into_iter().map(|(table, error)| ConfigError::Setting { table: table.to_owned(), error });
@@ -120,11 +128,24 @@ fn finish(
     errors.extend(
         elsewhere.into_iter().map(|Unresolved { key, what, .. }| ConfigError::Unresolved { key, what }),
     );
-    let channels = channels::read(table, &of_channels, &mut errors);
+    let channels = channels::read(table, &of_channels, &gather, &mut errors);
     match privacy {
-        Some(privacy) if errors.is_empty() => {
-            Ok(Config { listen, store, broker, privacy, intake, desk, media, log, channels, base })
-        }
+        Some(privacy) if errors.is_empty() => Ok(Config {
+            listen,
+            store,
+            broker,
+            privacy,
+            intake,
+            desk,
+            media,
+            gather,
+            duplicates,
+            places,
+            polygons,
+            log,
+            channels,
+            base,
+        }),
         _ => Err(ConfigErrors(errors)),
     }
 }

@@ -7,11 +7,14 @@ mod check;
 mod error;
 mod load;
 mod media;
+mod places;
+mod rules;
 pub mod sample;
 mod value;
 
 use std::net::SocketAddr;
 
+use muara_normalizer::polygons::Polygons;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +23,8 @@ use crate::channel::Channels;
 pub use error::{ConfigError, ConfigErrors};
 pub use load::{load, parse};
 pub use media::{Media, S3};
+pub use places::Places;
+pub use rules::{Duplicates, Gather};
 pub use value::{PrivacyKeySource, Secret};
 
 /// The whole configuration, checked.
@@ -39,6 +44,14 @@ pub struct Config {
     pub desk: Desk,
     /// The files of complaints.
     pub media: Media,
+    /// How messages of a chat become one complaint.
+    pub gather: Gather,
+    /// Which complaints are about one matter.
+    pub duplicates: Duplicates,
+    /// What the city knows of its regions.
+    pub places: Places,
+    /// The kelurahan's polygons that `places` names.
+    pub polygons: Polygons,
     /// What is logged.
     pub log: Log,
     /// The official channels.

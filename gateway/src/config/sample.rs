@@ -3,7 +3,7 @@
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::Value;
 
-use super::{Broker, Desk, Intake, Listen, Log, Media, S3, Store};
+use super::{Broker, Desk, Duplicates, Gather, Intake, Listen, Log, Media, Places, S3, Store};
 
 const HEAD: &str = "\
 # Every key of Muara's configuration with its default. Generated; do not edit.
@@ -28,6 +28,10 @@ const TAIL: &str = r#"
 ##               answers 429, any other is answered 2xx and the message held
 ##   limits      { channel = { per_minute, burst }, sender = { per_minute, burst },
 ##                 outgoing = { per_minute, burst }, body_kb }
+##   gather      of a chat: { enabled, quiet_seconds, longest_seconds, settle_seconds, follow_up_hours }, each as in
+##               [gather] if it is not said
+##   publish_not_a_complaint   true publishes thanks, greetings and advertisements, too, flagged as what they are;
+##               else they are kept where `muara aside list` shows them
 ##   replies     how citizens are answered:
 ##     receipt         answer each complaint with its reference (default: where the channel can send; never what was
 ##                     held or quarantined, a machine's message, or one made in public)
@@ -54,6 +58,9 @@ pub fn sample() -> String {
     table::<Desk>("desk", &mut out);
     table::<Media>("media", &mut out);
     table::<S3>("media.s3", &mut out);
+    table::<Gather>("gather", &mut out);
+    table::<Duplicates>("duplicates", &mut out);
+    table::<Places>("places", &mut out);
     table::<Log>("log", &mut out);
     out + TAIL
 }

@@ -1,7 +1,7 @@
 //! What citizens read: Indonesian sentences around a reference, a status and the core CRM's words; and what of it may be
 //! said where everybody reads it.
 
-use muara_normalizer::{Reference, identity};
+use muara_normalizer::{Reference, contact};
 
 use crate::{
     channel::{PublicPolicy, Replies},
@@ -79,7 +79,7 @@ pub fn reply(policy: PublicPolicy, reference: Option<&Reference>, body: &ReplyBo
             Some(format!("Laporan Anda{number} sudah ditanggapi. Silakan hubungi kami lewat pesan pribadi."))
         }
         PublicPolicy::Status => Some(head.clone()),
-        PublicPolicy::Text => Some(with(body.text.as_deref().map(identity::masked).as_deref())),
+        PublicPolicy::Text => Some(with(body.text.as_deref().map(contact::masked).as_deref())),
     };
     Said { private: with(body.text.as_deref()), public }
 }

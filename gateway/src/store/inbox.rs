@@ -6,12 +6,14 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use muara_connectors::Cursor;
-use muara_normalizer::{ChannelId, ComplaintId, IdempotencyKey};
+use muara_normalizer::{
+    ChannelId, ComplaintId, IdempotencyKey, complaint::NotAComplaint, identity::PersonRef, similarity::Matter,
+};
 use rusqlite::OptionalExtension;
 use uuid::Uuid;
 
 use super::{
-    Db, Store, StoreError,
+    Db, Store, StoreError, gather,
     media::{self, NewFiles},
     now_ms,
     outbox::NewEvent,
@@ -34,6 +36,8 @@ pub struct NewMessage {
     pub hold: Option<Hold>,
     /// Its files.
     pub files: NewFiles,
+    /// Whether it may be one of several that are one complaint: it waits for its neighbours.
+    pub gather: bool,
 }
 
 /// Why and until when a message is held.
@@ -159,25 +163,57 @@ pub struct Waiting {
     pub held: bool,
     /// Of a change: the number of the receipt of the message that is changed.
     pub amends: Option<i64>,
+    /// Number of the receipt of the complaint that it continues, if that was found out when it was gathered.
+    pub follows: Option<i64>,
+    /// An operator let it through: it is published whatever it is taken for.
+    pub reviewed: bool,
     /// How many of its files the event calls settled; none if it has no files.
     pub files_settled: Option<u32>,
 }
 
+/// The columns of a row that waits, as [`waiting`] reads them.
+pub(super) const WAITING: &str = "serial, id, channel, at, draft, held, amends, follows, reviewed";
+/// How many they are.
+pub(super) const WAITING_COLUMNS: usize = 9;
+
 /// What refining made of a draft.
 #[derive(Clone, Debug)]
 pub enum Refined {
-    /// An event for the outbox, how the complaint is answered, and what is said at once.
-    Event(NewEvent, Option<Box<NewCorrespondence>>),
+    /// A complaint, or more about one.
+    Complaint(Box<NewComplaint>),
+    /// A change of a complaint, and the citizen's new words if the event masks them.
+    Change(NewEvent, Option<String>),
+    /// It says what a complaint of its sender said minutes before: number of that one's receipt, and its id.
+    Repeated(i64, ComplaintId),
+    /// It is no complaint: what it is.
+    Aside(NotAComplaint),
     /// It could not become a complaint: the words say why.
     Rejected(String),
+}
+
+/// What a message became.
+#[derive(Clone, Debug)]
+pub struct NewComplaint {
+    /// The event for the outbox.
+    pub event: NewEvent,
+    /// How it is answered, and what is said at once.
+    pub answered: Option<NewCorrespondence>,
+    /// Number of the receipt of the complaint that it continues.
+    pub follows: Option<i64>,
+    /// The citizen's words, if the event masks them.
+    pub original: Option<String>,
+    /// What it is about, if later ones are to be held against it.
+    pub matter: Option<Matter>,
+    /// The reference that stands for the sender, and the ids that the channel proves to be theirs.
+    pub persons: Option<(PersonRef, Vec<PersonRef>)>,
 }
 
 impl Refined {
     /// The automatic answer, if there is one.
     fn receipt(&self) -> Option<&NewReply> {
         match self {
-            Self::Event(_, answered) => answered.as_ref()?.receipt.as_ref(),
-            Self::Rejected(_) => None,
+            Self::Complaint(made) => made.answered.as_ref()?.receipt.as_ref(),
+            Self::Change(..) | Self::Repeated(..) | Self::Aside(_) | Self::Rejected(_) => None,
         }
     }
 }
@@ -228,12 +264,13 @@ impl Store {
     pub async fn waiting(&self, most: u32) -> Result<Vec<Waiting>, StoreError> {
         self.read(move |connection| {
             // two ranges of one index, each in order: nothing that waits is read
-            let sql = "SELECT * FROM (SELECT serial, id, channel, at, draft, held, amends FROM inbox
-                                      WHERE wait_until = 0 ORDER BY serial LIMIT ?1)
-                       UNION ALL
-                       SELECT * FROM (SELECT serial, id, channel, at, draft, held, amends FROM inbox
-                                      WHERE wait_until BETWEEN 1 AND ?2 ORDER BY wait_until, serial LIMIT ?1)";
-            connection.prepare_cached(sql)?.query_map((most, now_ms()), waiting)?.collect()
+            let sql = format!(
+                "SELECT * FROM (SELECT {WAITING} FROM inbox WHERE wait_until = 0 ORDER BY serial LIMIT ?1)
+                 UNION ALL
+                 SELECT * FROM (SELECT {WAITING} FROM inbox
+                                WHERE wait_until BETWEEN 1 AND ?2 ORDER BY wait_until, serial LIMIT ?1)"
+            );
+            connection.prepare_cached(&sql)?.query_map((most, now_ms()), waiting)?.collect()
         })
         .await
     }
@@ -251,7 +288,8 @@ impl Store {
         self.write(move |db| {
             for (row, made) in &refined {
                 // a file that settled meanwhile would never be told of: the row stays for the next round
-                if let (Refined::Event(..), Some(settled)) = (made, row.files_settled)
+                if let (Refined::Complaint(..) | Refined::Change(..), Some(settled)) =
+                    (made, row.files_settled)
                     && !media::tell(db, row.serial, settled)?
                 {
                     continue;
@@ -268,12 +306,17 @@ impl Store {
                     continue;
                 }
                 match made {
-                    Refined::Event(event, answered) => {
+                    Refined::Complaint(made) => put(db, row, made)?,
+                    Refined::Change(event, original) => {
                         super::outbox::put(db, row.id, event)?;
-                        if let Some(answered) = answered {
-                            super::reply::correspond(db, row, answered)?;
+                        if let Some(text) = original {
+                            super::original::keep(db, row.id, row.serial, row.received_at, text)?;
                         }
                     }
+                    Refined::Repeated(serial, id) => {
+                        super::links::join(db, row.serial, (*serial, *id), super::links::As::Repetition)?;
+                    }
+                    Refined::Aside(reason) => super::aside::put(db, row, reason.as_str())?,
                     Refined::Rejected(reason) => quarantine::put_draft(db, row, reason)?,
                 }
             }
@@ -392,6 +435,27 @@ fn take(db: &Db<'_>, intake: &Intake) -> rusqlite::Result<Taken> {
     Ok(taken)
 }
 
+/// Opens everything that a new complaint brings.
+fn put(db: &Db<'_>, row: &Waiting, made: &NewComplaint) -> rusqlite::Result<()> {
+    super::outbox::put(db, row.id, &made.event)?;
+    if let Some(answered) = &made.answered {
+        super::reply::correspond(db, row, answered)?;
+    }
+    if let Some(first) = made.follows {
+        super::reply::heard(db, first, &row.channel, row.received_at)?;
+    }
+    if let Some(original) = &made.original {
+        super::original::keep_whole(db, row.id, row.serial, row.received_at, original)?;
+    }
+    if let Some(matter) = &made.matter {
+        super::similar::remember(db, row.serial, row.id, matter)?;
+    }
+    if let Some((reference, ids)) = &made.persons {
+        super::links::one_person(db, reference, ids)?;
+    }
+    Ok(())
+}
+
 fn accept(db: &Db<'_>, intake: &Intake, message: &NewMessage, at: i64) -> rusqlite::Result<Receipt> {
     let serial = db.next_serial();
     let id = message.id.0;
@@ -402,12 +466,14 @@ fn accept(db: &Db<'_>, intake: &Intake, message: &NewMessage, at: i64) -> rusqli
         (&message.key.text, serial, id, at, message.hold.is_some()),
     )?;
     let channel = intake.channel.as_str();
-    let wait_until = media::open(db, &message.files, (message.id, serial, serial), &intake.channel)?;
+    let files_until = media::open(db, &message.files, (message.id, serial, serial), &intake.channel)?;
+    let wait_until = if message.gather { gather::UNSEEN } else { files_until };
     match &message.hold {
         None => {
             db.execute(
-                "INSERT INTO inbox (serial, id, channel, at, draft, wait_until) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                (serial, id, channel, at, &message.draft, wait_until),
+                "INSERT INTO inbox (serial, id, channel, at, draft, wait_until, files_until)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                (serial, id, channel, at, &message.draft, wait_until, files_until),
             )?;
             db.count(|change| change.inbox += 1);
         }
@@ -424,7 +490,7 @@ fn accept(db: &Db<'_>, intake: &Intake, message: &NewMessage, at: i64) -> rusqli
                     hold.sender.map(u64::cast_signed),
                     release_at,
                     hold.reason,
-                    wait_until,
+                    files_until,
                 ),
             )?;
             db.count(|change| change.held += 1);
@@ -444,6 +510,8 @@ pub(super) fn waiting(row: &rusqlite::Row<'_>) -> rusqlite::Result<Waiting> {
         draft: row.get(4)?,
         held: row.get(5)?,
         amends: row.get(6)?,
+        follows: row.get(7)?,
+        reviewed: row.get(8)?,
         files_settled: None,
     })
 }

@@ -303,6 +303,39 @@ pub(super) fn open(
     Ok(new.wait_until.filter(|_| waits).map_or(0, Timestamp::as_millisecond))
 }
 
+/// Gives the files of a message to the complaint that it became part of. Their fetching goes on as it is.
+pub(super) fn hand_over(db: &Db<'_>, serial: i64, into: (i64, ComplaintId)) -> rusqlite::Result<()> {
+    let sql = "SELECT complaint, number FROM media WHERE serial = ?1 ORDER BY number";
+    let files: Vec<(uuid::Uuid, u32)> = db
+        .prepare(sql)?
+        .query_map([serial], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    for (complaint, number) in files {
+        let sql = "SELECT coalesce(max(number), 0) + 1 FROM media WHERE complaint = ?1";
+        let next: u32 = db.prepare(sql)?.query_row([into.1.0], |row| row.get(0))?;
+        db.execute(
+            "UPDATE media SET complaint = ?3, number = ?4, message = ?5 WHERE complaint = ?1 AND number = ?2",
+            (complaint, number, into.1.0, next, into.0),
+        )?;
+        db.execute(
+            "UPDATE media_inline SET complaint = ?3, number = ?4 WHERE complaint = ?1 AND number = ?2",
+            (complaint, number, into.1.0, next),
+        )?;
+    }
+    Ok(())
+}
+
+/// Forgets the files of a message that was written anew or taken back before anybody heard of it.
+pub(super) fn forget(db: &Db<'_>, serial: i64) -> rusqlite::Result<()> {
+    let which = "(complaint, number) IN (SELECT complaint, number FROM media WHERE serial = ?1)";
+    let sql = format!("SELECT coalesce(sum(length(content)), 0) FROM media_inline WHERE {which}");
+    let bytes: i64 = db.prepare(&sql)?.query_row([serial], |row| row.get(0))?;
+    db.execute(&format!("DELETE FROM media_inline WHERE {which}"), [serial])?;
+    db.execute("DELETE FROM media WHERE serial = ?1", [serial])?;
+    db.count(|change| change.bytes -= bytes);
+    Ok(())
+}
+
 /// Whether the files that an inbox row brought are still as an event says that is made of it; if so they are told.
 pub(super) fn tell(db: &Db<'_>, serial: i64, settled: u32) -> rusqlite::Result<bool> {
     let sql = "SELECT count(*) FROM media WHERE serial = ?1 AND state != 'pending'";

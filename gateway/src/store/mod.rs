@@ -3,14 +3,18 @@
 //! Every write goes through one writer thread ([`writer`]), which commits whatever is waiting as one
 //! transaction (group commit), so that an fsync is shared by all who wait for it. Reads use connections of
 //! their own and never wait for a write. Each table has its room: [`inbox`], [`held`], [`outbox`],
-//! [`quarantine`], [`reply`], [`media`], [`similar`].
+//! [`quarantine`], [`reply`], [`media`], [`gather`], [`links`], [`aside`], [`original`], [`similar`].
 
+pub mod aside;
 mod checkpoint;
+pub mod gather;
 pub mod held;
 pub mod inbox;
+pub mod links;
 mod listing;
 pub mod media;
 pub mod open;
+pub mod original;
 pub mod outbox;
 pub mod quarantine;
 pub mod reply;
@@ -90,6 +94,8 @@ pub struct Levels {
     pub quarantined: u64,
     /// Replies that wait to be sent.
     pub replies: u64,
+    /// Messages that are no complaints by the rules.
+    pub set_aside: u64,
     /// Bytes of all drafts and events that wait.
     pub bytes: u64,
 }

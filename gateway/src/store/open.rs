@@ -19,7 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/sqlite_1.sql"),
     include_str!("../../migrations/sqlite_2.sql"),
     include_str!("../../migrations/sqlite_3.sql"),
-    include_str!("../../migrations/similar.sql"),
+    include_str!("../../migrations/sqlite_4.sql"),
 ];
 
 /// How the store is opened.

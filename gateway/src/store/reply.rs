@@ -363,6 +363,18 @@ fn request_reply(
     Ok((Requested::Queued, channel))
 }
 
+/// The id of the automatic answer to a complaint.
+#[must_use]
+pub fn receipt_id(complaint: ComplaintId) -> String {
+    format!("receipt:{complaint}")
+}
+
+/// A person whose complaint this is was heard again: an answer may go by the same way for longer.
+pub(super) fn heard(db: &Db<'_>, serial: i64, channel: &str, at: Timestamp) -> rusqlite::Result<()> {
+    let sql = "UPDATE correspondence SET heard_at = max(heard_at, ?3) WHERE serial = ?1 AND channel = ?2";
+    db.execute(sql, (serial, channel, at.as_millisecond())).map(drop)
+}
+
 /// Puts an answer to a question down; one that was put down before stays.
 pub(super) fn put(db: &Db<'_>, reply: &NewReply, at: i64) -> rusqlite::Result<()> {
     let address = reply.address.as_ref();

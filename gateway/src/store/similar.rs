@@ -3,7 +3,7 @@
 //! Each is filed under a few blocks ([`Matter::filed_under`]); a search reads the newest of the blocks in which like ones
 //! stand ([`Matter::sought_in`]), so its time is bounded by the number of candidates and not by what the store holds.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use muara_normalizer::{
@@ -12,7 +12,10 @@ use muara_normalizer::{
 };
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::{Db, Store, StoreError, inbox::instant};
+use super::{Db, Store, StoreError};
+
+/// A person's latest complaints that a new one of theirs is held against.
+const MOST_RECENT: u32 = 8;
 
 /// A complaint that another seems to repeat.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,62 +39,51 @@ pub struct Kept {
     pub matter: Matter,
 }
 
+/// What came before a complaint.
+#[derive(Clone, Debug, Default)]
+pub struct Before {
+    /// The older complaint that it is most alike, if it is alike enough to one.
+    pub alike: Option<Link>,
+    /// The latest complaints of its sender, newest first.
+    pub own: Vec<Kept>,
+}
+
 impl Store {
-    /// For each of a batch the older complaint that it is most alike, if it is alike enough to one. Those of the batch
-    /// also see the earlier ones of the batch.
+    /// For each of a batch what came before it: the older complaint that it is most alike, and what its sender said
+    /// lately that may be the same. Those of the batch also see the earlier ones of the batch.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub async fn alike(
-        &self,
-        batch: Vec<Kept>,
-        thresholds: Thresholds,
-    ) -> Result<Vec<Option<Link>>, StoreError> {
+    pub async fn before(&self, batch: Vec<Kept>, thresholds: Thresholds) -> Result<Vec<Before>, StoreError> {
         self.read(move |connection| {
             let mut earlier = Index::default();
-            let mut links = Vec::with_capacity(batch.len());
-            for Kept { serial, id, matter } in batch {
+            let mut befores = Vec::with_capacity(batch.len());
+            let mut senders: HashMap<[u8; 16], Vec<Kept>> = HashMap::new();
+            for kept in batch {
+                let Kept { serial, id, matter } = kept.clone();
                 let stored = best(connection, serial, &matter, &thresholds)?;
                 let beside = earlier.best(&matter, &thresholds).map(|(key, likeness)| {
                     let (serial, id) = *key;
                     Link { serial, id, likeness }
                 });
-                links.push(match (stored, beside) {
+                let alike = match (stored, beside) {
                     // of equals the older
                     (Some(stored), Some(beside)) if beside.likeness.score > stored.likeness.score => {
                         Some(beside)
                     }
                     (stored, beside) => stored.or(beside),
-                });
+                };
+                let mut own = Vec::new();
+                if let Some(sender) = matter.sender {
+                    let known = senders.entry(sender).or_default();
+                    own.extend(known.iter().rev().cloned());
+                    own.extend(recent_of(connection, &sender, serial)?);
+                    known.push(kept);
+                }
+                befores.push(Before { alike, own });
                 earlier.insert((serial, id), matter);
             }
-            Ok(links)
-        })
-        .await
-    }
-
-    /// What a person reported since then, newest first.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub async fn recent_of(
-        &self,
-        sender: [u8; 16],
-        since: Timestamp,
-        most: u32,
-    ) -> Result<Vec<(Kept, Timestamp)>, StoreError> {
-        self.read(move |connection| {
-            let sql = "SELECT serial, id, at, matter FROM matter WHERE sender = ?1 AND at >= ?2
-                       ORDER BY serial DESC LIMIT ?3";
-            let mut statement = connection.prepare_cached(sql)?;
-            let mut rows = statement.query((sender, since.as_millisecond(), most))?;
-            let mut recent = Vec::new();
-            while let Some(row) = rows.next()? {
-                if let Some(kept) = kept(row)? {
-                    recent.push((kept, instant(row.get(2)?)));
-                }
-            }
-            Ok(recent)
+            Ok(befores)
         })
         .await
     }
@@ -176,6 +168,15 @@ fn best(
         }
     }
     Ok(best)
+}
+
+/// A person's latest complaints before this one, newest first.
+fn recent_of(connection: &Connection, sender: &[u8; 16], before: i64) -> rusqlite::Result<Vec<Kept>> {
+    let sql = "SELECT serial, id, at, matter FROM matter WHERE sender = ?1 AND serial < ?2
+               ORDER BY serial DESC LIMIT ?3";
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map((sender, before, MOST_RECENT), kept)?;
+    rows.filter_map(rusqlite::Result::transpose).collect()
 }
 
 /// A row; nothing if its matter is of a form that this program does not know.

@@ -75,6 +75,7 @@ pub(super) struct Change {
     pub(super) dead: i64,
     pub(super) quarantined: i64,
     pub(super) replies: i64,
+    pub(super) set_aside: i64,
     pub(super) bytes: i64,
 }
 
@@ -263,7 +264,7 @@ impl Thread {
             db.execute(
                 "UPDATE level SET next_serial = ?1, next_event = ?2, inbox = inbox + ?3, held = held + ?4,
                  outbox = outbox + ?5, dead = dead + ?6, quarantined = quarantined + ?7, bytes = bytes + ?8,
-                 replies = replies + ?9",
+                 replies = replies + ?9, set_aside = set_aside + ?10",
                 (
                     db.next_serial.get(),
                     db.next_event.get(),
@@ -274,6 +275,7 @@ impl Thread {
                     change.quarantined,
                     change.bytes,
                     change.replies,
+                    change.set_aside,
                 ),
             )?;
         }
@@ -301,7 +303,7 @@ impl Thread {
 
 /// The counts as they stand in the database.
 pub(super) fn levels(connection: &Connection) -> rusqlite::Result<Levels> {
-    let sql = "SELECT inbox, held, outbox, dead, quarantined, bytes, replies FROM level";
+    let sql = "SELECT inbox, held, outbox, dead, quarantined, bytes, replies, set_aside FROM level";
     connection.prepare_cached(sql)?.query_row([], |row| {
         Ok(Levels {
             inbox: count(row, 0)?,
@@ -311,6 +313,7 @@ pub(super) fn levels(connection: &Connection) -> rusqlite::Result<Levels> {
             quarantined: count(row, 4)?,
             bytes: count(row, 5)?,
             replies: count(row, 6)?,
+            set_aside: count(row, 7)?,
         })
     })
 }

@@ -27,6 +27,8 @@ connector = "qlue"
 connector = "qlue"
 [channels.lapor]
 connector = "lapor_sms"
+[places]
+kelurahan_polygons = "absent.geojson"
 [channels.kelurahan]
 connector = "webhook"
 secret = "s"
@@ -60,6 +62,7 @@ async fn check_lists_everything_that_is_wrong_at_once() {
         "unknown table [weather]",
         "[desk] session_hours",
         "[intake] body_timeout_seconds: must be at least 1",
+        "[places] kelurahan_polygons",
         "[log] filter",
         "[channels.qlue] secret is missing",
         "Not A Name",

@@ -23,6 +23,7 @@ async fn left_behind(gateway: &Gateway) -> Vec<Uuid> {
         id: ComplaintId(Uuid::now_v7()),
         draft: b"{}".to_vec(),
         hold: None,
+        gather: false,
         files: NewFiles::default(),
     });
     let intake =
@@ -34,7 +35,7 @@ async fn left_behind(gateway: &Gateway) -> Vec<Uuid> {
             routing_key: "complaint.received.v1.qlue".to_owned(),
             body: json!({"number": number}).to_string().into_bytes(),
         };
-        (row, Refined::Event(event, None))
+        (row, Refined::Change(event, None))
     });
     store.refine(refined.collect()).await.unwrap();
     let due = store.due(0, 10).await.unwrap();

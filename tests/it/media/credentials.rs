@@ -11,7 +11,7 @@ use muara::{
     health::Health,
     intake::Intake,
     media::{self, FetchError, Fetcher, Guard, Media},
-    refine,
+    refine::{self, Rules},
     store::{Settings, Store},
 };
 use muara_connectors::{
@@ -131,6 +131,8 @@ impl Rig {
                 limiter: muara::limits::Limiter::new(&channel.limits),
                 replies: channel.replies.clone(),
                 disabled: None,
+                gather: None,
+                publish_not_a_complaint: false,
             })
             .collect();
         let store = Store::open(&Settings::new(folder.path().join("muara.db"))).unwrap();
@@ -159,8 +161,13 @@ impl Rig {
     async fn event(&self) -> Value {
         let normalizer = Arc::new(Normalizer::new(PrivacyKey::new(&"k".repeat(32)).unwrap()));
         let refined = async {
-            while refine::round(&self.store, &normalizer, &self.channels, "http://files/").await.unwrap() == 0
-            {
+            let rules = Rules {
+                normalizer,
+                channels: Arc::clone(&self.channels),
+                files_url: "http://files/".to_owned(),
+                duplicates: muara::config::Duplicates::default(),
+            };
+            while refine::round(&self.store, &rules, Timestamp::now()).await.unwrap() == 0 {
                 self.store.received().notified().await;
             }
         };

@@ -28,7 +28,7 @@ fn intake(messages: Vec<NewMessage>, amendments: Vec<NewAmendment>) -> Intake {
 
 fn message(files: NewFiles) -> NewMessage {
     let id = ComplaintId(Uuid::now_v7());
-    NewMessage { key: key("qlue/1"), id, draft: b"{}".to_vec(), hold: None, files }
+    NewMessage { key: key("qlue/1"), id, draft: b"{}".to_vec(), hold: None, files, gather: false }
 }
 
 fn event(row: &Waiting) -> NewEvent {
@@ -85,7 +85,7 @@ async fn a_file_that_settles_while_its_event_is_made_is_in_the_event() {
     row.files_settled = Some(0);
     assert!(settle(&store, 0).await);
     let made = event(&row);
-    store.refine(vec![(row, Refined::Event(made, None))]).await.unwrap();
+    store.refine(vec![(row, Refined::Change(made, None))]).await.unwrap();
     let levels = store.levels();
     assert_eq!((levels.inbox, levels.outbox), (1, 0), "an event went out that does not know of the file");
 
@@ -94,7 +94,7 @@ async fn a_file_that_settles_while_its_event_is_made_is_in_the_event() {
     assert_eq!(files[0].state, Some(AttachmentState::Stored));
     row.files_settled = Some(1);
     let made = event(&row);
-    store.refine(vec![(row, Refined::Event(made, None))]).await.unwrap();
+    store.refine(vec![(row, Refined::Change(made, None))]).await.unwrap();
     let levels = store.levels();
     assert_eq!((levels.inbox, levels.outbox), (0, 1));
     store.close().await;

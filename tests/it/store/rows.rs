@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use muara::{
-    refine,
+    refine::{self, Rules},
     store::{
         inbox::{Hold, NewMessage, Refined},
         outbox::{Settled, Settlement},
@@ -30,7 +29,7 @@ async fn a_draft_becomes_an_event_that_is_settled_retried_or_dead() {
     assert_eq!(fresh.levels().inbox, 3);
     let waiting = store.waiting(10).await.unwrap();
     let refined: Vec<_> =
-        waiting.into_iter().map(|row| (row.clone(), Refined::Event(event(&row), None))).collect();
+        waiting.into_iter().map(|row| (row.clone(), Refined::Change(event(&row), None))).collect();
     store.refine(refined.clone()).await.unwrap();
     assert_eq!((fresh.levels().inbox, fresh.levels().outbox), (0, 3));
     // a second run of the same, after a crash that it did not notice
@@ -100,9 +99,13 @@ async fn a_draft_that_becomes_nothing_is_quarantined_alone_and_can_be_refined_ag
         keyed("after"),
     ];
     store.take(intake(messages, vec![])).await.unwrap();
-    let normalizer = Arc::new(Normalizer::new(PrivacyKey::throw_away()));
-    let channels = ArcSwap::default();
-    assert_eq!(refine::round(store, &normalizer, &channels, "http://files/").await.unwrap(), 4);
+    let rules = Rules {
+        normalizer: Arc::new(Normalizer::new(PrivacyKey::throw_away())),
+        channels: Arc::default(),
+        files_url: "http://files/".to_owned(),
+        duplicates: muara::config::Duplicates::default(),
+    };
+    assert_eq!(refine::round(store, &rules, Timestamp::now()).await.unwrap(), 4);
     let levels = fresh.levels();
     assert_eq!((levels.inbox, levels.outbox, levels.quarantined), (0, 2, 2));
     let rows = store.quarantined(None, 10).await.unwrap();
@@ -115,9 +118,9 @@ async fn a_draft_that_becomes_nothing_is_quarantined_alone_and_can_be_refined_ag
     assert!(store.refine_again(rows[0].id).await.unwrap());
     assert_eq!((fresh.levels().inbox, fresh.levels().quarantined), (1, 1));
     assert!(!store.refine_again(rows[0].id).await.unwrap(), "pressed twice");
-    assert_eq!(refine::round(store, &normalizer, &channels, "http://files/").await.unwrap(), 1);
+    assert_eq!(refine::round(store, &rules, Timestamp::now()).await.unwrap(), 1);
     assert_eq!((fresh.levels().inbox, fresh.levels().quarantined), (0, 2));
-    assert_eq!(refine::round(store, &normalizer, &channels, "http://files/").await.unwrap(), 0);
+    assert_eq!(refine::round(store, &rules, Timestamp::now()).await.unwrap(), 0);
 }
 
 #[tokio::test]

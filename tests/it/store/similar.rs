@@ -39,10 +39,10 @@ async fn another_process_finds_what_this_one_kept_and_a_batch_sees_itself() {
         kept(4, "segerombol anjing tanpa pemilik di cibubur rw 08", "c", ago(day)),
         kept(5, "perpustakaan keliling tidak datang di kel. marunda", "c", ago(day)),
     ];
-    let links = fresh.beside().alike(batch, Thresholds::default()).await.unwrap();
-    let serials: Vec<_> = links.iter().map(|link| link.as_ref().map(|link| link.serial)).collect();
+    let links = fresh.beside().before(batch, Thresholds::default()).await.unwrap();
+    let serials: Vec<_> = links.iter().map(|link| link.alike.as_ref().map(|link| link.serial)).collect();
     assert_eq!(serials, [None, Some(1), None, Some(3), None], "never itself");
-    assert_eq!(links[1].as_ref().unwrap().id, first.id);
+    assert_eq!(links[1].alike.as_ref().unwrap().id, first.id);
 }
 
 #[tokio::test]
@@ -50,16 +50,15 @@ async fn what_a_person_reported_lately_is_found_newest_first() {
     let fresh = Fresh::open();
     let hour = SignedDuration::from_hours(1);
     let all = vec![
-        kept(1, HOLE, "a", ago(hour * 50)),
         kept(2, "banjir di kel. rawa buaya", "a", ago(hour)),
         kept(3, "lampu jalan mati di kel. ancol", "b", ago(hour)),
         kept(4, "banjir di kel. rawa buaya", "a", ago(SignedDuration::from_mins(2))),
     ];
-    let sender = all[0].matter.sender.unwrap();
+    let new = kept(5, "banjir di kel. rawa buaya", "a", ago(hour * 0));
     fresh.store.keep_matters(all).await.unwrap();
-    let recent = fresh.store.recent_of(sender, ago(hour * 24), 10).await.unwrap();
-    assert_eq!(recent.iter().map(|(kept, _)| kept.serial).collect::<Vec<_>>(), [4, 2]);
-    assert_eq!(recent[0].0.matter.text, recent[1].0.matter.text, "the same words");
+    let before = fresh.store.before(vec![new.clone()], Thresholds::default()).await.unwrap().remove(0);
+    assert_eq!(before.own.iter().map(|own| own.serial).collect::<Vec<_>>(), [4, 2]);
+    assert_eq!(before.own[0].matter.text, new.matter.text, "the same words");
 }
 
 #[tokio::test]
@@ -74,8 +73,8 @@ async fn what_is_older_than_the_window_is_forgotten_step_by_step() {
     assert_eq!(fresh.store.forget_matters(before, 2).await.unwrap(), 1);
     assert_eq!(fresh.store.forget_matters(before, 2).await.unwrap(), 0);
     let links =
-        fresh.store.alike(vec![kept(9, HOLE, "b", ago(day * 0))], Thresholds::default()).await.unwrap();
-    assert_eq!(links[0].as_ref().map(|link| link.serial), Some(4), "of equals the oldest that is kept");
+        fresh.store.before(vec![kept(9, HOLE, "b", ago(day * 0))], Thresholds::default()).await.unwrap();
+    assert_eq!(links[0].alike.as_ref().map(|link| link.serial), Some(4), "of equals the oldest that is kept");
     let blocks = rusqlite::Connection::open(fresh.file()).unwrap();
     let count = |sql: &str| blocks.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
     assert_eq!(count("SELECT count(DISTINCT serial) FROM matter_block"), 2);

@@ -1,0 +1,267 @@
+//! One message among what was said before it: where it goes.
+
+use super::{Answers, Decision, Earlier, Heard, Matter, Message, Open, Policy, newest};
+use crate::{
+    complaint::{Kind, NotAComplaint},
+    draft::Draft,
+    kind, noise,
+};
+
+/// A message among what was said before.
+pub(super) struct Context<'a> {
+    message: &'a Message<'a>,
+    heard: &'a Heard,
+    open: &'a [Open<'a>],
+    /// What each open bundle is about.
+    matters: Vec<Matter>,
+    /// Of which nobody said yet what they are about.
+    silent: Vec<bool>,
+    earlier: &'a [Earlier],
+    policy: &'a Policy,
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn new(
+        message: &'a Message<'a>,
+        heard: &'a Heard,
+        open: &'a [Open<'a>],
+        earlier: &'a [Earlier],
+        policy: &'a Policy,
+    ) -> Self {
+        let mut context =
+            Self { message, heard, open, matters: Vec::new(), silent: Vec::new(), earlier, policy };
+        for bundle in open {
+            let (mut matter, mut silent) = (Matter::default(), true);
+            for said in bundle.messages.iter().filter(|said| !said.text.is_empty()) {
+                let heard = Heard::of(said.reading);
+                silent &= heard.is_wordless();
+                matter.add(&heard.matter);
+            }
+            context.matters.push(matter);
+            context.silent.push(silent);
+        }
+        context
+    }
+
+    /// What an answer does; nothing if what it answers is not there.
+    pub(super) fn answered(&self, answers: Answers) -> Option<Decision> {
+        let (matter, decision) = match answers {
+            Answers::Open(place) => (self.matters.get(place)?, Decision::Join(place)),
+            Answers::Earlier(place) => (&self.earlier.get(place)?.matter, Decision::FollowUp(place)),
+        };
+        let heard = self.heard;
+        let another = heard.other && heard.is_statement() && !heard.matter.same_subject(matter);
+        Some(if another { Decision::Begin } else { decision })
+    }
+
+    /// Pictures, voices and points without words.
+    pub(super) fn wordless(&self) -> Decision {
+        let Some(newest) = self.newest_open() else { return Decision::Begin };
+        // a second point is of another matter, if one lacks it
+        if self.message.point && self.open[newest].has_point() {
+            let lacking = self.open.iter().rposition(|open| !open.has_point());
+            return Decision::Join(lacking.unwrap_or(newest));
+        }
+        Decision::Join(newest)
+    }
+
+    pub(super) fn words(&self) -> Decision {
+        let heard = self.heard;
+        if let Some(place) = self.by_number() {
+            return place;
+        }
+        if heard.status && !self.is_new() {
+            if let Some(decision) = self.asked_after() {
+                return decision;
+            }
+        } else if self.asks_for_information() {
+            return Decision::Aside;
+        }
+        // words for what was sent without: a picture first, `satu lagi min` first
+        let silent = self.newest_open().filter(|newest| self.is_silent(*newest));
+        if let Some(silent) = silent
+            && (self.earlier.is_empty() || heard.other || (heard.is_statement() && !self.follows_earlier()))
+        {
+            return Decision::Join(silent);
+        }
+        if self.open.is_empty() || silent.is_some() { self.after_all(silent) } else { self.while_open() }
+    }
+
+    /// Words while a bundle with words is gathered.
+    fn while_open(&self) -> Decision {
+        let heard = self.heard;
+        let Some(newest) = self.newest_open() else { return self.begin() };
+        if heard.other && !self.only_explains() {
+            return self.begin();
+        }
+        let best = (0..self.open.len())
+            .filter(|place| heard.matter.same_subject(&self.matters[*place]))
+            .max_by_key(|place| (heard.matter.fits(&self.matters[*place]), self.open[*place].last_at()));
+        if let Some(best) = best {
+            let again =
+                heard.is_statement() && heard.wrong && heard.besides && !heard.definite && !heard.goes_on;
+            let elsewhere = again && heard.matter.elsewhere(&self.matters[best]);
+            return if elsewhere { self.begin() } else { Decision::Join(best) };
+        }
+        if self.is_own(&self.matters[newest]) {
+            if let Some(earlier) = self.fitting_earlier().filter(|_| !heard.besides) {
+                return Decision::FollowUp(earlier);
+            }
+            return self.begin();
+        }
+        let by_words = (0..self.open.len())
+            .filter(|place| heard.matter.shared(&self.matters[*place]) > 0)
+            .max_by_key(|place| (heard.matter.shared(&self.matters[*place]), self.open[*place].last_at()));
+        Decision::Join(by_words.unwrap_or(newest))
+    }
+
+    /// Words when nothing is gathered but, at most, pictures without words.
+    fn after_all(&self, silent: Option<usize>) -> Decision {
+        let heard = self.heard;
+        let begin = || silent.map_or_else(|| self.begin(), Decision::Join);
+        if heard.other && !self.only_explains() {
+            return begin();
+        }
+        if let Some(place) = self.fitting_earlier() {
+            let again = heard.is_statement() && heard.wrong && !heard.definite && !heard.goes_on;
+            let elsewhere = again && heard.matter.elsewhere(&self.earlier[place].matter);
+            return if elsewhere { begin() } else { Decision::FollowUp(place) };
+        }
+        let Some(newest) = newest(self.earlier, self.message.at, self.policy) else { return begin() };
+        if self.is_own(&self.earlier[newest].matter) { begin() } else { Decision::FollowUp(newest) }
+    }
+
+    /// A bundle is begun, unless the words are known to be no complaint.
+    fn begin(&self) -> Decision {
+        let heard = self.heard;
+        let draft = Draft { text: self.message.text.to_owned(), ..Draft::default() };
+        let noise = noise::not_a_complaint(&draft, self.message.reading);
+        let idle = match noise {
+            None => !self.message.has_media() && heard.is_chat(),
+            // a greeting under a picture, for which words may follow
+            Some(NotAComplaint::Greeting) => !self.message.has_media(),
+            Some(_) => !heard.other,
+        };
+        if idle { Decision::Aside } else { Decision::Begin }
+    }
+
+    fn newest_open(&self) -> Option<usize> {
+        (0..self.open.len()).max_by_key(|place| (self.open[*place].last_at(), *place))
+    }
+
+    /// Whether nobody said yet what a bundle is about.
+    fn is_silent(&self, place: usize) -> bool {
+        self.silent.get(place).copied().unwrap_or(true)
+    }
+
+    /// `yang pertama`, `yang kedua`, if that many are known and nothing new is said.
+    fn by_number(&self) -> Option<Decision> {
+        let heard = self.heard;
+        let known = self.earlier.len() + self.open.len();
+        if known < 2 || !(heard.first || heard.second) || self.is_new() {
+            return None;
+        }
+        let place = usize::from(heard.second && !heard.first);
+        Some(match place.checked_sub(self.earlier.len()) {
+            None => Decision::FollowUp(place),
+            Some(place) => Decision::Join(place),
+        })
+    }
+
+    /// Whether the words are a statement on a matter that none of those known is about.
+    fn is_new(&self) -> bool {
+        let matters = || self.matters.iter().chain(self.earlier.iter().map(|earlier| &earlier.matter));
+        let heard = self.heard;
+        let named = heard.matter.subjects != 0 && heard.is_statement() && !heard.definite;
+        named && !matters().any(|known| heard.matter.same_subject(known))
+    }
+
+    /// Who asks after a complaint asks after the fitting one, else the last that has a receipt.
+    fn asked_after(&self) -> Option<Decision> {
+        let matter = &self.heard.matter;
+        let open = (0..self.open.len()).map(|place| {
+            (matter.fits(&self.matters[place]), 0, self.open[place].last_at(), Decision::Join(place))
+        });
+        let earlier = self.earlier.iter().enumerate();
+        let earlier = earlier
+            .map(|(place, one)| (matter.fits(&one.matter), 1, one.touched_at(), Decision::FollowUp(place)));
+        let known = open.filter(
+            |(_, _, _, decision)| !matches!(decision, Decision::Join(place) if self.is_silent(*place)),
+        );
+        let best = known.chain(earlier).max_by_key(|(fits, receipted, at, _)| (*fits, *receipted, *at));
+        best.map(|(_, _, _, decision)| decision)
+    }
+
+    fn asks_for_information(&self) -> bool {
+        let heard = self.heard;
+        if heard.wrong || heard.grievance || heard.other || heard.definite || self.message.has_media() {
+            return false;
+        }
+        let known = self.matters.iter().chain(self.earlier.iter().map(|earlier| &earlier.matter));
+        if known.into_iter().any(|known| heard.matter.same_subject(known)) {
+            return false;
+        }
+        let asks = heard.asks || (heard.questions && self.message.text.contains('?'));
+        asks || (kind::kind(self.message.reading) == Kind::InformationRequest && heard.matter.is_named())
+    }
+
+    /// Whether the message has a matter of its own beside this one.
+    fn is_own(&self, known: &Matter) -> bool {
+        let heard = self.heard;
+        let placed = heard.matter.is_placed();
+        if heard.matter.same_subject(known) || heard.content < 2 {
+            return false;
+        }
+        // a subject that the rules do not know: another one if it is said to be, or somewhere else
+        if heard.matter.subjects == 0 || heard.standing {
+            let explains = heard.goes_on || heard.status || heard.address;
+            let fresh = heard.content >= 4 && !explains && heard.matter.shared(known) == 0;
+            let elsewhere = placed && heard.matter.elsewhere(known);
+            let later = self.open.is_empty() && placed && heard.wrong;
+            let another = heard.besides && heard.wrong && placed;
+            return fresh && known.is_named() && (heard.announces || another || elsewhere || later);
+        }
+        if !heard.is_statement() {
+            return false;
+        }
+        // before anybody named a matter all words belong together
+        if !known.is_named() && !heard.matter.elsewhere(known) {
+            return heard.besides && heard.wrong && placed;
+        }
+        if heard.matter.akin(known) {
+            return (heard.besides && heard.wrong && !heard.definite && !heard.outcome)
+                || (heard.wrong && heard.matter.elsewhere(known) && !heard.goes_on);
+        }
+        if heard.besides && placed {
+            return true;
+        }
+        !heard.goes_on && !heard.definite && (placed || !heard.outcome)
+    }
+
+    /// `satu lagi fotonya`, `satu lagi, kabelnya juga`: more on the same.
+    fn only_explains(&self) -> bool {
+        let heard = self.heard;
+        let placed = heard.matter.is_placed();
+        (heard.file && heard.content == 0) || (heard.definite && !placed)
+    }
+
+    /// Whether the words speak of an earlier complaint.
+    fn follows_earlier(&self) -> bool {
+        !self.heard.other
+            && self.fitting_earlier().is_some_and(|place| {
+                !(self.heard.wrong && self.heard.matter.elsewhere(&self.earlier[place].matter))
+            })
+    }
+
+    /// The earlier complaint on the same subject that was spoken of last, of those not too long ago.
+    fn fitting_earlier(&self) -> Option<usize> {
+        let matter = &self.heard.matter;
+        let recent = self.earlier.iter().enumerate().filter(|(_, earlier)| {
+            self.message.at.duration_since(earlier.touched_at()) <= self.policy.follow_up
+        });
+        recent
+            .filter(|(_, earlier)| matter.same_subject(&earlier.matter))
+            .max_by_key(|(_, earlier)| (matter.fits(&earlier.matter), earlier.touched_at()))
+            .map(|(place, _)| place)
+    }
+}

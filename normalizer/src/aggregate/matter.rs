@@ -1,0 +1,332 @@
+//! What a text is about, as far as it takes to tell one matter from another.
+
+use std::collections::BTreeSet;
+
+use super::phrases::{Sign, kin, signs};
+use crate::{address, category, mention, reading::Reading};
+
+/// A category suggested with at least this confidence says what a text is about.
+const SURE: f64 = 0.6;
+/// One with less than this confidence says nothing.
+const LIKELY: f64 = 0.2;
+/// A category is asked for only of a text with at least so many words that say something.
+const SAYING: usize = 5;
+/// So many of the suggested categories are compared.
+const SUGGESTIONS: usize = 3;
+
+/// What one or several texts are about. Cheap to make again from the text: it need not be stored.
+#[derive(Clone, Debug, Default)]
+pub struct Matter {
+    /// Bits of the subjects in `data/chat_words.txt`.
+    pub(super) subjects: u64,
+    /// Stems of the words that say something.
+    pub(super) stems: BTreeSet<String>,
+    /// Codes of the categories that the rules suggest: the sure one, and all that are compared.
+    sure: BTreeSet<String>,
+    suggested: BTreeSet<String>,
+    streets: BTreeSet<String>,
+    rt: BTreeSet<String>,
+    rw: BTreeSet<String>,
+    regions: BTreeSet<String>,
+}
+
+/// A message's words as the aggregator hears them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Heard {
+    pub(super) matter: Matter,
+    /// How many words say something: no greeting, no small word, none that only announces.
+    pub(super) content: usize,
+    /// How many words it has at all.
+    pub(super) words: usize,
+    /// All of its subject words are known ones: `liftnya`, `lampu itu`.
+    pub(super) definite: bool,
+    pub(super) blessing: bool,
+    pub(super) announces: bool,
+    pub(super) pleads: bool,
+    pub(super) other: bool,
+    pub(super) besides: bool,
+    pub(super) goes_on: bool,
+    pub(super) outcome: bool,
+    pub(super) status: bool,
+    pub(super) asks: bool,
+    pub(super) questions: bool,
+    pub(super) grievance: bool,
+    pub(super) file: bool,
+    pub(super) first: bool,
+    pub(super) second: bool,
+    pub(super) wrong: bool,
+    /// It begins with an address.
+    pub(super) address: bool,
+    /// It speaks of a landmark.
+    pub(super) beside: bool,
+    /// Its only subject is a landmark.
+    pub(super) standing: bool,
+}
+
+impl Matter {
+    /// What a text is about.
+    #[must_use]
+    pub fn of(reading: &Reading) -> Self {
+        Heard::of(reading).matter
+    }
+
+    /// Takes another text's matter in.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.subjects |= other.subjects;
+        let sets = [
+            (&mut self.stems, &other.stems),
+            (&mut self.sure, &other.sure),
+            (&mut self.suggested, &other.suggested),
+            (&mut self.streets, &other.streets),
+            (&mut self.rt, &other.rt),
+            (&mut self.rw, &other.rw),
+            (&mut self.regions, &other.regions),
+        ];
+        for (mine, others) in sets {
+            mine.extend(others.iter().cloned());
+        }
+    }
+
+    /// Whether it says what is the matter, as far as the rules know matters.
+    pub(super) fn is_named(&self) -> bool {
+        self.subjects != 0 || !self.sure.is_empty()
+    }
+
+    /// Whether the words say where.
+    pub(super) fn is_placed(&self) -> bool {
+        [&self.streets, &self.rt, &self.rw, &self.regions].iter().any(|set| !set.is_empty())
+    }
+
+    /// Whether both are about one subject.
+    pub(super) fn same_subject(&self, other: &Self) -> bool {
+        if self.subjects != 0 && other.subjects != 0 {
+            return self.subjects & other.subjects != 0;
+        }
+        !self.sure.is_disjoint(&other.suggested) || !self.suggested.is_disjoint(&other.sure)
+    }
+
+    /// Whether both are about subjects that come together.
+    pub(super) fn akin(&self, other: &Self) -> bool {
+        kin(self.subjects) & other.subjects != 0
+    }
+
+    /// How many words of meaning they share.
+    pub(super) fn shared(&self, other: &Self) -> usize {
+        self.stems.intersection(&other.stems).count()
+    }
+
+    /// How well this fits to an older one; nothing in common is 0.
+    pub(super) fn fits(&self, other: &Self) -> usize {
+        let subject = if self.same_subject(other) { 4 } else { 0 };
+        subject + self.shared(other).min(3)
+    }
+
+    /// Whether both say where, and neither street nor number nor region agrees.
+    pub(super) fn elsewhere(&self, other: &Self) -> bool {
+        let levels = [
+            (&self.streets, &other.streets),
+            (&self.rt, &other.rt),
+            (&self.rw, &other.rw),
+            (&self.regions, &other.regions),
+        ];
+        let both: Vec<bool> = levels
+            .iter()
+            .filter(|(mine, others)| !mine.is_empty() && !others.is_empty())
+            .map(|(mine, others)| {
+                mine.iter()
+                    .any(|a| others.iter().any(|b| a.starts_with(b.as_str()) || b.starts_with(a.as_str())))
+            })
+            .collect();
+        !both.is_empty() && !both.contains(&true)
+    }
+}
+
+impl Heard {
+    pub(super) fn of(reading: &Reading) -> Self {
+        let terms = &reading.terms;
+        let mut heard = Self { words: reading.words.len(), definite: true, ..Self::default() };
+        // what a term says beside its own meaning: nothing, little, or that a landmark follows
+        let mut empty = vec![false; terms.len()];
+        let mut beside = vec![false; terms.len()];
+        let mut polite = vec![false; terms.len()];
+        let mut small = vec![false; terms.len()];
+        let mut subjects: Vec<(u64, usize, usize)> = Vec::new();
+        let mut goes_on = vec![false; terms.len()];
+        let (mut begins, mut besides) = (vec![false; terms.len()], vec![false; terms.len()]);
+        let mut address = vec![false; terms.len()];
+        let mut asked_after = vec![false; terms.len()];
+        let mut meaning = vec![false; terms.len()];
+        signs(reading, |sign, at, count| {
+            let covered = at..at + count;
+            match sign {
+                Sign::Polite => {
+                    empty[covered.clone()].fill(true);
+                    polite[covered].fill(true);
+                }
+                Sign::Small => {
+                    empty[covered.clone()].fill(true);
+                    small[covered].fill(true);
+                }
+                Sign::Announces => {
+                    heard.announces = true;
+                    empty[covered].fill(true);
+                }
+                Sign::Address => address[at] = true,
+                Sign::Receives => {}
+                Sign::Pleads => {
+                    heard.pleads = true;
+                    empty[covered].fill(true);
+                }
+                Sign::Other => {
+                    heard.other = true;
+                    empty[covered].fill(true);
+                }
+                Sign::Begins => {
+                    begins[at] = true;
+                    empty[covered].fill(true);
+                }
+                Sign::Besides => {
+                    besides[at] = true;
+                    empty[covered].fill(true);
+                }
+                Sign::File => {
+                    heard.file = true;
+                    empty[covered].fill(true);
+                }
+                Sign::Blessing => heard.blessing = true,
+                Sign::GoesOn => goes_on[at] = true,
+                Sign::Outcome => heard.outcome = true,
+                Sign::Status => asked_after[at] = true,
+                Sign::Asks => heard.asks = true,
+                Sign::Questions => heard.questions = true,
+                Sign::Grievance => heard.grievance = true,
+                Sign::First => heard.first = true,
+                Sign::Second => heard.second = true,
+                Sign::Wrong => {
+                    heard.wrong = true;
+                    meaning[at] = true;
+                }
+                Sign::Beside => {
+                    beside[at] = true;
+                    meaning[at] = true;
+                }
+                Sign::Subject(bit) => {
+                    subjects.push((bit, at, count));
+                    meaning[at] = true;
+                }
+            }
+        });
+        heard.content = empty.iter().filter(|empty| !**empty).count();
+        // `semoga segera ditindaklanjuti` only wishes
+        heard.status = asked_after.iter().zip(&polite).any(|(asked, polite)| *asked && !polite);
+        // the first words are those after the greeting
+        let head = (0..terms.len()).find(|at| !polite[*at] && !small[*at]).map_or(terms.len(), |at| at + 1);
+        heard.other |= begins.iter().take(head).any(|begins| *begins);
+        heard.besides = besides.iter().take(head).any(|besides| *besides);
+        heard.address = address.iter().take(head).any(|address| *address);
+        heard.beside = beside.contains(&true);
+        heard.goes_on = polite.iter().position(|polite| !polite).is_some_and(|first| goes_on[first]);
+        heard.subjects(reading, &subjects, &beside);
+        let matter = &mut heard.matter;
+        for (at, term) in terms.iter().enumerate() {
+            if !empty[at]
+                && !beside[at]
+                && term.stem.chars().count() > 2
+                && !term.stem.starts_with(|c: char| c.is_ascii_digit())
+            {
+                matter.stems.insert(term.stem.clone());
+            }
+        }
+        let nameless: Vec<bool> =
+            empty.iter().zip(&meaning).map(|(empty, meaning)| *empty || *meaning).collect();
+        streets(reading, &nameless, matter);
+        let neighbourhood = address::neighbourhood(&reading.words);
+        matter.rt.extend(neighbourhood.rt);
+        matter.rw.extend(neighbourhood.rw);
+        matter
+            .regions
+            .extend(mention::named(&reading.words).region.map(|region| region.code.as_str().to_owned()));
+        // a suggestion for `oh iya RT 05 ya pak` is none
+        if heard.content >= SAYING && (heard.wrong || matter.is_placed()) {
+            let suggestions = category::suggest("", None, reading);
+            let sure = suggestions.first().filter(|first| first.confidence >= SURE);
+            matter.sure.extend(sure.map(|first| first.code.clone()));
+            let likely = suggestions.into_iter().take(SUGGESTIONS).filter(|one| one.confidence >= LIKELY);
+            matter.suggested.extend(likely.map(|one| one.code));
+        }
+        heard
+    }
+
+    /// Takes the subjects; one that only says where (`depan puskesmas`) counts if there is no other.
+    fn subjects(&mut self, reading: &Reading, found: &[(u64, usize, usize)], beside: &[bool]) {
+        let (mut meant, mut standing) = (0, 0);
+        let mut after = 0;
+        for &(bit, at, count) in found {
+            // inside a longer phrase: the `lampu` of `lampu merah`
+            if at < after {
+                continue;
+            }
+            after = at + count;
+            let landmark = (1..=2).any(|back| at.checked_sub(back).is_some_and(|before| beside[before]));
+            let placed = at.checked_sub(1).is_some_and(|before| reading.terms[before].text == "di");
+            if landmark || placed {
+                standing |= bit;
+                continue;
+            }
+            meant |= bit;
+            let last = &reading.terms[after - 1];
+            let known = reading.words[last.word].folded.ends_with("nya")
+                || reading
+                    .terms
+                    .get(after)
+                    .is_some_and(|next| matches!(next.text.as_str(), "itu" | "tadi" | "tersebut"));
+            self.definite &= known;
+        }
+        self.matter.subjects = if meant == 0 { standing } else { meant };
+        self.definite &= meant != 0;
+        self.standing = meant == 0 && standing != 0;
+    }
+
+    /// Whether there is nothing to gather in it, whatever was said before.
+    pub(super) fn is_idle(&self) -> bool {
+        self.content == 0 && !self.file && !self.other
+    }
+
+    /// Whether it says nothing of a matter: no words, a greeting, `ini fotonya`, `satu lagi min`.
+    pub(super) fn is_wordless(&self) -> bool {
+        self.content == 0
+    }
+
+    /// Whether nothing in it sounds like a complaint: `ini kanal pengaduan ya?`, `jangan lupa sholat subuh`.
+    pub(super) fn is_chat(&self) -> bool {
+        let asks_help = self.pleads
+            || self.announces
+            || self.other
+            || self.status
+            || (self.grievance && self.content > 2);
+        let matter = self.matter.is_named() || self.matter.is_placed() || self.wrong || self.beside;
+        self.content <= 5 && !asks_help && !matter
+    }
+
+    /// Whether it is a whole complaint: what is the matter, said as one says it first.
+    pub(super) fn is_statement(&self) -> bool {
+        self.matter.is_named() && (self.wrong || self.matter.is_placed() || self.content >= 4)
+    }
+}
+
+/// Names after `jalan` and `gang`; `jalan rusak` and `jalan ini` have none.
+fn streets(reading: &Reading, nameless: &[bool], matter: &mut Matter) {
+    for (at, pair) in reading.terms.windows(2).enumerate() {
+        let [kind, name] = pair else { continue };
+        let capital = reading.words[name.word].capital || reading.words[kind.word].folded != "jalan";
+        if matches!(kind.text.as_str(), "jalan" | "gang") && !nameless[at + 1] && capital {
+            // `Jl. Raya Bogor`
+            let long = matches!(
+                name.text.as_str(),
+                "raya" | "haji" | "h" | "kh" | "letjen" | "jend" | "jenderal" | "dr" | "dokter" | "prof"
+            );
+            let next = if long { reading.terms.get(at + 2) } else { None };
+            matter.streets.insert(next.unwrap_or(name).text.clone());
+        }
+    }
+}

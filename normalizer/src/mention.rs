@@ -1,0 +1,442 @@
+//! What a text says about the region: the words before and after a name, parents that agree, and what is only named to
+//! say where it is not.
+//!
+//! A bare name that a kecamatan and a kelurahan share means the kecamatan; a name inside a street, a station or a
+//! market is no place; where names disagree, fewer levels are said rather than a wrong one.
+
+use crate::{
+    gazetteer::{Gazetteer, Meaning, Names, Sign},
+    region::{self, Level, Region},
+    words::{Gap, Word},
+};
+
+/// A topic of more letters is no common word: `#PasarBaru`.
+const SHORT_TOPIC: usize = 7;
+
+/// What a text says about the region.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Named {
+    /// Kelurahan, kecamatan or kota: the lowest that is sure.
+    pub region: Option<&'static Region>,
+    /// Whether a word of level stood before it (`kel.`), or a parent agreed with it.
+    pub stated: bool,
+    /// A region above it that the text also names.
+    pub agrees: Option<&'static Region>,
+    /// A region that the text also names and that does not fit.
+    pub against: Option<&'static Region>,
+}
+
+/// A name in the text.
+#[derive(Clone, Copy, Debug)]
+struct Mention {
+    /// Its first word, and the first after it.
+    words: (usize, usize),
+    names: Names,
+    level: Option<Level>,
+    evidence: Evidence,
+    /// Of where somebody lives or goes to.
+    aside: bool,
+}
+
+/// What says that a name is a place's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Evidence {
+    None,
+    /// It stands alone between two stops.
+    Alone,
+    /// A word of place stands before it.
+    Words,
+    /// An RT or RW stands beside it.
+    Unit,
+}
+
+/// How sure a kelurahan is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Strength {
+    Weak,
+    /// A weak name that stands alone: it may be somebody's signature.
+    Alone,
+    Bare,
+    /// It has an RT or RW.
+    Housed,
+    Agreed,
+    Stated,
+}
+
+/// The region that a text names.
+#[must_use]
+pub fn named(words: &[Word]) -> Named {
+    let mentions = without_asides(&with_pairs_joined(words, mentions(words)));
+    let kota = mentions.iter().find_map(|mention| mention.names.kota);
+    let kecamatan = kecamatan(&mentions, kota);
+    let mut best: Option<(Strength, &'static Region)> = None;
+    for mention in &mentions {
+        let Some(region) = mention.names.kelurahan else { continue };
+        // `Jatinegara, Cakung`: the kecamatan named beside it is another one than that of the same name
+        let shared = mention
+            .names
+            .kecamatan
+            .is_some_and(|own| own.has(region) || !kecamatan.iter().any(|(_, parent)| parent.has(region)));
+        let agreed = kecamatan.iter().any(|(_, parent)| parent.has(region))
+            || kota.is_some_and(|kota| kota.has(region));
+        let strength = match (mention.level, mention.names.meaning) {
+            (Some(Level::Kelurahan), _) => Strength::Stated,
+            _ if shared => continue,
+            _ if agreed => Strength::Agreed,
+            (_, meaning) => match mention.evidence {
+                Evidence::Unit => Strength::Housed,
+                Evidence::None if meaning != Meaning::Plain => Strength::Weak,
+                Evidence::Alone if meaning != Meaning::Plain => Strength::Alone,
+                _ => Strength::Bare,
+            },
+        };
+        if best.is_none_or(|(known, _)| strength > known) {
+            best = Some((strength, region));
+        }
+    }
+    let fitting = |region: &Region| kecamatan.iter().find(|(_, parent)| parent.has(region));
+    let parent = kecamatan
+        .iter()
+        .find(|(stated, _)| *stated)
+        .or_else(|| best.and_then(|(_, region)| fitting(region)))
+        .or(kecamatan.first());
+    let best = best.filter(|(strength, region)| match strength {
+        Strength::Weak => false,
+        Strength::Alone => {
+            parent.is_none_or(|(_, parent)| parent.has(region)) && kota.is_none_or(|kota| kota.has(region))
+        }
+        _ => true,
+    });
+    weigh(best, parent.copied(), kota)
+}
+
+/// What is passed on of a kelurahan, a kecamatan and a kota that may not fit each other.
+fn weigh(
+    best: Option<(Strength, &'static Region)>,
+    parent: Option<(bool, &'static Region)>,
+    kota: Option<&'static Region>,
+) -> Named {
+    let Some((strength, region)) = best else {
+        let Some((stated, parent)) = parent else {
+            return Named { region: kota, stated: kota.is_some(), ..Named::default() };
+        };
+        let (agrees, against) = split(kota, parent);
+        return match against {
+            Some(kota) if !stated => {
+                Named { region: Some(kota), stated: true, against: Some(parent), ..Named::default() }
+            }
+            _ => Named { region: Some(parent), stated: stated || kota.is_some(), agrees, against },
+        };
+    };
+    let (kecamatan, stranger) = split(parent.map(|(_, parent)| parent), region);
+    let (kota_agrees, wrong_kota) = split(kota, region);
+    // a bare name against what is stated: only that is sure
+    if strength < Strength::Stated {
+        let stated = stranger.filter(|_| parent.is_some_and(|(stated, _)| stated)).or(wrong_kota);
+        if stated.is_some() {
+            return Named { region: stated, stated: true, agrees: None, against: Some(region) };
+        }
+    }
+    Named {
+        region: Some(region),
+        stated: strength >= Strength::Agreed,
+        agrees: kecamatan.or(kota_agrees),
+        // a bare kecamatan beside it may be where the reporter lives
+        against: stranger.filter(|_| parent.is_some_and(|(stated, _)| stated)).or(wrong_kota),
+    }
+}
+
+/// A region that may lie above another: one that does, and one that does not.
+fn split(
+    parent: Option<&'static Region>,
+    region: &Region,
+) -> (Option<&'static Region>, Option<&'static Region>) {
+    (parent.filter(|parent| parent.has(region)), parent.filter(|parent| !parent.has(region)))
+}
+
+/// The kecamatan that are named, each with whether a word of level said so.
+fn kecamatan(mentions: &[Mention], kota: Option<&Region>) -> Vec<(bool, &'static Region)> {
+    // `Kwitang, Senen`: the name before it lies in it
+    let follows = |mention: &Mention, region: &Region| {
+        mentions.iter().any(|other| {
+            other.words.1 == mention.words.0 && other.names.kelurahan.is_some_and(|other| region.has(other))
+        })
+    };
+    let named = mentions.iter().filter_map(|mention| {
+        let region = mention.names.kecamatan?;
+        match mention.level {
+            Some(Level::Kecamatan) => Some((true, region)),
+            // `Kel. Menteng` says nothing of the kecamatan beyond its own
+            Some(_) if mention.names.kelurahan.is_some() => None,
+            None if mention.is_sure()
+                || kota.is_some_and(|kota| kota.has(region))
+                || follows(mention, region) =>
+            {
+                Some((false, region))
+            }
+            None => None,
+            _ => Some((false, region)),
+        }
+    });
+    named.collect()
+}
+
+impl Mention {
+    /// The region that the name stands for by itself.
+    fn region(&self) -> Option<&'static Region> {
+        let Names { kelurahan, kecamatan, kota, .. } = self.names;
+        if self.level == Some(Level::Kelurahan) { kelurahan.or(kecamatan) } else { kecamatan.or(kelurahan) }
+            .or(kota)
+    }
+
+    fn is_sure(&self) -> bool {
+        self.level.is_some() || self.names.meaning == Meaning::Plain || self.evidence != Evidence::None
+    }
+}
+
+/// Leaves out where people live or go to, if the text names another place.
+fn without_asides(mentions: &[Mention]) -> Vec<Mention> {
+    let others = |aside: &Mention| {
+        mentions.iter().any(|other| {
+            let matter = !other.aside
+                && other.is_sure()
+                && (other.level.is_some() || other.evidence != Evidence::None);
+            let related = aside.region().zip(other.region()).is_some_and(|(a, b)| a.has(b) || b.has(a));
+            matter && !related
+        })
+    };
+    mentions.iter().filter(|mention| !mention.aside || !others(mention)).copied().collect()
+}
+
+/// `Klender dan Pondok Bambu` is what both are part of; `dari Cawang ke Tebet` is a way.
+fn with_pairs_joined(words: &[Word], mentions: Vec<Mention>) -> Vec<Mention> {
+    let mut joined: Vec<Mention> = Vec::with_capacity(mentions.len());
+    for mention in mentions {
+        let between = joined.last().and_then(|last| words.get(last.words.1..mention.words.0));
+        let apart = joined.last().is_some_and(|last| {
+            last.region().zip(mention.region()).is_some_and(|(a, b)| !a.has(b) && !b.has(a))
+        });
+        let word = between.and_then(|between| match between {
+            // `ruas Cawang - Cililitan`
+            [] if words[mention.words.0].gap == Gap::Hyphen && apart => Some("dan"),
+            [word] => Some(word.folded.as_str()),
+            [word, level]
+                if matches!(level.folded.as_str(), "di" | "kel" | "kelurahan" | "kec" | "kecamatan") =>
+            {
+                Some(word.folded.as_str())
+            }
+            _ => None,
+        });
+        let before = joined
+            .last()
+            .and_then(|last| last.words.0.checked_sub(1))
+            .map_or("", |before| words[before].folded.as_str());
+        match (word, joined.last().copied()) {
+            (Some("dan" | "dengan" | "serta" | "n"), Some(last)) if last.is_sure() && mention.is_sure() => {
+                joined.pop();
+                let common = last.region().zip(mention.region()).and_then(|(a, b)| common(a, b));
+                let Some(region) = common else { continue };
+                let names = match region.level {
+                    Level::Kelurahan => Names { kelurahan: Some(region), ..Names::default() },
+                    Level::Kecamatan => Names { kecamatan: Some(region), ..Names::default() },
+                    _ => Names { kota: Some(region), ..Names::default() },
+                };
+                let level = last.level.map(|_| region.level);
+                joined.push(Mention { words: (last.words.0, mention.words.1), names, level, ..last });
+            }
+            (Some("ke" | "sampai" | "sampe" | "hingga" | "menuju" | "sd"), Some(_))
+                if matches!(before, "dari" | "dr" | "antara") =>
+            {
+                joined.pop();
+            }
+            _ => joined.push(mention),
+        }
+    }
+    joined
+}
+
+/// The smallest region that both are part of.
+fn common(a: &Region, b: &Region) -> Option<&'static Region> {
+    [Level::Kelurahan, Level::Kecamatan, Level::Kota]
+        .into_iter()
+        .filter_map(|level| region::at(&a.code, level))
+        .find(|region| region.has(b))
+}
+
+fn mentions(words: &[Word]) -> Vec<Mention> {
+    let gazetteer = Gazetteer::get();
+    let mut mentions = Vec::new();
+    let mut place = 0;
+    while place < words.len() {
+        if let Some((length, names)) = gazetteer.longest(words, place) {
+            if names.meaning != Meaning::Other
+                && let Some(mention) = judge(gazetteer, words, (place, place + length), names)
+            {
+                mentions.push(mention);
+            }
+            place += length;
+        } else if let Some(mention) = slipped(gazetteer, words, place) {
+            mentions.push(mention);
+            place = mention.words.1;
+        } else {
+            place += 1;
+        }
+    }
+    mentions
+}
+
+/// A name with a slip of the pen, where a name is to be expected.
+fn slipped(gazetteer: &Gazetteer, words: &[Word], place: usize) -> Option<Mention> {
+    let first = &words[place];
+    let letter = first.folded.bytes().next().is_some_and(|b| b.is_ascii_alphabetic());
+    if !letter || matches!(first.gap, Gap::At | Gap::Hash) {
+        return None;
+    }
+    let before = place.checked_sub(1).map(|before| &words[before]);
+    let sign = before.map_or_else(Sign::default, |word| gazetteer.sign(word));
+    let opens = matches!(first.gap, Gap::Break | Gap::Dot);
+    let level = sign.level.filter(|_| !opens || first.gap == Gap::Dot || after_a_colon(words, place));
+    if (level.is_none() && !opens && !sign.place) || gazetteer.is_sign(first) {
+        return None;
+    }
+    let (length, names) = gazetteer.slipped(words, place, level)?;
+    let mention = judge(gazetteer, words, (place, place + length), names)?;
+    let happens = words.get(place + length).is_some_and(|word| gazetteer.sign(word).happens || is_unit(word));
+    (level.is_some() || mention.evidence != Evidence::None || happens).then_some(mention)
+}
+
+/// What the words around a name make of it; nothing if it is the name of something else.
+fn judge(gazetteer: &Gazetteer, words: &[Word], range: (usize, usize), names: Names) -> Option<Mention> {
+    let (place, end) = range;
+    let first = &words[place];
+    let near = matches!(first.gap, Gap::Space | Gap::Dot | Gap::Hyphen);
+    let before = place.checked_sub(1).map(|before| &words[before]);
+    let beside = before.filter(|_| near).map_or_else(Sign::default, |word| gazetteer.sign(word));
+    let level = beside.level.or_else(|| {
+        before.filter(|_| after_a_colon(words, place)).and_then(|word| gazetteer.sign(word).level)
+    });
+    let level = if level == Some(Level::Kecamatan) && both_levels(gazetteer, words, place) {
+        Some(Level::Kelurahan)
+    } else {
+        level
+    };
+    let after = words.get(end);
+    let follows =
+        after.filter(|word| word.gap.joins()).map_or_else(Sign::default, |word| gazetteer.sign(word));
+    let weak = names.meaning != Meaning::Plain;
+    if is_unlike(gazetteer, words, place) {
+        return None;
+    }
+    let opens = place == 0 || matches!(first.gap, Gap::Break | Gap::Dot);
+    if level.is_none() {
+        let sign = if beside.between {
+            place.checked_sub(2).map_or_else(Sign::default, |before| gazetteer.sign(&words[before]))
+        } else {
+            beside
+        };
+        let under =
+            place.checked_sub(2).is_some_and(|two| matches!(words[two].folded.as_str(), "kolong" | "bawah"));
+        // the lights of streets: `lampu jalan Klender`
+        let lights = place
+            .checked_sub(2)
+            .is_some_and(|two| words[two].folded == "lampu" && words[place - 1].folded == "jalan");
+        if (sign.not_before && !under && !lights) || follows.not_after {
+            return None;
+        }
+        let signed = before.is_some_and(|word| matches!(gazetteer.sign(word), Sign { not_weak: true, .. }));
+        if weak && signed {
+            return None;
+        }
+    }
+    let closes = after.is_none_or(|word| matches!(word.gap, Gap::Break | Gap::Dot | Gap::At | Gap::Hash));
+    // `di Gunung`, not `di tengah` or `DI TENGAH`
+    let common = names.meaning == Meaning::Common;
+    let named = !common || (first.capital && !opens && !before.is_some_and(|word| word.capital));
+    let happens = opens && follows.happens && !common;
+    let topic =
+        first.gap == Gap::Hash && (names.meaning == Meaning::Weak || first.folded.len() > SHORT_TOPIC);
+    let housed = (after.is_some_and(is_unit) && !beside.not_weak && named)
+        || (follows_unit(words, place) && (!weak || closes));
+    let last = first.capital && after.is_none();
+    let evidence = if housed {
+        Evidence::Unit
+    } else if (beside.place && named) || topic || happens {
+        Evidence::Words
+    } else if opens && closes && (!common || last) {
+        Evidence::Alone
+    } else {
+        Evidence::None
+    };
+    Some(Mention { words: range, names, level, evidence, aside: is_aside(gazetteer, words, place) })
+}
+
+fn is_unit(word: &Word) -> bool {
+    let unit = word.folded.get(..2).is_some_and(|unit| matches!(unit, "rt" | "rw"));
+    unit && word.folded.bytes().skip(2).all(|b| b.is_ascii_digit())
+}
+
+/// `RT 07/02 Karet`, `rw02 Karet`.
+fn follows_unit(words: &[Word], place: usize) -> bool {
+    let word = |back: usize| place.checked_sub(back).map(|before| &words[before]);
+    let Some(last) = word(1) else { return false };
+    let number = (1..=3).contains(&last.folded.len()) && last.folded.bytes().all(|b| b.is_ascii_digit());
+    let attached = is_unit(last) && last.folded.len() > 2;
+    attached || (number && (2..=3).any(|back| word(back).is_some_and(is_unit)))
+}
+
+/// `bukan di Kayu Putih`, `beda sama kel. Cawang`.
+fn is_unlike(gazetteer: &Gazetteer, words: &[Word], place: usize) -> bool {
+    for back in 1..=3 {
+        let Some(before) = place.checked_sub(back).map(|before| &words[before]) else { return false };
+        if !words[place + 1 - back].gap.joins() && words[place + 1 - back].gap != Gap::Dot {
+            return false;
+        }
+        let sign = gazetteer.sign(before);
+        if sign.unlike {
+            return true;
+        }
+        let through = sign.level.is_some()
+            || matches!(
+                before.folded.as_str(),
+                "di" | "yg" | "yang" | "sama" | "dengan" | "dgn" | "daerah" | "wilayah"
+            );
+        if !through {
+            return false;
+        }
+    }
+    false
+}
+
+/// `warga Kel. Klender`, `tinggal di Klender`, `ke Klender`.
+fn is_aside(gazetteer: &Gazetteer, words: &[Word], place: usize) -> bool {
+    for back in 1..=3 {
+        let Some(before) = place.checked_sub(back).map(|before| &words[before]) else { return false };
+        if words[place + 1 - back].gap == Gap::Break {
+            return false;
+        }
+        let sign = gazetteer.sign(before);
+        if sign.aside {
+            return true;
+        }
+        if sign.level.is_none() && !matches!(before.folded.as_str(), "di" | "daerah" | "wilayah" | "saya") {
+            return false;
+        }
+    }
+    false
+}
+
+/// `Kelurahan: Menteng`.
+fn after_a_colon(words: &[Word], place: usize) -> bool {
+    let Some(before) = place.checked_sub(1).map(|before| &words[before]) else { return false };
+    words[place].gap == Gap::Break && words[place].start - before.end <= 3
+}
+
+/// `kel/kec Menteng`, `Kelurahan dan Kecamatan Menteng`.
+fn both_levels(gazetteer: &Gazetteer, words: &[Word], place: usize) -> bool {
+    let level = |back: usize| {
+        place.checked_sub(back).and_then(|before| gazetteer.sign(&words[before]).level)
+            == Some(Level::Kelurahan)
+    };
+    let word = |back: usize| place.checked_sub(back).map_or("", |before| words[before].folded.as_str());
+    (level(2) && words[place - 1].gap == Gap::Slash) || (word(2) == "dan" && level(3))
+}

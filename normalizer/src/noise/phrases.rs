@@ -1,0 +1,257 @@
+//! The phrases of `data/noise_words.txt`, and how much of each kind a text holds.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::LazyLock,
+};
+
+use crate::{reading::Term, stem};
+
+/// What a phrase speaks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Section {
+    OnlyGreeting,
+    OnlyThanks,
+    OnlyChatter,
+    Filler,
+    Thanks,
+    Done,
+    Contrast,
+    Grievance,
+    Chatter,
+    Advertisement,
+    Fraud,
+    ChainMessage,
+    AutoReply,
+    Announcement,
+}
+
+const SECTIONS: [(&str, Section); 14] = [
+    ("only_greeting", Section::OnlyGreeting),
+    ("only_thanks", Section::OnlyThanks),
+    ("only_chatter", Section::OnlyChatter),
+    ("filler", Section::Filler),
+    ("thanks", Section::Thanks),
+    ("done", Section::Done),
+    ("contrast", Section::Contrast),
+    ("grievance", Section::Grievance),
+    ("chatter", Section::Chatter),
+    ("advertisement", Section::Advertisement),
+    ("fraud", Section::Fraud),
+    ("chain_message", Section::ChainMessage),
+    ("auto_reply", Section::AutoReply),
+    ("announcement", Section::Announcement),
+];
+/// So many words may stand where a phrase has `*`.
+const GAP: usize = 3;
+/// So many greeting words may stand before a beginning that the reading did not tell.
+const BEGINNING: usize = 1;
+
+/// How much of each section a text holds.
+#[derive(Default)]
+pub(super) struct Scores([u32; SECTIONS.len()]);
+
+impl Scores {
+    pub(super) fn of(&self, section: Section) -> u32 {
+        self.0[section as usize]
+    }
+
+    pub(super) fn add(&mut self, section: Section, weight: u32) {
+        self.0[section as usize] += weight;
+    }
+}
+
+/// One word of a phrase, by its alternatives.
+enum Slot {
+    Words { texts: HashSet<&'static str>, stems: HashSet<String>, number: bool, money: bool, phone: bool },
+    Gap,
+}
+
+struct Phrase {
+    section: Section,
+    weight: u32,
+    begins: bool,
+    slots: Vec<Slot>,
+}
+
+/// All of them, found by the first word.
+pub(super) struct Phrases {
+    all: Vec<Phrase>,
+    by_text: HashMap<&'static str, Vec<usize>>,
+    by_stem: HashMap<String, Vec<usize>>,
+    by_number: Vec<usize>,
+    by_money: Vec<usize>,
+    by_phone: Vec<usize>,
+    alone: HashSet<(Section, &'static str)>,
+}
+
+pub(super) fn phrases() -> &'static Phrases {
+    static PHRASES: LazyLock<Phrases> =
+        LazyLock::new(|| Phrases::read(include_str!("../../data/noise_words.txt")));
+    &PHRASES
+}
+
+impl Phrases {
+    fn read(file: &'static str) -> Self {
+        let mut phrases = Self {
+            all: Vec::new(),
+            by_text: HashMap::new(),
+            by_stem: HashMap::new(),
+            by_number: Vec::new(),
+            by_money: Vec::new(),
+            by_phone: Vec::new(),
+            alone: HashSet::new(),
+        };
+        let mut section = Section::Filler;
+        for line in file.lines().map(str::trim).filter(|line| !line.starts_with('#') && !line.is_empty()) {
+            if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+                section =
+                    SECTIONS.iter().find(|(known, _)| *known == name).map_or(section, |(_, found)| *found);
+                continue;
+            }
+            let mut words = line.split_whitespace();
+            let weight = words.next().and_then(|weight| weight.parse().ok()).unwrap_or(0);
+            let words: Vec<_> = words.collect();
+            let begins = words.first().is_some_and(|word| word.starts_with('^'));
+            let slots: Vec<_> = words.iter().map(|word| Slot::read(word.trim_start_matches('^'))).collect();
+            phrases.add(Phrase { section, weight, begins, slots });
+        }
+        phrases
+    }
+
+    fn add(&mut self, phrase: Phrase) {
+        let place = self.all.len();
+        if let Some(Slot::Words { texts, stems, number, money, phone }) = phrase.slots.first() {
+            for text in texts {
+                self.by_text.entry(text).or_default().push(place);
+                if phrase.slots.len() == 1 {
+                    self.alone.insert((phrase.section, text));
+                }
+            }
+            for stem in stems {
+                self.by_stem.entry(stem.clone()).or_default().push(place);
+            }
+            if *number {
+                self.by_number.push(place);
+            }
+            if *money {
+                self.by_money.push(place);
+            }
+            if *phone {
+                self.by_phone.push(place);
+            }
+        }
+        self.all.push(phrase);
+    }
+
+    /// Whether a word by itself is one of the section's.
+    pub(super) fn has(&self, section: Section, word: &str) -> bool {
+        // the lifetimes of a pair's parts must agree, so the word is looked up as the file's own
+        self.by_text.get_key_value(word).is_some_and(|(own, _)| self.alone.contains(&(section, *own)))
+    }
+
+    /// What a text holds; it begins at the term `begin`.
+    pub(super) fn scores(&self, terms: &[Term], begin: usize) -> Scores {
+        let mut scores = Scores::default();
+        let mut seen = vec![false; self.all.len()];
+        for (at, term) in terms.iter().enumerate() {
+            let lists = [
+                self.by_text.get(term.text.as_str()),
+                self.by_stem.get(&term.stem),
+                is_number(&term.text).then_some(&self.by_number),
+                is_money(&term.text).then_some(&self.by_money),
+                is_phone(&term.text).then_some(&self.by_phone),
+            ];
+            for place in lists.into_iter().flatten().flatten().copied() {
+                let phrase = &self.all[place];
+                let beginning = !phrase.begins || at <= begin + BEGINNING;
+                if !seen[place] && beginning && phrase.fits(&terms[at..]) {
+                    seen[place] = true;
+                    scores.add(phrase.section, phrase.weight);
+                }
+            }
+        }
+        scores
+    }
+}
+
+impl Phrase {
+    /// Whether it stands at the beginning of these terms.
+    fn fits(&self, terms: &[Term]) -> bool {
+        // something wrong that is denied is nothing wrong
+        if matches!(self.section, Section::Grievance | Section::Contrast)
+            && terms.first().is_some_and(|term| term.negated)
+        {
+            return false;
+        }
+        fit(&self.slots, terms)
+    }
+}
+
+fn fit(slots: &[Slot], terms: &[Term]) -> bool {
+    let Some((slot, rest)) = slots.split_first() else { return true };
+    match slot {
+        Slot::Gap => (0..=GAP.min(terms.len())).any(|skip| fit(rest, &terms[skip..])),
+        Slot::Words { .. } => {
+            terms.split_first().is_some_and(|(term, after)| slot.holds(term) && fit(rest, after))
+        }
+    }
+}
+
+impl Slot {
+    fn read(word: &'static str) -> Self {
+        if word == "*" {
+            return Self::Gap;
+        }
+        let (mut texts, mut stems) = (HashSet::new(), HashSet::new());
+        let (mut number, mut money, mut phone) = (false, false, false);
+        for one in word.split('|') {
+            match one.strip_prefix('~') {
+                Some(word) => {
+                    stems.insert(stem::stem(word));
+                }
+                None if one == "#" => number = true,
+                None if one == "$" => money = true,
+                None if one == "@" => phone = true,
+                None => {
+                    texts.insert(one);
+                }
+            }
+        }
+        Self::Words { texts, stems, number, money, phone }
+    }
+
+    fn holds(&self, term: &Term) -> bool {
+        match self {
+            Self::Gap => false,
+            Self::Words { texts, stems, number, money, phone } => {
+                texts.contains(term.text.as_str())
+                    || stems.contains(&term.stem)
+                    || (*number && is_number(&term.text))
+                    || (*money && is_money(&term.text))
+                    || (*phone && is_phone(&term.text))
+            }
+        }
+    }
+}
+
+fn is_number(word: &str) -> bool {
+    word.bytes().next().is_some_and(|b| b.is_ascii_digit())
+}
+
+/// `50rb`, `1jt`, `rp`, `rp50000`.
+fn is_money(word: &str) -> bool {
+    let unit = word.trim_start_matches(|c: char| c.is_ascii_digit());
+    word == "rp"
+        || word.strip_prefix("rp").is_some_and(|amount| amount.bytes().all(|b| b.is_ascii_digit()))
+        || (unit.len() < word.len()
+            && matches!(unit, "rb" | "rban" | "ribu" | "jt" | "jtan" | "juta" | "k" | "m" | "jutaan"))
+}
+
+/// How a phone number begins, whether in one piece or in groups.
+fn is_phone(word: &str) -> bool {
+    word.len() >= 4
+        && word.starts_with(['0', '6'])
+        && word.bytes().all(|b| b.is_ascii_digit())
+        && (word.starts_with("08") || word.starts_with("628") || word.starts_with("021"))
+}

@@ -1,0 +1,54 @@
+//! What is taken for no complaint: on examples of our own, half of them complaints that look like noise.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::{fs, path::Path};
+
+use muara_normalizer::{
+    Draft, complaint::NotAComplaint, draft::Attachment, language, noise, reading::Reading,
+};
+
+fn reason(draft: &Draft) -> Option<NotAComplaint> {
+    noise::not_a_complaint(draft, &Reading::of(&draft.text))
+}
+
+fn said(text: &str) -> Draft {
+    Draft { text: text.to_owned(), ..Draft::default() }
+}
+
+/// The thresholds of the issue.
+#[test]
+fn noise_is_told_from_complaints() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/quality/noise_examples.tsv");
+    let examples = fs::read_to_string(path).unwrap();
+    let (mut right, mut wrong, mut missed) = (0, Vec::new(), Vec::new());
+    for (text, expected) in examples.lines().map(|line| line.split_once('\t').unwrap()) {
+        match (reason(&said(text)), expected) {
+            (Some(_), "-") => wrong.push(text),
+            (None, "-") => {}
+            (Some(_), _) => right += 1,
+            (None, _) => missed.push(text),
+        }
+    }
+    assert!(right >= 19 * wrong.len(), "complaints that were taken for noise: {wrong:#?}");
+    assert!(right >= 3 * missed.len(), "noise that was taken for complaints: {missed:#?}");
+}
+
+#[test]
+fn a_photo_or_a_machine_decides_without_words() {
+    let photo = Attachment::Handle { handle: "1".to_owned(), content_type: Some("image/jpeg".to_owned()) };
+    let with_photo = |text: &str| Draft { attachments: vec![photo.clone()], ..said(text) };
+    assert_eq!(reason(&with_photo("")), None);
+    assert_eq!(reason(&with_photo("halo min")), None);
+    assert_eq!(reason(&said("halo min")), Some(NotAComplaint::Greeting));
+    let automatic = Draft { automatic: true, ..said("Jalan rusak") };
+    assert_eq!(reason(&automatic), Some(NotAComplaint::AutoReply));
+}
+
+#[test]
+fn languages_are_told_by_small_words() {
+    let told = |text: &str| language::language(&Reading::of(text)).0;
+    assert_eq!(told("got di depan rumah saya mampet sudah seminggu"), "id");
+    assert_eq!(told("The street light near my house is broken"), "en");
+    assert_eq!(told("Bonjour la rue est cassee"), "und");
+    assert_eq!(told("🙏🙏"), "und");
+}
