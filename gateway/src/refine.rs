@@ -167,7 +167,10 @@ impl Said {
     /// What it is taken for, if that is why it is not published.
     fn aside(&self, row: &Waiting) -> Option<NotAComplaint> {
         let published = row.reviewed || self.publish_not_a_complaint;
-        self.made.complaint.not_a_complaint.filter(|_| !published)
+        let talk =
+            |reason: &NotAComplaint| *reason == NotAComplaint::Chatter && self.continues(row).is_some();
+        // what is said about a complaint is no idle talk
+        self.made.complaint.not_a_complaint.filter(|reason| !published && !talk(reason))
     }
 
     /// The complaint that it continues: number of its receipt and id.

@@ -1,14 +1,21 @@
 //! Several reports of one matter: linked, continued or known again, never merged and never lost.
 #![allow(clippy::unwrap_used)]
 
-use muara_connectors::Item;
+use muara::{channel::Channel, limits::Limiter};
+use muara_connectors::{Item, Limits};
 use muara_normalizer::{
     Draft, ExternalId,
     draft::{Attachment, DraftPlace, DraftReporter},
 };
 use serde_json::{Value, json};
 
-use crate::egress::{Office, channel};
+use crate::egress::{self, Office};
+
+/// A channel whose senders are not limited.
+fn channel(id: &str) -> Channel {
+    let limits = Limits::DEFAULT;
+    Channel { limiter: Limiter::new(&limits), limits, ..egress::channel(id, None) }
+}
 
 const RECEIVED: &str = "complaint.received.v1";
 const FOLLOWED_UP: &str = "complaint.followed_up.v1";
@@ -36,7 +43,7 @@ fn link(event: &Value) -> &Value {
 
 #[tokio::test]
 async fn another_persons_report_by_another_channel_is_linked_and_both_are_published() {
-    let office = Office::open([channel("jaki", None), channel("whatsapp", None)]);
+    let office = Office::open([channel("jaki"), channel("whatsapp")]);
     let first = office.takes("jaki", vec![says("budi", "1", HOLE)]).await.remove(0);
     // what is known of it is in the store
     let office = office.restarts().await;
@@ -53,7 +60,7 @@ async fn another_persons_report_by_another_channel_is_linked_and_both_are_publis
 
 #[tokio::test]
 async fn reports_of_one_request_see_each_other() {
-    let office = Office::open([channel("jaki", None)]);
+    let office = Office::open([channel("jaki")]);
     let ids = office.takes("jaki", vec![says("budi", "1", HOLE), says("siti", "2", SAME_HOLE)]).await;
     let events = office.events(RECEIVED).await;
     assert_eq!(link(&events[1]), &json!(ids[0]));
@@ -61,7 +68,7 @@ async fn reports_of_one_request_see_each_other() {
 
 #[tokio::test]
 async fn the_same_words_of_one_person_within_minutes_are_one_message() {
-    let office = Office::open([channel("jaki", None)]);
+    let office = Office::open([channel("jaki")]);
     office.takes("jaki", vec![says("budi", "1", HOLE), says("budi", "2", &HOLE.to_uppercase())]).await;
     office.takes("jaki", vec![says("budi", "3", HOLE)]).await;
     assert_eq!(office.events(RECEIVED).await.len(), 1);
@@ -84,7 +91,7 @@ async fn the_same_words_of_one_person_within_minutes_are_one_message() {
 
 #[tokio::test]
 async fn the_same_persons_next_words_about_it_continue_it() {
-    let office = Office::open([channel("jaki", None)]);
+    let office = Office::open([channel("jaki")]);
     let first = office.takes("jaki", vec![says("budi", "1", HOLE)]).await.remove(0);
     office.takes("jaki", vec![says("budi", "2", SAME_HOLE)]).await;
     office
@@ -98,7 +105,7 @@ async fn the_same_persons_next_words_about_it_continue_it() {
 
 #[tokio::test]
 async fn an_answer_in_a_thread_of_mails_continues_the_first_of_them() {
-    let office = Office::open([channel("email", None)]);
+    let office = Office::open([channel("email")]);
     let mail = |id: &str, answers: &[&str], words: &str| {
         let replies_to = answers.iter().map(|id| (*id).to_owned()).collect();
         Item::Draft(Box::new(Draft { replies_to, ..draft("budi", id, words) }))
