@@ -24,6 +24,7 @@ mod normalizer_noise;
 mod normalizer_person;
 mod normalizer_place;
 mod normalizer_polygons;
+mod normalizer_quality;
 mod normalizer_similar;
 mod open311;
 mod qlue_feed;
