@@ -35,6 +35,7 @@ mod smpp;
 mod sms;
 mod store;
 mod telegram;
+mod watch;
 mod way;
 mod webhook_map;
 mod x;

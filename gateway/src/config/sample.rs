@@ -3,7 +3,7 @@
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::Value;
 
-use super::{Broker, Desk, Duplicates, Gather, Intake, Listen, Log, Media, Places, S3, Store};
+use super::{Broker, Desk, Duplicates, Gather, Intake, Listen, Log, Media, Places, S3, Store, Watch};
 
 const HEAD: &str = "\
 # Every key of Muara's configuration with its default. Generated; do not edit.
@@ -60,6 +60,7 @@ pub fn sample() -> String {
     table::<S3>("media.s3", &mut out);
     table::<Gather>("gather", &mut out);
     table::<Duplicates>("duplicates", &mut out);
+    table::<Watch>("watch", &mut out);
     table::<Places>("places", &mut out);
     table::<Log>("log", &mut out);
     out + TAIL

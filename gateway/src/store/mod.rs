@@ -7,6 +7,7 @@
 
 pub mod aside;
 mod checkpoint;
+pub mod clock;
 pub mod gather;
 pub mod held;
 pub mod inbox;
