@@ -51,7 +51,7 @@
 {{- define "muara.refuse.secrets" -}}
 {{- $where := index . 0 -}}
 {{- $text := index . 1 -}}
-{{- $key := "[A-Za-z0-9_-]*(secret|secret_access_key|password|token)" -}}
+{{- $key := "[A-Za-z0-9_-]*(secret_access_key|secret|password|token)" -}}
 {{- $found := regexFind (printf "(?m)(^|[\\s{,.\"'])%s[\"']?\\s*=\\s*(\"[^\"$]|'[^'$])" $key) $text -}}
 {{- if $found -}}
 {{- fail (printf "%s: a secret does not belong into a ConfigMap: put the value of `%s` into the Secret and write ${env:NAME}." $where (regexFind $key $found)) -}}
