@@ -41,7 +41,7 @@ def merged(*parts):
 
 
 def render(*values, name="muara", namespace="crm"):
-    """The manifests by kind (Services by kind and component), and the notes."""
+    """The manifests by kind (Services by kind and component, what comes first as `check/KIND`), and the notes."""
     with helm.Chart.load(CHART) as chart:
         files = chart.render(merged(LEAST, *values), name=name, namespace=namespace)
     manifests = {}
@@ -50,9 +50,11 @@ def render(*values, name="muara", namespace="crm"):
             manifests["notes"] = text
             continue
         for manifest in filter(None, yaml.safe_load_all(text)):
-            kind = manifest["kind"]
-            component = manifest["metadata"]["labels"].get("app.kubernetes.io/component")
-            key = f"{kind}/{component}" if kind == "Service" else kind
+            key, metadata = manifest["kind"], manifest["metadata"]
+            if key == "Service":
+                key += "/" + metadata["labels"]["app.kubernetes.io/component"]
+            if "helm.sh/hook" in metadata.get("annotations", {}):
+                key = "check/" + key
             assert key not in manifests, f"two of {key}"
             manifests[key] = manifest
     return manifests

@@ -221,6 +221,57 @@ class Pod(unittest.TestCase):
             self.assertEqual(mounts, volumes)
 
 
+class Check(unittest.TestCase):
+    """The Job that runs `muara check` before anything is touched."""
+
+    def test_it_sees_what_the_gateway_will_see(self):
+        for name, values in SETS.items():
+            with self.subTest(values=name):
+                manifests = render(values)
+                self.assertEqual(manifests["check/ConfigMap"]["data"], manifests["ConfigMap"]["data"])
+                self.assertEqual(
+                    manifests.get("check/Secret", {}).get("data"), manifests.get("Secret", {}).get("data")
+                )
+                job, spec = manifests["check/Job"]["spec"]["template"]["spec"], pod(manifests)
+                [one], [other] = job["containers"], spec["containers"]
+                self.assertEqual((one["image"], one["env"]), (other["image"], other["env"]))
+                self.assertEqual(one["securityContext"], other["securityContext"])
+                self.assertEqual(job["securityContext"], spec["securityContext"])
+                own = [mount for mount in other["volumeMounts"] if mount["name"] not in ("data", "tmp")]
+                self.assertEqual(one["volumeMounts"], own)
+                self.assertEqual({v["name"] for v in job["volumes"]}, {mount["name"] for mount in own})
+
+    def test_it_comes_first_and_with_what_it_needs(self):
+        manifests = render(TRIAL)
+        weights = {}
+        for kind in ("ConfigMap", "Secret", "Job"):
+            annotations = manifests[f"check/{kind}"]["metadata"]["annotations"]
+            self.assertEqual(annotations["helm.sh/hook"], "pre-install,pre-upgrade")
+            self.assertNotIn("hook-failed", annotations["helm.sh/hook-delete-policy"])
+            weights[kind] = int(annotations["helm.sh/hook-weight"])
+        self.assertLess(max(weights["ConfigMap"], weights["Secret"]), weights["Job"])
+        job = manifests["check/Job"]["spec"]["template"]["spec"]
+        [container] = job["containers"]
+        self.assertEqual(container["args"], ["check"])
+        self.assertEqual(
+            container["envFrom"][0]["secretRef"]["name"], manifests["check/Secret"]["metadata"]["name"]
+        )
+        [volume] = [volume for volume in job["volumes"] if volume["name"] == "config"]
+        self.assertEqual(volume["configMap"]["name"], manifests["check/ConfigMap"]["metadata"]["name"])
+        # nothing of the release is there yet, and a Job that is tried again hides what is wrong
+        self.assertNotIn("serviceAccountName", job)
+        self.assertEqual((manifests["check/Job"]["spec"]["backoffLimit"], job["restartPolicy"]), (0, "Never"))
+
+    def test_no_service_takes_it_for_the_gateway(self):
+        manifests = render()
+        labels = manifests["check/Job"]["spec"]["template"]["metadata"]["labels"].items()
+        for service in ("public", "internal"):
+            self.assertFalse(manifests[f"Service/{service}"]["spec"]["selector"].items() <= labels)
+
+    def test_it_can_be_left_out(self):
+        self.assertFalse([kind for kind in render({"checkFirst": False}) if kind.startswith("check/")])
+
+
 class Network(unittest.TestCase):
     def test_internal_port_is_closed_to_other_namespaces(self):
         rules = render()["NetworkPolicy"]["spec"]["ingress"]
@@ -279,7 +330,7 @@ class Network(unittest.TestCase):
 class Secrets(unittest.TestCase):
     def test_existing_secret_is_the_environment(self):
         manifests = render(CITY)
-        self.assertNotIn("Secret", manifests)
+        self.assertFalse([kind for kind in manifests if kind.endswith("Secret")])
         [container] = pod(manifests)["containers"]
         self.assertEqual(container["envFrom"], [{"secretRef": {"name": "muara-secrets"}}])
         [files] = [mount for mount in container["volumeMounts"] if mount["name"] == "secrets"]
@@ -288,6 +339,7 @@ class Secrets(unittest.TestCase):
     def test_a_secret_is_in_the_secret_and_nowhere_else(self):
         manifests = render(TRIAL)
         secret = manifests.pop("Secret")
+        self.assertEqual(manifests.pop("check/Secret")["data"], secret["data"])
         self.assertEqual(secret["data"], {"QLUE_SECRET": "cmFoYXNpYS1zZWthbGk=", "NUMBER": "MDEyMw=="})
         self.assertNotIn("rahasia-sekali", yaml.safe_dump(manifests))
         self.assertIn("existingSecret", manifests["notes"])
