@@ -30,7 +30,7 @@
 {{- fail "config.listen: the chart sets it, since Services and probes rely on it; use service.port and service.internalPort." -}}
 {{- end -}}
 {{- if not (or $values.config.channels $values.configFiles) -}}
-{{- fail "config.channels: no channel is configured; name one there or in configFiles, e.g. --set config.channels.qlue.connector=qlue." -}}
+{{- fail "config.channels: no channel is configured; name one there or in configFiles, as README.md shows." -}}
 {{- end -}}
 {{- if and $values.existingSecret $values.secretEnv -}}
 {{- fail "secretEnv: not together with existingSecret; put everything into that Secret." -}}
