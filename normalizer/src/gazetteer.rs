@@ -15,6 +15,8 @@ use crate::{
 const LONGEST: usize = 5;
 /// Shorter names have too many neighbours for a slip to be told from another word.
 const SLIP: usize = 7;
+/// No name has so many letters, with a slip or without.
+const LONGEST_SLIP: usize = 24;
 /// With a word of level before it (`kel.`) a name may be as short as this.
 const SLIP_STATED: usize = 5;
 
@@ -271,7 +273,10 @@ impl Gazetteer {
         for length in 1..=joined(words, place) {
             let last = words[place + length - 1].folded.as_str();
             name.push_str(last);
-            // nor is `Malaka Raya` a slip of `Malaka Jaya`
+            if name.len() > LONGEST_SLIP {
+                break;
+            }
+            // `Malaka Raya` is not a slip of `Malaka Jaya`
             let no_slip = self.no_slips.contains(name.as_str()) || self.no_slips.contains(last);
             if name.len() < least || no_slip || !name.is_ascii() {
                 continue;

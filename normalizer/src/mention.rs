@@ -8,6 +8,7 @@ mod around;
 
 use around::{
     after_a_colon, after_a_street, both_levels, follows_unit, goes_on, is_aside, is_unit, is_unlike, is_way,
+    is_way_from,
 };
 
 use crate::{
@@ -227,8 +228,11 @@ fn corrected(words: &[Word], mentions: Vec<Mention>) -> Vec<Mention> {
         });
         if corrects && mention.is_sure() {
             // `Kwitang Senen, eh, Kramat`: what the wrong name lies in goes with it
-            let wrong = meant.last().and_then(Mention::region);
-            meant.retain(|other| !wrong.is_some_and(|wrong| related(wrong, other.region())));
+            let wrong = meant.pop();
+            let wrong = wrong.as_ref().and_then(Mention::region);
+            while wrong.is_some_and(|wrong| related(wrong, meant.last().and_then(Mention::region))) {
+                meant.pop();
+            }
         }
         meant.push(mention);
     }
@@ -304,7 +308,9 @@ fn mentions(words: &[Word]) -> Vec<Mention> {
         let exact = gazetteer.longest(words, place);
         if let Some((length, names)) = exact {
             let (length, names) = longer(gazetteer, words, place, length).unwrap_or((length, names));
-            let goes = is_way(gazetteer, words, place) || way.is_some_and(|way| goes_on(words, way, place));
+            let from = is_way_from(words, place, place + length);
+            let goes =
+                from || is_way(gazetteer, words, place) || way.is_some_and(|way| goes_on(words, way, place));
             if goes {
                 way = Some(place + length);
             } else if names.meaning != Meaning::Other
@@ -326,8 +332,8 @@ fn mentions(words: &[Word]) -> Vec<Mention> {
 /// A name with a slip that is longer than the one that stands there exactly: `Gunung Sahair Selatan` is not `Gunung`.
 fn longer(gazetteer: &Gazetteer, words: &[Word], place: usize, exact: usize) -> Option<(usize, Names)> {
     let level = place.checked_sub(1).and_then(|before| gazetteer.sign(&words[before]).level);
-    let found = gazetteer.slipped(words, place, level).or_else(|| gazetteer.slipped(words, place, None));
-    found.filter(|(length, _)| *length > exact)
+    let bare = || level.and_then(|_| gazetteer.slipped(words, place, None));
+    gazetteer.slipped(words, place, level).or_else(bare).filter(|(length, _)| *length > exact)
 }
 
 /// A name with a slip of the pen, where a name is to be expected.

@@ -77,12 +77,21 @@ pub(super) fn both_levels(gazetteer: &Gazetteer, words: &[Word], place: usize) -
     (level(2) && words[place - 1].gap == Gap::Slash) || (word(2) == "dan" && level(3))
 }
 
-/// `rute Pulo Gadung`, `angkot ke Ulujami`: where a vehicle goes.
+/// `rute Pulo Gadung`, `angkot ke Ulujami`, `jaklingko 48B Klender`: where a vehicle goes.
 pub(super) fn is_way(gazetteer: &Gazetteer, words: &[Word], place: usize) -> bool {
     let word = |back: usize| place.checked_sub(back).map(|before| &words[before]);
     let way = |back: usize| word(back).is_some_and(|word| gazetteer.sign(word).way);
     let near = matches!(words[place].gap, Gap::Space | Gap::Dot | Gap::Hyphen);
-    near && (way(1) || (word(1).is_some_and(|word| word.folded == "ke") && way(2)))
+    let link = |word: &Word| word.folded == "ke" || word.folded.bytes().any(|b| b.is_ascii_digit());
+    near && (way(1) || (word(1).is_some_and(link) && way(2)))
+}
+
+/// `dari Manggarai ke Bekasi`: a way whose end need not be in Jakarta.
+pub(super) fn is_way_from(words: &[Word], place: usize, end: usize) -> bool {
+    let before = place.checked_sub(1).map_or("", |before| words[before].folded.as_str());
+    let after = words.get(end).filter(|word| word.gap.joins()).map_or("", |word| word.folded.as_str());
+    matches!(before, "dari" | "dr" | "antara" | "from")
+        && matches!(after, "ke" | "sampai" | "sampe" | "hingga" | "menuju" | "arah" | "sd" | "to")
 }
 
 /// `rute Pulo Gadung - Kalideres`, `arah Cawang ke Tebet`: a name right after another that is a way's.
