@@ -137,7 +137,13 @@ impl<'a> Context<'a> {
             return if elsewhere || anew { begin() } else { Decision::FollowUp(place) };
         }
         let Some(newest) = newest(self.earlier, self.message.at, self.policy) else { return begin() };
-        if self.is_own(&self.earlier[newest].matter) { begin() } else { Decision::FollowUp(newest) }
+        if self.is_own(&self.earlier[newest].matter) {
+            return begin();
+        }
+        // no subject that the rules know, but the same words
+        let shared = |place: usize| heard.matter.shared(&self.earlier[place].matter);
+        let by_words = (0..self.earlier.len()).max_by_key(|place| (shared(*place), *place));
+        Decision::FollowUp(by_words.filter(|best| shared(*best) > shared(newest)).unwrap_or(newest))
     }
 
     /// A bundle is begun, unless the words are known to be no complaint.
@@ -266,7 +272,9 @@ impl<'a> Context<'a> {
         }
         // before anybody named a matter all words belong together
         if !known.is_named() && !heard.matter.elsewhere(known) {
-            return heard.besides && heard.wrong && placed;
+            let explains = heard.definite || heard.goes_on || heard.outcome || heard.matter.shared(known) > 0;
+            let later = self.open.is_empty() && !explains && !heard.matter.same_place(known);
+            return placed && heard.wrong && (heard.besides || later);
         }
         if heard.matter.akin(known) {
             return (heard.besides && heard.wrong && !heard.definite && !heard.outcome)
@@ -296,8 +304,10 @@ impl<'a> Context<'a> {
     /// The earlier complaint on the same subject that was spoken of last, of those not too long ago.
     fn fitting_earlier(&self) -> Option<usize> {
         let matter = &self.heard.matter;
+        // `gotnya sudah dikeruk` is of a known one, however long ago
+        let known = self.heard.definite && !matter.is_placed();
         let recent = self.earlier.iter().enumerate().filter(|(_, earlier)| {
-            self.message.at.duration_since(earlier.touched_at()) <= self.policy.follow_up
+            known || self.message.at.duration_since(earlier.touched_at()) <= self.policy.follow_up
         });
         recent
             .filter(|(_, earlier)| matter.same_subject(&earlier.matter))

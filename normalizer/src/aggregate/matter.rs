@@ -232,7 +232,13 @@ impl Heard {
                     empty[covered].fill(true);
                 }
                 Sign::Begins => {
-                    begins[at] = true;
+                    // `malam ini ada lagi`
+                    let again = at.checked_sub(2).and_then(|from| terms.get(from..at)).is_some_and(|before| {
+                        before[1].text == "ini"
+                            && matches!(before[0].text.as_str(), "pagi" | "siang" | "sore" | "malam" | "hari")
+                    });
+                    heard.still |= again;
+                    begins[at] = !again;
                     empty[covered].fill(true);
                 }
                 Sign::Besides => {
@@ -288,7 +294,9 @@ impl Heard {
         // `galonnya dicuci pakai air got`: of what was spoken of before
         let known = first.is_some_and(|first| {
             let word = reading.words[terms[first].word].folded.as_str();
-            word.ends_with("nya") && !NO_THINGS.contains(&word)
+            // `terus di bloknya juga banyak tikus`
+            let where_it_is = first > 0 && terms[first - 1].text == "di";
+            word.ends_with("nya") && !NO_THINGS.contains(&word) && !where_it_is
         });
         heard.anaphoric = known;
         heard.goes_on = polite.iter().position(|polite| !polite).is_some_and(|first| goes_on[first]);
@@ -314,7 +322,7 @@ impl Heard {
         matter
             .regions
             .extend(mention::named(&reading.words).region.map(|region| region.code.as_str().to_owned()));
-        heard.goes_on |= known && !heard.besides && !heard.matter.is_placed();
+        heard.goes_on |= known && !heard.matter.is_placed();
         let matter = &mut heard.matter;
         // a suggestion for `oh iya RT 05 ya pak` is none
         if heard.content >= SAYING && (heard.wrong || matter.is_placed()) {
