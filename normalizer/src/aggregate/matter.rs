@@ -29,6 +29,25 @@ const NO_THINGS: [&str; 12] = [
     "banyaknya",
     "harusnya",
 ];
+/// Words that two matters may share and have nothing in common.
+const COMMON: [&str; 16] = [
+    "tidak",
+    "bukan",
+    "belum",
+    "jangan",
+    "tanpa",
+    "warga",
+    "orang",
+    "rumah",
+    "hari",
+    "kel",
+    "kec",
+    "kelurahan",
+    "kecamatan",
+    "sudah",
+    "tadi",
+    "pagi",
+];
 /// So many of the suggested categories are compared.
 const SUGGESTIONS: usize = 3;
 
@@ -233,10 +252,14 @@ impl Heard {
                 }
                 Sign::Begins => {
                     // `malam ini ada lagi`
-                    let again = at.checked_sub(2).and_then(|from| terms.get(from..at)).is_some_and(|before| {
-                        before[1].text == "ini"
-                            && matches!(before[0].text.as_str(), "pagi" | "siang" | "sore" | "malam" | "hari")
-                    });
+                    let again =
+                        at.checked_sub(2).and_then(|from| terms.get(from..at)).is_some_and(|before| {
+                            before[1].text == "ini"
+                                && matches!(
+                                    before[0].text.as_str(),
+                                    "pagi" | "siang" | "sore" | "malam" | "hari"
+                                )
+                        });
                     heard.still |= again;
                     begins[at] = !again;
                     empty[covered].fill(true);
@@ -300,15 +323,22 @@ impl Heard {
         });
         heard.anaphoric = known;
         heard.goes_on = polite.iter().position(|polite| !polite).is_some_and(|first| goes_on[first]);
-        heard.subjects(reading, &subjects, &beside);
         let nameless: Vec<bool> =
             empty.iter().zip(&meaning).map(|(empty, meaning)| *empty || *meaning).collect();
-        let (streets, named) = street::named(reading, &nameless);
+        let (streets, mut named) = street::named(reading, &nameless);
+        let region = mention::named(&reading.words).region;
+        if let Some(region) = region {
+            street::mark(reading, &region.name, &mut named);
+        }
+        // no `jembatan` in `Jembatan Lima`
+        subjects.retain(|(_, at, _)| !named[*at]);
+        heard.subjects(reading, &subjects, &beside);
         let matter = &mut heard.matter;
         matter.streets.extend(streets);
         for (at, term) in terms.iter().enumerate() {
             if !empty[at]
                 && !named[at]
+                && !COMMON.contains(&term.text.as_str())
                 && !beside[at]
                 && term.stem.chars().count() > 2
                 && !term.stem.starts_with(|c: char| c.is_ascii_digit())
@@ -319,9 +349,7 @@ impl Heard {
         let neighbourhood = address::neighbourhood(&reading.words);
         matter.rt.extend(neighbourhood.rt);
         matter.rw.extend(neighbourhood.rw);
-        matter
-            .regions
-            .extend(mention::named(&reading.words).region.map(|region| region.code.as_str().to_owned()));
+        matter.regions.extend(region.map(|region| region.code.as_str().to_owned()));
         heard.goes_on |= known && !heard.matter.is_placed();
         let matter = &mut heard.matter;
         // a suggestion for `oh iya RT 05 ya pak` is none

@@ -99,6 +99,22 @@ pub(super) fn named(reading: &Reading, nameless: &[bool]) -> (Vec<String>, Vec<b
     (names, of_them)
 }
 
+/// Marks the terms that a region's name is written with.
+pub(super) fn mark(reading: &Reading, name: &str, named: &mut [bool]) {
+    let name = name.to_lowercase();
+    let words: Vec<&str> = name.split_whitespace().collect();
+    if words.is_empty() {
+        return;
+    }
+    for (at, terms) in reading.terms.windows(words.len()).enumerate() {
+        if terms.iter().zip(&words).all(|(term, word)| term.text == *word)
+            && let Some(marks) = named.get_mut(at..at + words.len())
+        {
+            marks.fill(true);
+        }
+    }
+}
+
 /// Whether two names, or numbers, may be of one place: one may be the shorter form of the other.
 pub(super) fn agree(one: &str, other: &str) -> bool {
     let words = |name: &str| -> Vec<String> {
