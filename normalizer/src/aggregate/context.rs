@@ -277,7 +277,10 @@ impl<'a> Context<'a> {
             return placed && heard.wrong && (heard.besides || later);
         }
         if heard.matter.akin(known) {
-            return (heard.besides && heard.wrong && !heard.definite && !heard.outcome)
+            // `sekalian, di Jl Kapuk Pulo aspalnya mengelupas`
+            let there = heard.besides && heard.matter.elsewhere(known);
+            return there
+                || (heard.besides && heard.wrong && !heard.definite && !heard.outcome)
                 || (heard.wrong && heard.matter.elsewhere(known) && !heard.goes_on);
         }
         if heard.besides && placed {

@@ -48,6 +48,8 @@ const COMMON: [&str; 16] = [
     "tadi",
     "pagi",
 ];
+/// A wish has at most so many words that say something.
+const WISHING: usize = 5;
 /// So many of the suggested categories are compared.
 const SUGGESTIONS: usize = 3;
 
@@ -286,7 +288,8 @@ impl Heard {
                     meaning[at] = true;
                 }
                 Sign::Beside => {
-                    beside[at] = true;
+                    // `di seberangnya, halte …`: no landmark follows
+                    beside[at] = !reading.words[terms[at].word].folded.ends_with("nya");
                     meaning[at] = true;
                 }
                 Sign::Subject(bit) => {
@@ -350,6 +353,9 @@ impl Heard {
         matter.rt.extend(neighbourhood.rt);
         matter.rw.extend(neighbourhood.rw);
         matter.regions.extend(region.map(|region| region.code.as_str().to_owned()));
+        // `semoga ditindak ya pak`
+        let wishes = terms.iter().any(|term| term.text == "semoga");
+        heard.blessing |= wishes && heard.content <= WISHING && !heard.matter.is_placed() && !heard.status;
         heard.goes_on |= known && !heard.matter.is_placed();
         let matter = &mut heard.matter;
         // a suggestion for `oh iya RT 05 ya pak` is none

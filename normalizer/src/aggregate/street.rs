@@ -117,8 +117,9 @@ pub(super) fn mark(reading: &Reading, name: &str, named: &mut [bool]) {
 
 /// Whether two names, or numbers, may be of one place: one may be the shorter form of the other.
 pub(super) fn agree(one: &str, other: &str) -> bool {
+    // but `Kapuk Raya` is no shorter form of `Kapuk Pulo`
     let words = |name: &str| -> Vec<String> {
-        name.split(' ').filter(|word| !TITLES.contains(word)).map(str::to_owned).collect()
+        name.split(' ').skip_while(|word| TITLES.contains(word)).map(str::to_owned).collect()
     };
     words(one).iter().zip(&words(other)).all(|(one, other)| one == other)
 }
