@@ -1,6 +1,6 @@
 //! One message among what was said before it: where it goes.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Answers, Decision, Earlier, Heard, Matter, Message, Open, Policy, newest};
 use crate::{
@@ -204,6 +204,9 @@ impl<'a> Context<'a> {
             |(_, _, _, decision)| !matches!(decision, Decision::Join(place) if self.is_silent(*place)),
         );
         let best = known.chain(earlier).max_by_key(|(fits, receipted, at, _)| (*fits, *receipted, *at));
+        // `lagi`, long after, is of a complaint only if it has its words
+        let recent = |at: Timestamp| self.message.at.duration_since(at) <= self.policy.follow_up;
+        let best = best.filter(|(fits, _, at, _)| self.heard.status || *fits > 0 || recent(*at));
         best.map(|(_, _, _, decision)| decision)
     }
 
@@ -220,7 +223,9 @@ impl<'a> Context<'a> {
         if known.into_iter().any(|known| heard.matter.same_subject(known)) {
             return false;
         }
-        let asks = heard.asks || (heard.questions && self.message.text.contains('?'));
+        // `vaksin di RSUD masih ada?`
+        let asks_there = heard.matter.at_desk() && !heard.announces && self.message.text.ends_with('?');
+        let asks = heard.asks || asks_there || (heard.questions && self.message.text.contains('?'));
         asks || (kind::kind(self.message.reading) == Kind::InformationRequest && heard.matter.is_named())
     }
 
