@@ -149,6 +149,10 @@ fn without_matter(reading: &Reading, scores: &Scores) -> Option<NotAComplaint> {
         return (score > 0 && score + NO_MATTER >= complaint + AHEAD).then_some(reason);
     };
     let matter = MATTERS.iter().find(|(sure, _)| confidence >= *sure).map_or(0, |(_, weight)| *weight);
+    if complaint == 0 {
+        // nothing is wrong, nothing is asked for
+        return (score >= ENOUGH - 1 + matter / 4).then_some(reason);
+    }
     // praise of what is the city's may be mockery
     (reason != NotAComplaint::Thanks && score >= ENOUGH - 1 && score > complaint + matter).then_some(reason)
 }
