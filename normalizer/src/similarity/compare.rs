@@ -165,6 +165,16 @@ fn subject(
     if clash {
         points -= 0.2;
     }
+    // his bill and the water that is off in the whole street
+    let own = |these: &Matter, those: &Matter| {
+        these.subjects.iter().any(|one| {
+            rules.concept(*one).is_some_and(|concept| concept.own && !concept.vague)
+                && !those.subjects.contains(one)
+        })
+    };
+    if agreed.is_empty() && (own(new, old) || own(old, new)) {
+        return None;
+    }
     // each says something definite that the other does not
     let alone = |these: &Matter, those: &Matter| {
         these.subjects.iter().any(|one| {
@@ -348,17 +358,15 @@ fn names(name: &Name, matter: &Matter) -> bool {
         return true;
     }
     // said without a word of place before it: `tikungan pahlawan revolusi`
-    let said = |word: &&str| word.len() > 3 && said(word, &matter.words);
-    let rare = |word: &&str| word.len() > 3 && matter.words.contains(&word_hash(&stem::stem(word), true));
-    let numbers = matter.names.iter().filter_map(|other| parts(&other.text).1);
-    !words.is_empty()
-        && words.iter().any(|word| !RULES.titles.contains(*word))
-        && words.iter().filter(|word| word.len() > 3).all(|word| said(&word))
-        && words.iter().any(|word| word.len() > 3)
+    let own: Vec<&str> =
+        words.iter().copied().filter(|word| word.len() > 3 && !RULES.titles.contains(word)).collect();
+    let rare = |word: &&str| matter.words.contains(&word_hash(&stem::stem(word), true));
+    let mut numbers = matter.names.iter().filter_map(|other| parts(&other.text).1);
+    !own.is_empty()
+        && own.iter().all(|word| said(word, &matter.words))
         && (matter.names.is_empty()
-            || words.len() > 1
-            || words.iter().all(|word| rare(&word))
-                && number.is_none_or(|one| numbers.into_iter().all(|n| n == one)))
+            || own.len() > 1
+            || own.iter().all(rare) && number.is_none_or(|one| numbers.all(|other| other == one)))
 }
 
 /// The words of a name, and its number.
