@@ -336,11 +336,13 @@ fn common_name<'a>(new: &'a Matter, old: &'a Matter) -> Option<&'a str> {
 fn names(name: &Name, matter: &Matter) -> bool {
     let (words, number) = parts(&name.text);
     let side = |words: &[&str]| words.iter().copied().find(|word| COMPASS.contains(word)).map(str::to_owned);
+    let mut parted = false;
     let listed = matter.names.iter().any(|other| {
         let (others, other_number) = parts(&other.text);
         let differ =
             |one: Option<&str>, other: Option<&str>| one.is_some() && other.is_some() && one != other;
         if differ(number, other_number) || differ(side(&words).as_deref(), side(&others).as_deref()) {
+            parted |= words.iter().any(|word| others.contains(word));
             return false;
         }
         if words.is_empty() || others.is_empty() {
@@ -354,8 +356,8 @@ fn names(name: &Name, matter: &Matter) -> bool {
         shared * 2 >= words.len().min(others.len())
             && (bare || common.any(|word| !RULES.titles.contains(*word)))
     });
-    if listed {
-        return true;
+    if listed || parted {
+        return listed;
     }
     // said without a word of place before it: `tikungan pahlawan revolusi`
     let own: Vec<&str> =

@@ -313,7 +313,9 @@ impl<'a> Text<'a> {
             let taken = if street && !first && COMPASS.contains(&word.folded.as_str()) {
                 true
             } else if number {
-                word.folded.len() <= 3 && street && (!first || matches!(sign, "gang" | "gg"))
+                (counted.is_some() || word.folded.len() <= 3)
+                    && street
+                    && (!first || matches!(sign, "gang" | "gg"))
             } else if region {
                 true
             } else if id.is_some_and(|id| rules.stops.contains(&id) || rules.streets.contains(&id)) {
