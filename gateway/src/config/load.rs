@@ -120,7 +120,7 @@ fn finish(
         tables.errors.push(ConfigError::Setting { table: "places".to_owned(), error });
         Polygons::default()
     });
-    let wrong = check::tables((&store, broker.as_ref(), &intake, &desk, &media, &log), &base);
+    let wrong = check::tables((&store, broker.as_ref(), &intake, &desk, &media, &duplicates, &log), &base);
     let wrong =
         wrong.into_iter().map(|(table, error)| ConfigError::Setting { table: table.to_owned(), error });
     tables.errors.extend(wrong);

@@ -150,7 +150,7 @@ impl<'a> Context<'a> {
     fn begin(&self) -> Decision {
         let heard = self.heard;
         let draft = Draft { text: self.message.text.to_owned(), ..Draft::default() };
-        let noise = noise::not_a_complaint(&draft, self.message.reading);
+        let noise = noise::in_a_talk(&draft, self.message.reading);
         let idle = match noise {
             None => !self.message.has_media() && heard.is_chat(),
             // a greeting under a picture, for which words may follow
