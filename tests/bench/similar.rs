@@ -173,7 +173,7 @@ fn matter(normalizer: &Normalizer, numbers: &mut Numbers, now: Timestamp) -> Mat
         (-6.32 + part(numbers), 106.72 + part(numbers))
     });
     let text = text(numbers);
-    normalized(normalizer, &text, point, now).expect("a complaint with a matter")
+    normalized(normalizer, &text, point, now).unwrap()
 }
 
 fn normalized(

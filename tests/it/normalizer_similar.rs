@@ -204,7 +204,8 @@ proptest! {
         let at = place.index(spoilt.len());
         spoilt[at] ^= bytes.first().copied().unwrap_or(1);
         for read in [&bytes, &spoilt].into_iter().filter_map(|bytes| Matter::from_bytes(bytes)) {
-            let _ = compare(&read, &kept, &Thresholds::default());
+            let alike = compare(&read, &kept, &Thresholds::default());
+            prop_assert!(alike.is_none_or(|alike| (0.0..=1.0).contains(&alike.score)));
         }
     }
 }

@@ -54,7 +54,7 @@ async fn what_a_person_reported_lately_is_found_newest_first() {
         kept(3, "lampu jalan mati di kel. ancol", "b", ago(hour)),
         kept(4, "banjir di kel. rawa buaya", "a", ago(SignedDuration::from_mins(2))),
     ];
-    let new = kept(5, "banjir di kel. rawa buaya", "a", ago(hour * 0));
+    let new = kept(5, "banjir di kel. rawa buaya", "a", ago(SignedDuration::ZERO));
     fresh.store.keep_matters(all).await.unwrap();
     let before = fresh.store.before(vec![new.clone()], Thresholds::default()).await.unwrap().remove(0);
     assert_eq!(before.own.iter().map(|own| own.serial).collect::<Vec<_>>(), [4, 2]);
@@ -73,7 +73,7 @@ async fn what_is_older_than_the_window_is_forgotten_step_by_step() {
     assert_eq!(fresh.store.forget_matters(before, 2).await.unwrap(), 1);
     assert_eq!(fresh.store.forget_matters(before, 2).await.unwrap(), 0);
     let links =
-        fresh.store.before(vec![kept(9, HOLE, "b", ago(day * 0))], Thresholds::default()).await.unwrap();
+        fresh.store.before(vec![kept(9, HOLE, "b", ago(SignedDuration::ZERO))], Thresholds::default()).await.unwrap();
     assert_eq!(links[0].alike.as_ref().map(|link| link.serial), Some(4), "of equals the oldest that is kept");
     let blocks = rusqlite::Connection::open(fresh.file()).unwrap();
     let count = |sql: &str| blocks.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
