@@ -14,6 +14,8 @@ use crate::stem;
 const NEARLY_SAME: usize = SHINGLES * 4 / 5;
 /// Metres across the border of two kelurahan.
 const ACROSS: f64 = 60.0;
+/// What two exact places without anything in common take off.
+const APART: f64 = 0.15;
 /// What nearly the same words or the same photo score.
 const SAME: f64 = 0.95;
 
@@ -39,7 +41,14 @@ pub fn compare(new: &Matter, old: &Matter, thresholds: &Thresholds) -> Option<Li
     }
     let Reach { metres, wide } = reach(rules, &subject.unwrap_or_default(), thresholds);
     place(new, old, named.as_deref(), metres, wide, same_words || photo, &mut sum)?;
-    landmarks(rules, new, old, wide || named.is_some(), &mut sum);
+    let shared = landmarks(rules, new, old, wide || named.is_some(), &mut sum);
+    let close = new.point.zip(old.point).is_some_and(|(one, other)| distance(one, other) <= metres);
+    let quarter = new.rw > 0 && new.rw == old.rw;
+    let anchored = |matter: &Matter| !matter.names.is_empty() || !matter.places.is_empty();
+    if !wide && !shared && named.is_none() && !close && !quarter && anchored(new) && anchored(old) {
+        // both say where exactly, and nothing of it is the same
+        sum.score -= APART;
+    }
     details(rules, new, old, &mut sum);
     if overlap >= 0.5 {
         sum.say(format!("{:.0} % of the words that count", overlap * 100.0));
@@ -292,7 +301,7 @@ fn place(
             if !wide {
                 return None;
             }
-            sum.score -= 0.05;
+            sum.score -= 0.12;
         } else if new.rt > 0 && old.rt > 0 && new.rt != old.rt {
             sum.score -= if wide { 0.0 } else { 0.15 };
         } else {
@@ -308,7 +317,9 @@ fn place(
     } else {
         let streets = |matter: &Matter| matter.names.iter().any(|name| name.street);
         let anchored = |matter: &Matter| !matter.names.is_empty() || !matter.places.is_empty();
-        if streets(new) && streets(old) {
+        if many(new, old) {
+            sum.score -= 0.4;
+        } else if streets(new) && streets(old) {
             sum.score -= if wide || near { 0.1 } else { 0.4 };
         } else if !new.names.is_empty() && !old.names.is_empty() {
             sum.score -= if wide || near { 0.05 } else { 0.2 };
@@ -318,6 +329,20 @@ fn place(
         }
     }
     known.then_some(())
+}
+
+/// Whether both name one of many that are told apart by a number, and not the same: two schools, two bus routes.
+fn many(new: &Matter, old: &Matter) -> bool {
+    let numbered = |name: &&Name| !name.street && parts(&name.text).1.is_some();
+    let all = |matter: &'_ Matter| -> Vec<(String, String)> {
+        let names = matter.names.iter().filter(numbered);
+        names
+            .filter_map(|name| name.text.split_once(' '))
+            .map(|(a, b)| (a.to_owned(), b.to_owned()))
+            .collect()
+    };
+    let (one, other) = (all(new), all(old));
+    one.iter().any(|(sign, number)| other.iter().any(|(known, another)| sign == known && number != another))
 }
 
 /// Whether a matter without a region has a place that is named like a region: `pasar Cengkareng Barat`.
@@ -397,30 +422,36 @@ fn alike(one: &str, other: &str) -> bool {
     front + back + 1 >= one.len().max(other.len())
 }
 
-fn landmarks(rules: &Rules, new: &Matter, old: &Matter, lax: bool, sum: &mut Sum) {
+/// How places nearby agree; whether that has been counted, or speaks for one.
+fn landmarks(rules: &Rules, new: &Matter, old: &Matter, lax: bool, sum: &mut Sum) -> bool {
     if new.places.is_empty() || old.places.is_empty() {
-        return;
+        return false;
     }
     // a health post's trouble is always at a health post
     let implied = |place: &&u16| {
         let words = rules.concept(**place).map(|concept| concept.words.as_slice()).unwrap_or_default();
-        let mut shared = new.subjects.iter().filter(|subject| old.subjects.contains(subject));
-        shared.any(|subject| {
-            rules
-                .concept(*subject)
-                .is_some_and(|subject| subject.words.iter().any(|word| words.contains(word)))
+        let shared = new.subjects.iter().filter(|subject| old.subjects.contains(subject));
+        let name = |family: u8| rules.family(family).map(|family| family.name);
+        { shared }.filter_map(|subject| rules.concept(*subject)).any(|subject| {
+            subject.words.iter().any(|word| words.contains(word))
+                || name(subject.family) == Some("sekolah")
+                    && rules.concept(**place).is_some_and(|place| place.name == "a school")
         })
     };
+    let near = || new.places.iter().any(|one| old.places.iter().any(|other| rules.near(*one, *other)));
     let common = new.places.iter().filter(|place| old.places.contains(place));
     let (implied, shared): (Vec<&u16>, Vec<&u16>) = common.partition(implied);
     if let Some(first) = shared.first().and_then(|place| rules.concept(**place)) {
         let points = if shared.len() > 1 { 0.2 } else { 0.15 };
         sum.add(points, format!("both name {}", first.name));
-    } else if implied.is_empty()
-        && !new.places.iter().any(|one| old.places.iter().any(|other| rules.near(*one, *other)))
-    {
-        sum.score -= if lax { 0.05 } else { 0.2 };
+        return true;
     }
+    if implied.is_empty() && !near() {
+        sum.score -= if lax { 0.05 } else { 0.2 };
+        // counted once
+        return true;
+    }
+    !implied.is_empty() || near()
 }
 
 fn details(rules: &Rules, new: &Matter, old: &Matter, sum: &mut Sum) {
