@@ -14,8 +14,6 @@ use crate::stem;
 const NEARLY_SAME: usize = SHINGLES * 4 / 5;
 /// Metres across the border of two kelurahan.
 const ACROSS: f64 = 60.0;
-/// What two exact places without anything in common take off.
-const APART: f64 = 0.15;
 /// What nearly the same words or the same photo score.
 const SAME: f64 = 0.95;
 
@@ -45,15 +43,19 @@ pub fn compare(new: &Matter, old: &Matter, thresholds: &Thresholds) -> Option<Li
     let close = new.point.zip(old.point).is_some_and(|(one, other)| distance(one, other) <= metres);
     let quarter = new.rw > 0 && new.rw == old.rw;
     let anchored = |matter: &Matter| !matter.names.is_empty() || !matter.places.is_empty();
-    if !wide && !shared && named.is_none() && !close && !quarter && anchored(new) && anchored(old) {
-        // both say where exactly, and nothing of it is the same
-        sum.score -= APART;
-    }
     details(rules, new, old, &mut sum);
+    if !wide && !shared && named.is_none() && !close && !quarter {
+        // nothing but kelurahan and subject is the same; worse if both say where exactly
+        sum.score -= match (anchored(new), anchored(old)) {
+            (true, true) => 0.15,
+            (false, false) => 0.09,
+            _ => 0.05,
+        };
+    }
     if overlap >= 0.5 {
         sum.say(format!("{:.0} % of the words that count", overlap * 100.0));
     }
-    sum.score += 0.35 * overlap;
+    sum.score += 0.3 * overlap;
     match category {
         Agreement::Same => sum.add(0.06, "same category".to_owned()),
         Agreement::Apart => sum.score -= 0.06,
@@ -303,7 +305,7 @@ fn place(
             }
             sum.score -= 0.12;
         } else if new.rt > 0 && old.rt > 0 && new.rt != old.rt {
-            sum.score -= if wide { 0.0 } else { 0.15 };
+            sum.score -= if wide { 0.0 } else { 0.2 };
         } else {
             let rt =
                 if new.rt > 0 && new.rt == old.rt { format!("RT {:03} ", new.rt) } else { String::new() };
@@ -442,7 +444,13 @@ fn landmarks(rules: &Rules, new: &Matter, old: &Matter, lax: bool, sum: &mut Sum
     let common = new.places.iter().filter(|place| old.places.contains(place));
     let (implied, shared): (Vec<&u16>, Vec<&u16>) = common.partition(implied);
     if let Some(first) = shared.first().and_then(|place| rules.concept(**place)) {
-        let points = if shared.len() > 1 { 0.2 } else { 0.15 };
+        let called = |matter: &Matter| matter.names.iter().any(|name| !name.street);
+        // each has a mosque, but of another name
+        let points = match shared.len() {
+            _ if !lax && called(new) && called(old) => 0.05,
+            1 => 0.15,
+            _ => 0.2,
+        };
         sum.add(points, format!("both name {}", first.name));
         return true;
     }
@@ -471,7 +479,7 @@ fn details(rules: &Rules, new: &Matter, old: &Matter, sum: &mut Sum) {
 /// Share of the smaller list's words that the other has; few words prove little, and those by which rules know a
 /// subject have been counted there.
 fn overlap(new: &[u32], old: &[u32]) -> f64 {
-    let weight = |word: &u32| if word & 1 == 0 { 0.5 } else { 2.0 };
+    let weight = |word: &u32| if word & 1 == 0 { 0.5 } else { 1.5 };
     let total = |words: &[u32]| words.iter().map(weight).sum::<f64>();
     let shared: f64 = new.iter().filter(|word| old.binary_search(word).is_ok()).map(weight).sum();
     shared / total(new).min(total(old)).max(5.0)
