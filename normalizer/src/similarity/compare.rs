@@ -47,7 +47,7 @@ pub fn compare(new: &Matter, old: &Matter, thresholds: &Thresholds) -> Option<Li
     if !wide && !shared && named.is_none() && !close && !quarter {
         // nothing but kelurahan and subject is the same; worse if both say where exactly
         sum.score -= match (anchored(new), anchored(old)) {
-            (true, true) => 0.15,
+            (true, true) => 0.18,
             (false, false) => 0.09,
             _ => 0.05,
         };
@@ -468,7 +468,7 @@ fn details(rules: &Rules, new: &Matter, old: &Matter, sum: &mut Sum) {
         _ => None,
     };
     if let Some(shared) = new.details.iter().find(|one| old.details.contains(one)) {
-        if let Some(concept) = rules.concept(*shared) {
+        if let Some(concept) = rules.concept(*shared).filter(|concept| !concept.common) {
             sum.add(0.1, format!("both name {}", concept.name));
         }
     } else if new.details.iter().any(|one| old.details.iter().any(|other| sort(one) == sort(other))) {

@@ -338,6 +338,9 @@ impl<'a> Text<'a> {
                     && (!first || matches!(sign, "gang" | "gg"))
             } else if region {
                 true
+            } else if first && !street && matches!(word.folded.as_str(), "al" | "an" | "ar" | "as" | "at") {
+                // `masjid At Taqwa`; elsewhere `at` is English
+                true
             } else if id.is_some_and(|id| rules.stops.contains(&id) || rules.streets.contains(&id)) {
                 // `Jl. Raya Bogor`: the name is behind it
                 if first && word.folded == "raya" {
