@@ -118,6 +118,23 @@ fn names_of_streets_are_compared_with_all_that_belongs_to_them() {
 }
 
 #[test]
+fn one_of_many_is_not_another_of_them() {
+    let same = ("toilet SDN Ancol 05 mampet, kel. ancol", "wc sd ancol 5 kel. ancol mampet lagi");
+    assert!(likeness(said(same.0), said(same.1)).is_some());
+    let different = [
+        ("toilet SDN 05 kel. ancol rusak", "toilet sdn 7 kel. ancol rusak semua, murid antre"),
+        ("JAK 39 jarang lewat kel. ancol", "jak 12 jarang lewat kel. ancol"),
+        ("lubang besar depan masjid Al Ikhlas kel. ancol", "lubang di depan masjid At Taqwa, kel. ancol"),
+        ("tutup got hilang depan toko obat, kel. ancol", "tutup got hilang di Jl. Mawar kel. ancol"),
+        ("tutup got bunyi di tikungan gg masjid kel. ancol", "tutup got hilang di zebra cross kel. ancol"),
+        ("pompa mati di rw 3 kel. ancol, nanti banjir baru sibuk", "banjir sepinggang kel. ancol rw 4"),
+    ];
+    for (one, other) in different {
+        assert_eq!(likeness(said(one), said(other)), None, "{one} and {other}");
+    }
+}
+
+#[test]
 fn one_photo_is_one_matter_whatever_is_written_with_it() {
     let photo = |hash: &str| AttachmentRef {
         id: "1".to_owned(),

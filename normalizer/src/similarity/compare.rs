@@ -39,12 +39,23 @@ pub fn compare(new: &Matter, old: &Matter, thresholds: &Thresholds) -> Option<Li
     }
     let Reach { metres, wide } = reach(rules, &subject.unwrap_or_default(), thresholds);
     place(new, old, named.as_deref(), metres, wide, same_words || photo, &mut sum)?;
-    landmarks(rules, new, old, wide || named.is_some(), &mut sum);
+    let shared = landmarks(rules, new, old, wide || named.is_some(), &mut sum);
+    let close = new.point.zip(old.point).is_some_and(|(one, other)| distance(one, other) <= metres);
+    let quarter = new.rw > 0 && new.rw == old.rw;
+    let anchored = |matter: &Matter| !matter.names.is_empty() || !matter.places.is_empty();
     details(rules, new, old, &mut sum);
+    if !wide && !shared && named.is_none() && !close && !quarter {
+        // nothing but kelurahan and subject is the same; worse if both say where exactly
+        sum.score -= match (anchored(new), anchored(old)) {
+            (true, true) => 0.18,
+            (false, false) => 0.09,
+            _ => 0.05,
+        };
+    }
     if overlap >= 0.5 {
         sum.say(format!("{:.0} % of the words that count", overlap * 100.0));
     }
-    sum.score += 0.35 * overlap;
+    sum.score += 0.3 * overlap;
     match category {
         Agreement::Same => sum.add(0.06, "same category".to_owned()),
         Agreement::Apart => sum.score -= 0.06,
@@ -292,9 +303,9 @@ fn place(
             if !wide {
                 return None;
             }
-            sum.score -= 0.05;
+            sum.score -= 0.12;
         } else if new.rt > 0 && old.rt > 0 && new.rt != old.rt {
-            sum.score -= if wide { 0.0 } else { 0.15 };
+            sum.score -= if wide { 0.0 } else { 0.2 };
         } else {
             let rt =
                 if new.rt > 0 && new.rt == old.rt { format!("RT {:03} ", new.rt) } else { String::new() };
@@ -308,7 +319,9 @@ fn place(
     } else {
         let streets = |matter: &Matter| matter.names.iter().any(|name| name.street);
         let anchored = |matter: &Matter| !matter.names.is_empty() || !matter.places.is_empty();
-        if streets(new) && streets(old) {
+        if many(new, old) {
+            sum.score -= 0.4;
+        } else if streets(new) && streets(old) {
             sum.score -= if wide || near { 0.1 } else { 0.4 };
         } else if !new.names.is_empty() && !old.names.is_empty() {
             sum.score -= if wide || near { 0.05 } else { 0.2 };
@@ -318,6 +331,20 @@ fn place(
         }
     }
     known.then_some(())
+}
+
+/// Whether both name one of many that are told apart by a number, and not the same: two schools, two bus routes.
+fn many(new: &Matter, old: &Matter) -> bool {
+    let numbered = |name: &&Name| !name.street && parts(&name.text).1.is_some();
+    let all = |matter: &'_ Matter| -> Vec<(String, String)> {
+        let names = matter.names.iter().filter(numbered);
+        names
+            .filter_map(|name| name.text.split_once(' '))
+            .map(|(a, b)| (a.to_owned(), b.to_owned()))
+            .collect()
+    };
+    let (one, other) = (all(new), all(old));
+    one.iter().any(|(sign, number)| other.iter().any(|(known, another)| sign == known && number != another))
 }
 
 /// Whether a matter without a region has a place that is named like a region: `pasar Cengkareng Barat`.
@@ -397,30 +424,42 @@ fn alike(one: &str, other: &str) -> bool {
     front + back + 1 >= one.len().max(other.len())
 }
 
-fn landmarks(rules: &Rules, new: &Matter, old: &Matter, lax: bool, sum: &mut Sum) {
+/// How places nearby agree; whether that has been counted, or speaks for one.
+fn landmarks(rules: &Rules, new: &Matter, old: &Matter, lax: bool, sum: &mut Sum) -> bool {
     if new.places.is_empty() || old.places.is_empty() {
-        return;
+        return false;
     }
     // a health post's trouble is always at a health post
     let implied = |place: &&u16| {
         let words = rules.concept(**place).map(|concept| concept.words.as_slice()).unwrap_or_default();
-        let mut shared = new.subjects.iter().filter(|subject| old.subjects.contains(subject));
-        shared.any(|subject| {
-            rules
-                .concept(*subject)
-                .is_some_and(|subject| subject.words.iter().any(|word| words.contains(word)))
+        let shared = new.subjects.iter().filter(|subject| old.subjects.contains(subject));
+        let name = |family: u8| rules.family(family).map(|family| family.name);
+        { shared }.filter_map(|subject| rules.concept(*subject)).any(|subject| {
+            subject.words.iter().any(|word| words.contains(word))
+                || name(subject.family) == Some("sekolah")
+                    && rules.concept(**place).is_some_and(|place| place.name == "a school")
         })
     };
+    let near = || new.places.iter().any(|one| old.places.iter().any(|other| rules.near(*one, *other)));
     let common = new.places.iter().filter(|place| old.places.contains(place));
     let (implied, shared): (Vec<&u16>, Vec<&u16>) = common.partition(implied);
     if let Some(first) = shared.first().and_then(|place| rules.concept(**place)) {
-        let points = if shared.len() > 1 { 0.2 } else { 0.15 };
+        let called = |matter: &Matter| matter.names.iter().any(|name| !name.street);
+        // each has a mosque, but of another name
+        let points = match shared.len() {
+            _ if !lax && called(new) && called(old) => 0.05,
+            1 => 0.15,
+            _ => 0.2,
+        };
         sum.add(points, format!("both name {}", first.name));
-    } else if implied.is_empty()
-        && !new.places.iter().any(|one| old.places.iter().any(|other| rules.near(*one, *other)))
-    {
-        sum.score -= if lax { 0.05 } else { 0.2 };
+        return true;
     }
+    if implied.is_empty() && !near() {
+        sum.score -= if lax { 0.05 } else { 0.2 };
+        // counted once
+        return true;
+    }
+    !implied.is_empty() || near()
 }
 
 fn details(rules: &Rules, new: &Matter, old: &Matter, sum: &mut Sum) {
@@ -429,7 +468,7 @@ fn details(rules: &Rules, new: &Matter, old: &Matter, sum: &mut Sum) {
         _ => None,
     };
     if let Some(shared) = new.details.iter().find(|one| old.details.contains(one)) {
-        if let Some(concept) = rules.concept(*shared) {
+        if let Some(concept) = rules.concept(*shared).filter(|concept| !concept.common) {
             sum.add(0.1, format!("both name {}", concept.name));
         }
     } else if new.details.iter().any(|one| old.details.iter().any(|other| sort(one) == sort(other))) {
@@ -440,7 +479,7 @@ fn details(rules: &Rules, new: &Matter, old: &Matter, sum: &mut Sum) {
 /// Share of the smaller list's words that the other has; few words prove little, and those by which rules know a
 /// subject have been counted there.
 fn overlap(new: &[u32], old: &[u32]) -> f64 {
-    let weight = |word: &u32| if word & 1 == 0 { 0.5 } else { 2.0 };
+    let weight = |word: &u32| if word & 1 == 0 { 0.5 } else { 1.5 };
     let total = |words: &[u32]| words.iter().map(weight).sum::<f64>();
     let shared: f64 = new.iter().filter(|word| old.binary_search(word).is_ok()).map(weight).sum();
     shared / total(new).min(total(old)).max(5.0)

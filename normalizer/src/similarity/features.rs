@@ -186,7 +186,7 @@ impl<'a> Text<'a> {
             .flat_map(|ids| ids.iter().enumerate().filter_map(|(place, id)| Some(((*id)?, place))))
             .collect();
         places.sort_unstable();
-        let void = (0..terms.len()).map(|place| void(terms, place)).collect();
+        let void = (0..terms.len()).map(|place| void(terms, place) || feared(rules, terms, place)).collect();
         let mut counts = 0;
         let steps = region.iter().zip(&ids).map(|(region, id)| {
             counts += usize::from(!region && !id.is_some_and(|id| rules.stops.contains(&id)));
@@ -263,6 +263,11 @@ impl<'a> Text<'a> {
         let mut place = 0;
         while place < self.terms.len() && names.len() < NAMES {
             let written = reading.words[self.terms[place].word].folded.as_str();
+            if let Some(text) = self.numbered(rules, reading, place) {
+                names.push(Name { street: false, text });
+                place += 1;
+                continue;
+            }
             let id = rules.word(written);
             let street = id.is_some_and(|id| rules.streets.contains(&id));
             // `Pasar Baru` is a region before it is a market
@@ -280,6 +285,21 @@ impl<'a> Text<'a> {
         }
         names.dedup();
         names
+    }
+
+    /// What is known by its number: `SDN Rorotan 05`, `JAK39`.
+    fn numbered(&self, rules: &Rules, reading: &Reading, place: usize) -> Option<String> {
+        let written = |place: usize| Some(reading.words[self.terms.get(place)?.word].folded.as_str());
+        let digits = |text: &str| (1..=3).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+        let first = written(place)?;
+        let sign = first.trim_end_matches(|c: char| c.is_ascii_digit());
+        let key = rules.numbered.get(sign)?;
+        let mut number = &first[sign.len()..];
+        if number.is_empty() {
+            let after = (place + 1..self.terms.len()).take(NAME_WORDS).find(|place| !self.region[*place])?;
+            number = written(after)?;
+        }
+        digits(number).then(|| format!("{key} {}", number.trim_start_matches('0')))
     }
 
     /// The name that begins at a term, the term after it, and whether it is written with a capital letter.
@@ -318,6 +338,9 @@ impl<'a> Text<'a> {
                     && (!first || matches!(sign, "gang" | "gg"))
             } else if region {
                 true
+            } else if first && !street && matches!(word.folded.as_str(), "al" | "an" | "ar" | "as" | "at") {
+                // `masjid At Taqwa`; elsewhere `at` is English
+                true
             } else if id.is_some_and(|id| rules.stops.contains(&id) || rules.streets.contains(&id)) {
                 // `Jl. Raya Bogor`: the name is behind it
                 if first && word.folded == "raya" {
@@ -329,7 +352,10 @@ impl<'a> Text<'a> {
                 false
             } else {
                 let spoken = id.is_some_and(|id| rules.spoken.contains(&id));
-                !spoken || street && word.capital
+                // `gang masjid` is called so, whatever else is said of mosques
+                let alley = first && matches!(sign, "gang" | "gg");
+                !spoken
+                    || street && (word.capital || alley && id.is_some_and(|id| rules.anchors.contains(&id)))
             };
             if !joined || !taken || ended || word.folded.len() < 2 && !number {
                 break;
@@ -416,6 +442,12 @@ fn void(terms: &[Term], place: usize) -> bool {
         || word(2) == "bukan"
         || none(word(2), word(1)) && terms[place].negated
         || none(word(3), word(2)) && terms[place].negated
+}
+
+/// Whether a term is a flood that has not come yet: `nanti banjir`.
+fn feared(rules: &Rules, terms: &[Term], place: usize) -> bool {
+    let before = || terms[place.saturating_sub(2)..place].iter();
+    terms[place].stem == "banjir" && before().any(|term| rules.feared.contains(term.text.as_str()))
 }
 
 /// Which terms belong to the name of a region, and the kelurahan that is named if it is only one.

@@ -92,6 +92,10 @@ pub(super) struct Rules {
     pub(super) streets: HashSet<WordId>,
     pub(super) anchors: HashSet<WordId>,
     pub(super) stops: HashSet<WordId>,
+    /// Words before a number of which there are many, with what they stand for: `sdn 5` and `sd 05` are one.
+    pub(super) numbered: HashMap<&'static str, &'static str>,
+    /// Words before a trouble that has not come yet.
+    pub(super) feared: HashSet<&'static str>,
     /// Words that many names have.
     pub(super) titles: HashSet<&'static str>,
     /// Words by which a subject is named.
@@ -180,6 +184,11 @@ impl Rules {
                     let ids = rules.ids(rest);
                     rules.stops.extend(ids);
                 }
+                "numbered" => {
+                    let key = words.next().unwrap_or_default();
+                    rules.numbered.extend(words.map(|word| (word, key)));
+                }
+                "feared" => rules.feared.extend(words),
                 "title" => rules.titles.extend(rest.split_whitespace()),
                 _ => {}
             }
