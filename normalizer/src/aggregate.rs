@@ -361,8 +361,9 @@ fn is_idle(heard: &Heard, open: &[Open<'_>], earlier: &[Earlier]) -> bool {
     !(hurries || heard.pleads && !heard.announces && known)
 }
 
-/// The complaint that was spoken of last, if that is not too long ago.
+/// The complaint that was spoken of last before a time, if that is not too long ago.
 fn newest(earlier: &[Earlier], at: Timestamp, policy: &Policy) -> Option<usize> {
-    let (place, newest) = earlier.iter().enumerate().max_by_key(|(_, earlier)| earlier.touched_at())?;
+    let touched = |earlier: &Earlier| (earlier.touched_at() <= at, earlier.touched_at());
+    let (place, newest) = earlier.iter().enumerate().max_by_key(|(_, earlier)| touched(earlier))?;
     (at.duration_since(newest.touched_at()) <= policy.follow_up).then_some(place)
 }

@@ -70,6 +70,20 @@ impl<'a> Context<'a> {
         Decision::Join(newest)
     }
 
+    /// Whether pictures came with `masih bolong pak` before them, rather than for the words that come now.
+    fn came_with_follow_up(&self, silent: usize) -> bool {
+        let Some(at) = self.open.get(silent).and_then(|open| open.messages.first()).map(|first| first.at)
+        else {
+            return false;
+        };
+        let Some(earlier) = newest(self.earlier, at, self.policy).and_then(|place| self.earlier.get(place))
+        else {
+            return false;
+        };
+        let followed = earlier.receipt_at.is_some_and(|receipt| earlier.last_at > receipt);
+        followed && at.duration_since(earlier.last_at) < self.message.at.duration_since(at)
+    }
+
     pub(super) fn words(&self) -> Decision {
         let heard = self.heard;
         if let Some(place) = self.by_number() {
@@ -119,7 +133,7 @@ impl<'a> Context<'a> {
     fn after_all(&self, silent: Option<usize>) -> Decision {
         let heard = self.heard;
         let begin = || match silent {
-            Some(silent) if !heard.sells() => Decision::Join(silent),
+            Some(silent) if !heard.sells() && !self.came_with_follow_up(silent) => Decision::Join(silent),
             _ => self.begin(),
         };
         if heard.other && !self.only_explains() {
@@ -219,6 +233,10 @@ impl<'a> Context<'a> {
         }
         let known = self.matters.iter().chain(self.earlier.iter().map(|earlier| &earlier.matter));
         if known.into_iter().any(|known| heard.matter.same_subject(known)) {
+            return false;
+        }
+        // `kapan got di RW 3 dikeruk?`
+        if heard.works && heard.matter.subjects != 0 && !heard.matter.at_desk() && !heard.asks {
             return false;
         }
         // `vaksin di RSUD masih ada?`

@@ -94,6 +94,8 @@ pub(super) struct Heard {
     pub(super) stray: bool,
     pub(super) laughs: bool,
     pub(super) hurries: bool,
+    /// It asks for work to be done.
+    pub(super) works: bool,
     /// It offers goods.
     pub(super) trade: bool,
     /// Its first word that says something is a known thing: `galonnya`.
@@ -183,9 +185,11 @@ impl Matter {
         self.is_placed() && other.is_placed() && !self.elsewhere(other)
     }
 
-    /// How many words of meaning they share.
+    /// How many words of meaning they share; `yang di Gandaria` shares one with `Jl Gandaria 1`.
     pub(super) fn shared(&self, other: &Self) -> usize {
-        self.stems.intersection(&other.stems).count()
+        let streets = || other.streets.iter().flat_map(|street| street.split(' '));
+        let named = self.stems.iter().filter(|stem| streets().any(|word| word == stem.as_str()));
+        self.stems.intersection(&other.stems).count() + named.count()
     }
 
     /// How well this fits to an older one; nothing in common is 0.
@@ -263,6 +267,7 @@ impl Heard {
                     heard.hurries = true;
                     empty[covered].fill(true);
                 }
+                Sign::Works => heard.works = true,
                 Sign::Laughs => {
                     heard.laughs = true;
                     empty[covered].fill(true);
