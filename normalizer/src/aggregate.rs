@@ -151,8 +151,9 @@ pub fn decide(message: &Message<'_>, open: &[Open<'_>], earlier: &[Earlier], pol
         return Decision::Aside;
     }
     let known = !open.is_empty() || !earlier.is_empty();
-    // `maaf, salah kirim` with nothing to take back; `bukan lapor, cuma tanya`
-    let retracts = (heard.cancels && !known) || (heard.denies && !heard.status);
+    // `maaf, salah kirim` with nothing to take back, or of what was no part of it; `bukan lapor, cuma tanya`
+    let stray = heard.stray && !open.is_empty() && heard.content <= 1 && message.answers.is_none();
+    let retracts = stray || (heard.cancels && !known) || (heard.denies && !heard.status);
     if retracts && !media && !heard.is_statement() {
         return Decision::Aside;
     }
@@ -351,15 +352,18 @@ fn is_idle(heard: &Heard, open: &[Open<'_>], earlier: &[Earlier]) -> bool {
     if (heard.content > 0 && !(known && heard.is_praise())) || heard.file || heard.status {
         return false;
     }
-    // `satu lagi min`
-    if heard.other && known {
+    // `satu lagi min`; not `siang min, kali ini beda cerita` after a rest
+    if heard.other && known && !(heard.greets && open.is_empty()) {
         return false;
     }
-    !(heard.pleads && !heard.announces && known)
+    // `cepat pak` hurries us as long as nothing was answered
+    let hurries = heard.hurries && !heard.thanks && !open.is_empty();
+    !(hurries || heard.pleads && !heard.announces && known)
 }
 
-/// The complaint that was spoken of last, if that is not too long ago.
+/// The complaint that was spoken of last before a time, if that is not too long ago.
 fn newest(earlier: &[Earlier], at: Timestamp, policy: &Policy) -> Option<usize> {
-    let (place, newest) = earlier.iter().enumerate().max_by_key(|(_, earlier)| earlier.touched_at())?;
+    let touched = |earlier: &Earlier| (earlier.touched_at() <= at, earlier.touched_at());
+    let (place, newest) = earlier.iter().enumerate().max_by_key(|(_, earlier)| touched(earlier))?;
     (at.duration_since(newest.touched_at()) <= policy.follow_up).then_some(place)
 }

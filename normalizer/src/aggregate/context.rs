@@ -70,6 +70,20 @@ impl<'a> Context<'a> {
         Decision::Join(newest)
     }
 
+    /// Whether pictures came with `masih bolong pak` before them, rather than for the words that come now.
+    fn came_with_follow_up(&self, silent: usize) -> bool {
+        let Some(at) = self.open.get(silent).and_then(|open| open.messages.first()).map(|first| first.at)
+        else {
+            return false;
+        };
+        let Some(earlier) = newest(self.earlier, at, self.policy).and_then(|place| self.earlier.get(place))
+        else {
+            return false;
+        };
+        let followed = earlier.receipt_at.is_some_and(|receipt| earlier.last_at > receipt);
+        followed && at.duration_since(earlier.last_at) < self.message.at.duration_since(at)
+    }
+
     pub(super) fn words(&self) -> Decision {
         let heard = self.heard;
         if let Some(place) = self.by_number() {
@@ -84,11 +98,6 @@ impl<'a> Context<'a> {
         }
         // words for what was sent without: a picture first, `satu lagi min` first
         let silent = self.newest_open().filter(|newest| self.is_silent(*newest));
-        if let Some(silent) = silent
-            && (self.earlier.is_empty() || heard.other || (heard.is_statement() && !self.follows_earlier()))
-        {
-            return Decision::Join(silent);
-        }
         if self.open.is_empty() || silent.is_some() { self.after_all(silent) } else { self.while_open() }
     }
 
@@ -123,7 +132,10 @@ impl<'a> Context<'a> {
     /// Words when nothing is gathered but, at most, pictures without words.
     fn after_all(&self, silent: Option<usize>) -> Decision {
         let heard = self.heard;
-        let begin = || silent.map_or_else(|| self.begin(), Decision::Join);
+        let begin = || match silent {
+            Some(silent) if !heard.sells() && !self.came_with_follow_up(silent) => Decision::Join(silent),
+            _ => self.begin(),
+        };
         if heard.other && !self.only_explains() {
             return begin();
         }
@@ -152,7 +164,7 @@ impl<'a> Context<'a> {
         let draft = Draft { text: self.message.text.to_owned(), ..Draft::default() };
         let noise = noise::in_a_talk(&draft, self.message.reading);
         let idle = match noise {
-            None => !self.message.has_media() && heard.is_chat(),
+            None => heard.is_chat() && (heard.laughs || !self.message.has_media()) || heard.sells(),
             // a greeting under a picture, for which words may follow
             Some(NotAComplaint::Greeting) => !self.message.has_media(),
             Some(_) => !heard.other,
@@ -221,6 +233,10 @@ impl<'a> Context<'a> {
         }
         let known = self.matters.iter().chain(self.earlier.iter().map(|earlier| &earlier.matter));
         if known.into_iter().any(|known| heard.matter.same_subject(known)) {
+            return false;
+        }
+        // `kapan got di RW 3 dikeruk?`
+        if heard.works && heard.matter.subjects != 0 && !heard.matter.at_desk() && !heard.asks {
             return false;
         }
         // `vaksin di RSUD masih ada?`
@@ -299,14 +315,6 @@ impl<'a> Context<'a> {
         let heard = self.heard;
         let placed = heard.matter.is_placed();
         (heard.file && heard.content == 0) || (heard.definite && !placed)
-    }
-
-    /// Whether the words speak of an earlier complaint.
-    fn follows_earlier(&self) -> bool {
-        !self.heard.other
-            && self.fitting_earlier().is_some_and(|place| {
-                !(self.heard.wrong && self.heard.matter.elsewhere(&self.earlier[place].matter))
-            })
     }
 
     /// The earlier complaint on the same subject that was spoken of last, of those not too long ago.

@@ -90,6 +90,14 @@ pub(super) struct Heard {
     /// It says that nothing is reported.
     pub(super) denies: bool,
     pub(super) cancels: bool,
+    /// It says that a message was not meant for us.
+    pub(super) stray: bool,
+    pub(super) laughs: bool,
+    pub(super) hurries: bool,
+    /// It asks for work to be done.
+    pub(super) works: bool,
+    /// It offers goods.
+    pub(super) trade: bool,
     /// Its first word that says something is a known thing: `galonnya`.
     pub(super) anaphoric: bool,
     pub(super) announces: bool,
@@ -177,9 +185,11 @@ impl Matter {
         self.is_placed() && other.is_placed() && !self.elsewhere(other)
     }
 
-    /// How many words of meaning they share.
+    /// How many words of meaning they share; `yang di Gandaria` shares one with `Jl Gandaria 1`.
     pub(super) fn shared(&self, other: &Self) -> usize {
-        self.stems.intersection(&other.stems).count()
+        let streets = || other.streets.iter().flat_map(|street| street.split(' '));
+        let named = self.stems.iter().filter(|stem| streets().any(|word| word == stem.as_str()));
+        self.stems.intersection(&other.stems).count() + named.count()
     }
 
     /// How well this fits to an older one; nothing in common is 0.
@@ -248,6 +258,21 @@ impl Heard {
                 Sign::Still => heard.still = true,
                 Sign::Denies => heard.denies = true,
                 Sign::Cancels => heard.cancels = true,
+                Sign::Stray => {
+                    heard.cancels = true;
+                    heard.stray = true;
+                    empty[covered].fill(true);
+                }
+                Sign::Hurries => {
+                    heard.hurries = true;
+                    empty[covered].fill(true);
+                }
+                Sign::Works => heard.works = true,
+                Sign::Laughs => {
+                    heard.laughs = true;
+                    empty[covered].fill(true);
+                }
+                Sign::Trade => heard.trade = true,
                 Sign::Other => {
                     heard.other = true;
                     empty[covered].fill(true);
@@ -312,7 +337,7 @@ impl Heard {
         heard.status = asked_after.iter().zip(&polite).any(|(asked, polite)| *asked && !polite);
         // the first words are those after the greeting
         let head = (0..terms.len()).find(|at| !polite[*at] && !small[*at]).map_or(terms.len(), |at| at + 1);
-        heard.other |= begins.iter().take(head).any(|begins| *begins);
+        heard.other |= begins.iter().zip(&polite).take(head).any(|(begins, polite)| *begins && !polite);
         heard.besides = besides.iter().take(head).any(|besides| *besides);
         heard.address = address.iter().take(head).any(|address| *address);
         heard.beside = beside.contains(&true);
@@ -333,8 +358,8 @@ impl Heard {
         if let Some(region) = region {
             street::mark(reading, &region.name, &mut named);
         }
-        // no `jembatan` in `Jembatan Lima`
-        subjects.retain(|(_, at, _)| !named[*at]);
+        // no `jembatan` in `Jembatan Lima`, no river in `kali ini`
+        subjects.retain(|(_, at, _)| !named[*at] && !small[*at]);
         heard.subjects(reading, &subjects, &beside);
         let matter = &mut heard.matter;
         matter.streets.extend(streets);
@@ -380,7 +405,9 @@ impl Heard {
             }
             after = at + count;
             let landmark = (1..=2).any(|back| at.checked_sub(back).is_some_and(|before| beside[before]));
-            let placed = at.checked_sub(1).is_some_and(|before| reading.terms[before].text == "di");
+            let placed = at
+                .checked_sub(1)
+                .is_some_and(|before| matches!(reading.terms[before].text.as_str(), "di" | "ke"));
             if landmark || placed {
                 standing |= bit;
                 continue;
@@ -406,8 +433,9 @@ impl Heard {
 
     /// Thanks, and words of which none is known to tell anything: `alhamdulillah cepat sekali`.
     pub(super) fn is_praise(&self) -> bool {
-        let tells =
-            self.matter.is_named() || self.matter.is_placed() || self.wrong || self.beside || self.file;
+        // `makasih damkar`
+        let named = self.matter.is_named() && self.content > 1;
+        let tells = named || self.matter.is_placed() || self.wrong || self.beside || self.file;
         let speaks =
             self.status || self.still || self.goes_on || self.anaphoric || self.outcome || self.other;
         self.thanks && self.content <= 2 && !self.tells_of_work && !tells && !speaks
@@ -427,6 +455,11 @@ impl Heard {
             || (self.grievance && self.content > 2);
         let matter = self.matter.is_named() || self.matter.is_placed() || self.wrong || self.beside;
         self.content <= 5 && !asks_help && !matter
+    }
+
+    /// Whether it offers goods, and nothing is wrong.
+    pub(super) fn sells(&self) -> bool {
+        self.trade && !self.wrong && !self.grievance && !self.announces && !self.other
     }
 
     /// Whether it is a whole complaint: what is the matter, said as one says it first.

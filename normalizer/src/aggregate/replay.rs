@@ -268,14 +268,22 @@ impl<'a> Replay<'a> {
             if release_at(&bundle, &POLICY).max(edited) > now && now != Timestamp::MAX {
                 continue;
             }
-            let (_, known) = self.known(&self.complaints[complaint].sender);
-            let before: Vec<Earlier> = known.iter().map(|one| self.earlier(*one)).collect();
-            match release(&bundle, &before, &POLICY) {
+            match self.released_as(complaint) {
                 Release::Complaint => {}
-                Release::FollowUp(one) => self.regroup(complaint, Spot::FollowUp(known[one])),
+                Release::FollowUp(one) => self.regroup(complaint, Spot::FollowUp(one)),
                 Release::Aside => self.regroup(complaint, Spot::Ignored),
             }
             self.complaints[complaint].released = true;
+        }
+    }
+
+    /// What becomes of a bundle if nothing more comes; the follow-up is to a place among the complaints.
+    fn released_as(&self, complaint: usize) -> Release {
+        let (_, known) = self.known(&self.complaints[complaint].sender);
+        let before: Vec<Earlier> = known.iter().map(|one| self.earlier(*one)).collect();
+        match release(&self.bundle(complaint), &before, &POLICY) {
+            Release::FollowUp(one) => known.get(one).map_or(Release::Aside, |one| Release::FollowUp(*one)),
+            other => other,
         }
     }
 
@@ -372,6 +380,17 @@ impl<'a> Replay<'a> {
         self.put(place, spot);
     }
 
+    /// A picture without words after a receipt waits for words; who takes it back meant it for what had the receipt.
+    fn settle(&mut self, target: usize) {
+        let Some(Spot::Event(complaint)) = self.spots[target] else { return };
+        if self.complaints[complaint].released {
+            return;
+        }
+        if let Release::FollowUp(one) = self.released_as(complaint) {
+            self.put(target, Spot::FollowUp(one));
+        }
+    }
+
     fn rewrite(&mut self, target: usize, edit: usize) {
         self.texts[target] = self.texts[edit].clone();
         self.readings[target] = self.readings[edit].clone();
@@ -385,6 +404,9 @@ impl<'a> Replay<'a> {
 
     fn delete(&mut self, place: usize) {
         let target = self.events[place].reply_to.filter(|target| *target < place);
+        if let Some(target) = target {
+            self.settle(target);
+        }
         let spot = match target.and_then(|target| self.spots[target]) {
             Some(Spot::Event(complaint)) if self.complaints[complaint].receipt_at.is_none() => {
                 for (other, event) in self.events.iter().enumerate().take(place) {
