@@ -136,7 +136,7 @@ fn by_its_words(draft: &Draft, reading: &Reading, scores: &Scores) -> Option<Not
 fn mocks(reason: NotAComplaint, scores: &Scores, reading: &Reading) -> bool {
     matches!(reason, NotAComplaint::Advertisement | NotAComplaint::Fraud)
         && scores.of(Section::Means) == 0
-        && (scores.of(Section::Grievance) >= ENOUGH || kind::said(reading) == Some(Kind::Complaint))
+        && (scores.of(Section::Grievance) > 0 || kind::said(reading) == Some(Kind::Complaint))
 }
 
 /// What is noise less by its own words than because nothing in it is the city's to mend.
@@ -168,7 +168,8 @@ fn without_matter(reading: &Reading, scores: &Scores) -> Option<NotAComplaint> {
         if small && !says_where(reading) && language::language(reading).0 != "en" {
             return Some(NotAComplaint::Chatter);
         }
-        return (score > 0 && score + NO_MATTER >= complaint + AHEAD).then_some(reason);
+        let enough = if says_where(reading) { ENOUGH - 1 } else { 1 };
+        return (score >= enough && score + NO_MATTER >= complaint + AHEAD).then_some(reason);
     };
     let matter = MATTERS.iter().find(|(sure, _)| confidence >= *sure).map_or(0, |(_, weight)| *weight);
     if complaint == 0 {
