@@ -197,8 +197,8 @@ fn thanks(scores: &Scores, words: usize) -> bool {
         return false;
     }
     let grievance = scores.of(Section::Grievance);
-    (done > 0 && thanks + done >= ENOUGH + 1 && grievance < thanks + done)
-        || (thanks >= ENOUGH + 1 && words <= SENTENCES && (grievance == 0 || grievance + ENOUGH <= thanks))
+    (done > 0 && thanks + done > ENOUGH && grievance < thanks + done)
+        || (thanks > ENOUGH && words <= SENTENCES && (grievance == 0 || grievance + ENOUGH <= thanks))
 }
 
 /// A message of nothing but greetings, thanks or talk.

@@ -104,9 +104,8 @@ fn is_domain(c: char) -> bool {
 /// How much of this is a host's name with a top-level domain: what follows a sentence's full stop is none.
 fn host(written: &str) -> Option<usize> {
     let mut length = 0;
-    let mut labels = 0;
     let mut end = None;
-    for label in written.split('.') {
+    for (labels, label) in written.split('.').enumerate() {
         let word = label.find('-').filter(|_| labels > 0).map_or(label, |hyphen| &label[..hyphen]);
         if label.is_empty() || label.starts_with('-') {
             break;
@@ -120,7 +119,6 @@ fn host(written: &str) -> Option<usize> {
             end = Some(length + word.len());
         }
         length += label.len() + 1;
-        labels += 1;
     }
     end
 }

@@ -166,7 +166,7 @@ impl Number<'_> {
             return None;
         }
         let whole = last == self.at;
-        if !valid && !whole && !(close && matches!(label, Some(Label::Nik | Label::Number))) {
+        if !(valid || whole || close && matches!(label, Some(Label::Nik | Label::Number))) {
             return None;
         }
         if valid && !matches!(label, Some(Label::Number | Label::Report)) {
