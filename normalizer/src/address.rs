@@ -66,19 +66,24 @@ fn one(numbered: &[Numbered], unit: Unit, words: &[Word]) -> Option<String> {
             return None;
         }
     }
+    // summed up on the way, for a text may name thousands
+    let (mut between, mut links, mut seen) = (0, 0, first.end);
+    let mut others = numbered.iter().peekable();
     for second in of_unit {
-        let between = numbered
-            .iter()
-            .filter(|found| found.begin >= first.end && found.end <= second.begin)
-            .map(|found| found.end - found.begin)
-            .sum::<usize>();
-        let all = words.get(first.end..second.begin).unwrap_or_default();
-        let links = all.iter().filter(|word| LINKS.contains(&word.folded.as_str())).count();
+        while let Some(other) = others.next_if(|other| other.end <= second.begin) {
+            if other.begin >= first.end {
+                between += other.end - other.begin;
+            }
+        }
+        let unseen = words.get(seen..second.begin).unwrap_or_default();
+        links += unseen.iter().filter(|word| LINKS.contains(&word.folded.as_str())).count();
+        seen = seen.max(second.begin);
+        let all = second.begin.saturating_sub(first.end);
         // nothing but other units and links stands between the two
-        if second.number != first.number && between + links >= all.len() {
+        if second.number != first.number && between + links >= all {
             return None;
         }
-        if between + links < all.len() {
+        if between + links < all {
             break;
         }
     }

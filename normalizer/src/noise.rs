@@ -39,6 +39,9 @@ const WISH: u32 = 2;
 const QUESTION: u32 = 2;
 /// And a matter of the city, by how sure its category is.
 const MATTERS: [(f64, u32); 4] = [(0.7, 6), (0.5, 4), (0.3, 2), (0.0, 1)];
+/// What is quoted at the beginning is what is complained about, if so many words follow.
+const QUOTED: u32 = 6;
+const COMMENT: usize = 6;
 /// In so many characters the signs of mood are looked for.
 const SIGNS: usize = 2000;
 
@@ -72,6 +75,10 @@ pub fn in_a_talk(draft: &Draft, reading: &Reading) -> Option<NotAComplaint> {
 fn scores(draft: &Draft, reading: &Reading) -> Scores {
     let begin = reading.terms.iter().position(|term| !greets(term)).unwrap_or(0);
     let mut scores = phrases().scores(&reading.terms, begin);
+    scores.take(Section::Contrast, scores.of(Section::NoContrast));
+    if quotes(&draft.text) {
+        scores.add(Section::Grievance, QUOTED);
+    }
     // handed on: it may be another's complaint, but then that says so
     if draft.text.trim_start().starts_with("RT @") {
         scores.add(Section::Announcement, 3);
@@ -81,6 +88,14 @@ fn scores(draft: &Draft, reading: &Reading) -> Scores {
         scores.add(Section::Chatter, 2);
     }
     scores
+}
+
+/// Whether the message begins with the words of another, a poster's or a machine's, and says more than them.
+fn quotes(text: &str) -> bool {
+    let text = text.trim_start();
+    let Some(rest) = text.strip_prefix(['"', '“', '”', '„', '«']) else { return false };
+    rest.split_once(['"', '“', '”', '»'])
+        .is_some_and(|(_, comment)| comment.split_whitespace().nth(COMMENT).is_some())
 }
 
 fn by_its_words(draft: &Draft, reading: &Reading, scores: &Scores) -> Option<NotAComplaint> {
@@ -114,7 +129,14 @@ fn by_its_words(draft: &Draft, reading: &Reading, scores: &Scores) -> Option<Not
     let doubtful = score < CERTAIN && kind::said(reading) == Some(Kind::Complaint);
     let shown = shows && reason == NotAComplaint::Chatter;
     let certain = !doubtful && score >= ENOUGH && score >= against + AHEAD;
-    (certain && !shown).then_some(reason)
+    (certain && !shown && !mocks(reason, scores, reading)).then_some(reason)
+}
+
+/// Whether an offer is another's that is mocked: who offers something says how to get it.
+fn mocks(reason: NotAComplaint, scores: &Scores, reading: &Reading) -> bool {
+    matches!(reason, NotAComplaint::Advertisement | NotAComplaint::Fraud)
+        && scores.of(Section::Means) == 0
+        && (scores.of(Section::Grievance) > 0 || kind::said(reading) == Some(Kind::Complaint))
 }
 
 /// What is noise less by its own words than because nothing in it is the city's to mend.
@@ -125,7 +147,7 @@ fn without_matter(reading: &Reading, scores: &Scores) -> Option<NotAComplaint> {
         .map(|(reason, section)| (*reason, scores.of(*section)))
         .reduce(|best, next| if next.1 > best.1 { next } else { best })?;
     // most complaints end here
-    if grievance > score + NO_MATTER || reading.terms.len() > LETTER {
+    if grievance > score + NO_MATTER || reading.terms.len() > LETTER || mocks(reason, scores, reading) {
         return None;
     }
     let matter = category::suggest("", None, reading)
@@ -146,7 +168,8 @@ fn without_matter(reading: &Reading, scores: &Scores) -> Option<NotAComplaint> {
         if small && !says_where(reading) && language::language(reading).0 != "en" {
             return Some(NotAComplaint::Chatter);
         }
-        return (score > 0 && score + NO_MATTER >= complaint + AHEAD).then_some(reason);
+        let enough = if says_where(reading) { ENOUGH - 1 } else { 1 };
+        return (score >= enough && score + NO_MATTER >= complaint + AHEAD).then_some(reason);
     };
     let matter = MATTERS.iter().find(|(sure, _)| confidence >= *sure).map_or(0, |(_, weight)| *weight);
     if complaint == 0 {

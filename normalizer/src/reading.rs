@@ -89,6 +89,13 @@ impl Reading {
                 Some(meant) => meant.iter().for_each(|word| push(word)),
                 None => push(&single),
             }
+            // `pukul 08.00` is an hour, not a blow
+            let hour = words
+                .get(place + 1)
+                .is_some_and(|next| next.folded.starts_with(|c: char| c.is_ascii_digit()));
+            if let Some(last) = terms.last_mut().filter(|last| hour && last.text == "pukul") {
+                "jam".clone_into(&mut last.stem);
+            }
         }
         Self { words, terms }
     }

@@ -19,6 +19,8 @@ pub(super) enum Section {
     Thanks,
     Done,
     Contrast,
+    NoContrast,
+    Means,
     Grievance,
     Chatter,
     Advertisement,
@@ -28,7 +30,7 @@ pub(super) enum Section {
     Announcement,
 }
 
-const SECTIONS: [(&str, Section); 16] = [
+const SECTIONS: [(&str, Section); 18] = [
     ("only_greeting", Section::OnlyGreeting),
     ("only_thanks", Section::OnlyThanks),
     ("only_chatter", Section::OnlyChatter),
@@ -38,6 +40,8 @@ const SECTIONS: [(&str, Section); 16] = [
     ("thanks", Section::Thanks),
     ("done", Section::Done),
     ("contrast", Section::Contrast),
+    ("no_contrast", Section::NoContrast),
+    ("means", Section::Means),
     ("grievance", Section::Grievance),
     ("chatter", Section::Chatter),
     ("advertisement", Section::Advertisement),
@@ -58,6 +62,11 @@ pub(super) struct Scores([u32; SECTIONS.len()]);
 impl Scores {
     pub(super) fn of(&self, section: Section) -> u32 {
         self.0[section as usize]
+    }
+
+    pub(super) fn take(&mut self, section: Section, weight: u32) {
+        let score = &mut self.0[section as usize];
+        *score = score.saturating_sub(weight);
     }
 
     pub(super) fn add(&mut self, section: Section, weight: u32) {
