@@ -4,6 +4,7 @@
 
 mod channels;
 mod check;
+mod console;
 mod error;
 mod load;
 mod media;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::channel::Channels;
 
+pub use console::{Console, Role, User};
 pub use error::{ConfigError, ConfigErrors};
 pub use load::{load, parse};
 pub use media::{Media, S3};
@@ -42,6 +44,8 @@ pub struct Config {
     pub intake: Intake,
     /// The walk-in desks.
     pub desk: Desk,
+    /// The operators' console.
+    pub console: Console,
     /// The files of complaints.
     pub media: Media,
     /// How messages of a chat become one complaint.
