@@ -39,9 +39,7 @@ pub struct User {
 }
 
 /// What a user may do. Each may do what those before it may.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Look at everything, with the citizens' words masked.
@@ -68,7 +66,8 @@ impl Console {
     pub(super) fn wrong(&self) -> Vec<SettingsError> {
         let mut wrong = zeros(&[("session_hours", self.session_hours.into())]);
         for (name, user) in &self.users {
-            let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
+            let plain =
+                |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
             if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
                 let detail = "a user name has 1 to 64 of a-z, 0-9, `.`, `_` and `-`";
                 wrong.push(SettingsError::value(format!("users.{name}"), detail));

@@ -10,7 +10,7 @@ use muara_normalizer::polygons::Polygons;
 use serde::de::DeserializeOwned;
 
 use super::{
-    Broker, Config, Console, ConfigError, ConfigErrors, Places, Secret, channels, check,
+    Broker, Config, ConfigError, ConfigErrors, Console, Places, Secret, channels, check,
     value::{PrivacyKeySource, Unresolved, privacy_key, resolve},
 };
 
@@ -119,8 +119,7 @@ fn finish(
     let wrong = check::tables((&store, broker.as_ref(), &intake, &desk, &media, &log), &base);
     let of_console = Console::wrong(&console).into_iter().map(|error| ("console", error));
     let wrong = wrong.into_iter().chain(of_console);
-    let wrong =
-        wrong.map(|(table, error)| ConfigError::Setting { table: table.to_owned(), error });
+    let wrong = wrong.map(|(table, error)| ConfigError::Setting { table: table.to_owned(), error });
     tables.errors.extend(wrong);
     let table = tables.take_table("channels");
     let Tables { table: rest, mut errors } = tables;

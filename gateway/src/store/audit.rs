@@ -47,7 +47,8 @@ impl Store {
     /// Nothing was written, and nothing may be done.
     pub async fn audit(&self, new: NewAudit) -> Result<Vec<i64>, StoreError> {
         self.write(move |db| {
-            let sql = "INSERT INTO audit (at, who, role, what, target, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+            let sql =
+                "INSERT INTO audit (at, who, role, what, target, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                        RETURNING seq";
             let mut insert = db.prepare(sql)?;
             let at = now_ms();

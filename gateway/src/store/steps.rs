@@ -174,7 +174,8 @@ fn dossier(
     };
     for (name, table, reason) in PLACES {
         let sql = format!("SELECT channel, {reason} FROM {table} WHERE serial = ?1");
-        let found = connection.prepare_cached(&sql)?.query_row([serial], |row| Ok((row.get(0)?, row.get(1)?)));
+        let found =
+            connection.prepare_cached(&sql)?.query_row([serial], |row| Ok((row.get(0)?, row.get(1)?)));
         if let Some((channel, reason)) = found.optional()? {
             dossier.channel = channel;
             dossier.stands = Some((name, reason));
@@ -195,7 +196,8 @@ fn dossier(
         let confirmed_at = row.get::<_, Option<i64>>(2)?.map(instant);
         Ok(Told { kind: row.get(0)?, at: instant(row.get(1)?), confirmed_at })
     };
-    dossier.events = connection.prepare_cached(sql)?.query_map([id], told)?.collect::<rusqlite::Result<_>>()?;
+    dossier.events =
+        connection.prepare_cached(sql)?.query_map([id], told)?.collect::<rusqlite::Result<_>>()?;
     dossier.replies = replies(connection, serial)?;
     dossier.files = files(connection, id)?;
     let links = [
@@ -220,7 +222,10 @@ fn dossier(
     ];
     for (how, sql) in links {
         // each names both parameters, so that one call serves all
-        let found = connection.prepare_cached(sql)?.query_map((serial, id), known)?.collect::<rusqlite::Result<Vec<_>>>()?;
+        let found = connection
+            .prepare_cached(sql)?
+            .query_map((serial, id), known)?
+            .collect::<rusqlite::Result<Vec<_>>>()?;
         dossier.links.extend(found.into_iter().map(|other| (how, other)));
     }
     Ok(dossier)
@@ -229,8 +234,8 @@ fn dossier(
 fn replies(connection: &Connection, serial: i64) -> rusqlite::Result<Vec<Said>> {
     let sql = "SELECT seq, occasion, channel, state, attempts, code, detail, at, changed_at FROM reply
                WHERE serial = ?1 ORDER BY seq";
-    let mut parts = connection
-        .prepare_cached("SELECT state FROM reply_part WHERE seq = ?1 ORDER BY vendor_id")?;
+    let mut parts =
+        connection.prepare_cached("SELECT state FROM reply_part WHERE seq = ?1 ORDER BY vendor_id")?;
     let mut query = connection.prepare_cached(sql)?;
     let said = query.query_map([serial], |row| {
         let parts = parts.query_map([row.get::<_, i64>(0)?], |part| part.get(0))?;

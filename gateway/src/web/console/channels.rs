@@ -102,7 +102,8 @@ pub(super) async fn page(
             format!("{} of {} channels need somebody: {}.", some.len(), report.len(), names.join(", "))
         }
     };
-    let cards = report.iter().map(|channel| card(&console, channel, &rates, waiting.get(channel.id.as_str()), now));
+    let cards =
+        report.iter().map(|channel| card(&console, channel, &rates, waiting.get(channel.id.as_str()), now));
     let part = Channels {
         headline,
         ill: !sick.is_empty(),
@@ -165,7 +166,10 @@ fn card(
             format!("usually {}", words::number(usual.div_ceil(WEEKS.unsigned_abs())))
         },
         answers: waiting.cloned(),
-        last_error: channel.last_error_at.filter(|_| !ill).map(|at| format!("{error} ({} ago)", words::age(at, now))),
+        last_error: channel
+            .last_error_at
+            .filter(|_| !ill)
+            .map(|at| format!("{error} ({} ago)", words::age(at, now))),
         taken: words::number(channel.messages),
         quarantined: channel.quarantined,
         forged: channel.forged,
@@ -184,7 +188,8 @@ impl Usual {
         }
         let store = &console.state.store;
         let hour = |weeks: i64| {
-            let end = now.saturating_sub(SignedDuration::from_hours(weeks * 7 * 24)).unwrap_or(Timestamp::MIN);
+            let end =
+                now.saturating_sub(SignedDuration::from_hours(weeks * 7 * 24)).unwrap_or(Timestamp::MIN);
             (end.saturating_sub(SignedDuration::from_hours(1)).unwrap_or(Timestamp::MIN), end)
         };
         let (from, to) = hour(0);
@@ -215,7 +220,8 @@ pub(super) async fn act(
     let (line, changed) = match act.as_str() {
         "pause" => {
             let reason = form.reason()?;
-            let line = console.note(&who, "pause channel", vec![channel.clone()], Some(reason.clone())).await?;
+            let line =
+                console.note(&who, "pause channel", vec![channel.clone()], Some(reason.clone())).await?;
             (line, store.pause(id, &who.user, &reason).await?)
         }
         "resume" => {

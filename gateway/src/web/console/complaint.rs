@@ -127,7 +127,11 @@ fn complaint<'a>(
     steps.sort_by_key(|(at, ..)| *at);
     let steps = steps.into_iter().map(|(at, what, note)| Step { at: words::time(at), what, note });
     let replies = dossier.replies.into_iter().map(|reply| {
-        let parts = if reply.parts.is_empty() { String::new() } else { format!("; parts: {}", reply.parts.join(", ")) };
+        let parts = if reply.parts.is_empty() {
+            String::new()
+        } else {
+            format!("; parts: {}", reply.parts.join(", "))
+        };
         let tried = format!("{} failed attempts", reply.attempts);
         let tried = if reply.attempts == 0 { String::new() } else { tried };
         Reply {
@@ -136,7 +140,11 @@ fn complaint<'a>(
             occasion: reply.occasion,
             channel: reply.channel,
             state: reply.state,
-            note: [tried, reply.reason].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ")
+            note: [tried, reply.reason]
+                .into_iter()
+                .filter(|text| !text.is_empty())
+                .collect::<Vec<_>>()
+                .join("; ")
                 + &parts,
         }
     });
@@ -149,7 +157,10 @@ fn complaint<'a>(
             None => file.reason,
         },
     });
-    let links = dossier.links.into_iter().map(|(how, other)| (how, other.reference.to_string(), other.id.to_string()));
+    let links = dossier
+        .links
+        .into_iter()
+        .map(|(how, other)| (how, other.reference.to_string(), other.id.to_string()));
     let words = originals.iter().map(|one| (words::time(one.received_at), contact::masked(&one.text)));
     Complaint {
         reference: dossier.one.reference.to_string(),
@@ -190,7 +201,8 @@ pub(super) async fn words(
     let store = &console.state.store;
     let dossier = store.dossier(&id).await?.ok_or(Fault::NotFound)?;
     let reference = dossier.one.reference.to_string();
-    let line = console.note(&who, "read words", vec![dossier.one.id.to_string()], Some(reason.clone())).await?;
+    let line =
+        console.note(&who, "read words", vec![dossier.one.id.to_string()], Some(reason.clone())).await?;
     acts::finish(&console, line).await?;
     let originals = store.originals(dossier.one.id).await?;
     let words = originals.into_iter().map(|one| (words::time(one.received_at), one.text)).collect();

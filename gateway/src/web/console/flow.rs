@@ -73,9 +73,23 @@ pub(super) async fn page(
     for (room, name, count, what, link, wrong) in [
         (Room::Held, "Held", levels.held, "over a limit; let through by themselves", "/lists/held", false),
         (Room::Quarantine, "Quarantine", levels.quarantined, "not understood", "/lists/quarantine", true),
-        (Room::Aside, "Not a complaint", levels.set_aside, "thanks, greetings, advertisements", "/lists/aside", false),
+        (
+            Room::Aside,
+            "Not a complaint",
+            levels.set_aside,
+            "thanks, greetings, advertisements",
+            "/lists/aside",
+            false,
+        ),
         (Room::Dead, "Dead letters", levels.dead, "the broker would not take them", "/lists/dead", true),
-        (Room::Replies, "Failed replies", store.failed_replies().await?, "did not reach the citizen", "/lists/replies", true),
+        (
+            Room::Replies,
+            "Failed replies",
+            store.failed_replies().await?,
+            "did not reach the citizen",
+            "/lists/replies",
+            true,
+        ),
     ] {
         let oldest = if count > 0 { age(store.standing_since(room).await?) } else { None };
         aside.push(Station { link, wrong: wrong && count > 0, ..station(name, count, oldest, what) });

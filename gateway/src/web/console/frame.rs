@@ -112,7 +112,8 @@ impl Menu {
         if who.administers() {
             entries.push(("/audit", "Audit log", None));
         }
-        let entries = entries.into_iter().map(|(path, name, count)| Entry { path, name, count, here: path == place });
+        let entries =
+            entries.into_iter().map(|(path, name, count)| Entry { path, name, count, here: path == place });
         Ok(Self { at: place.to_owned(), entries: entries.collect() })
     }
 }

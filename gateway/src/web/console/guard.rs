@@ -173,11 +173,7 @@ pub(super) async fn read_form(headers: &HeaderMap, body: Body) -> Result<Form, F
 }
 
 /// Lets those in who are signed in, and their own forms.
-pub(super) async fn guard(
-    State(console): State<Arc<Console>>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn guard(State(console): State<Arc<Console>>, request: Request, next: Next) -> Response {
     if console.users().is_empty() {
         return page(StatusCode::OK, &NobodyPage::new());
     }

@@ -18,7 +18,9 @@ const DOT: char = '•';
 pub(super) fn masked(room: Room, row: &Standing) -> String {
     let text = match room {
         Room::Quarantine => shape(&row.content_type, &row.body),
-        Room::Held | Room::Aside => field(&row.body, "text").map(|text| contact::masked(&text)).unwrap_or_default(),
+        Room::Held | Room::Aside => {
+            field(&row.body, "text").map(|text| contact::masked(&text)).unwrap_or_default()
+        }
         Room::Dead => shape("application/json", &row.body),
         Room::Replies => reply(&row.body).map(|text| contact::masked(&text)).unwrap_or_default(),
     };
@@ -112,7 +114,8 @@ fn names_kept(text: &str) -> String {
             out.push_str(&dots(inside));
             return out;
         };
-        let (string, after) = (inside.get(..end).unwrap_or_default(), inside.get(end + 1..).unwrap_or_default());
+        let (string, after) =
+            (inside.get(..end).unwrap_or_default(), inside.get(end + 1..).unwrap_or_default());
         let name = after.trim_start().starts_with(':') && named(string);
         out.push('"');
         out.push_str(&if name { string.to_owned() } else { dots(string) });
@@ -160,14 +163,20 @@ mod tests {
             shown,
             r#"{"sender":{"name":"•••• \"•\" •","phone":•••••••••},"••••••••••":"•","ok":true,"text":"••••• ••"#
         );
-        assert_eq!(shape("application/x-www-form-urlencoded", b"From=%2B62&Body=Halo"), "From=%•••&Body=••••");
+        assert_eq!(
+            shape("application/x-www-form-urlencoded", b"From=%2B62&Body=Halo"),
+            "From=%•••&Body=••••"
+        );
         assert_eq!(shape("text/plain", "Jl. 5".as_bytes()), "••. •");
         assert_eq!(shape("", b"\"Budi\" 0812"), "\"••••\" ••••");
     }
 
     #[test]
     fn a_drafts_text_is_read_though_its_end_is_cut_off() {
-        assert_eq!(field(br#"{"text":"Jalan \"A\" rusak","title":"x"}"#, "text").as_deref(), Some("Jalan \"A\" rusak"));
+        assert_eq!(
+            field(br#"{"text":"Jalan \"A\" rusak","title":"x"}"#, "text").as_deref(),
+            Some("Jalan \"A\" rusak")
+        );
         assert_eq!(field(br#"{"a":1,"text":"Jalan\nru\u00"#, "text").as_deref(), Some("Jalan\nru"));
         assert_eq!(field(b"{}", "text"), None);
     }

@@ -12,8 +12,8 @@ mod complaint;
 mod flow;
 mod frame;
 mod guard;
-mod live;
 mod lists;
+mod live;
 mod mask;
 mod report;
 mod session;
@@ -35,9 +35,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::account::{door::Door, request, seal::Seal};
-use crate::{
-    broker::Broker, channel::Channels, config, health::Health, intake::Intake, store::Store,
-};
+use crate::{broker::Broker, channel::Channels, config, health::Health, intake::Intake, store::Store};
 
 /// What the console needs of the gateway.
 #[derive(Clone)]

@@ -1,6 +1,6 @@
 //! What each channel brought, by month: for the city's evaluation.
 
-use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use askama::Template;
 use axum::{
@@ -74,16 +74,14 @@ pub(super) async fn csv(State(console): Shared) -> Result<Response, Fault> {
             let title = console.title(id).replace('"', "\"\"");
             let title = title.trim_start_matches(['=', '+', '-', '@']);
             let (month, tenths) = (first.strftime("%Y-%m"), tenths(one.received, all.received));
-            // writing into a text cannot fail
-            drop(writeln!(
-                text,
-                "{month},{id},\"{title}\",{},{}.{}%,{},{}\r",
+            text += &format!(
+                "{month},{id},\"{title}\",{},{}.{}%,{},{}\r\n",
                 one.received,
                 tenths / 10,
                 tenths % 10,
                 one.duplicates,
                 one.answered
-            ));
+            );
         }
     }
     let headers = [

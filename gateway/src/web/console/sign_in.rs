@@ -33,11 +33,7 @@ pub(super) struct Asked {
     ended: String,
 }
 
-pub(super) async fn form(
-    State(console): Shared,
-    Query(asked): Query<Asked>,
-    headers: HeaderMap,
-) -> Response {
+pub(super) async fn form(State(console): Shared, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
     if console.users().is_empty() {
         return page(StatusCode::OK, &NobodyPage::new());
     }

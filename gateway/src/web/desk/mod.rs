@@ -26,14 +26,14 @@ use jiff::Timestamp;
 use muara_connectors::desk::{Office, Settings};
 use sha2::{Digest, Sha256};
 
-use crate::{
-    channel::{Channel, Channels},
-    intake::Intake,
-};
 use super::account::{
     door::Door,
     request::{self, BadBody, text},
     seal::Seal,
+};
+use crate::{
+    channel::{Channel, Channels},
+    intake::Intake,
 };
 use fault::Fault;
 
@@ -74,12 +74,7 @@ pub fn router(state: DeskState) -> Router {
 
 /// The desk's routes with a clock of its own.
 pub fn router_at(state: DeskState, clock: Clock) -> Router {
-    let desks = Desks {
-        seal: Seal::new(state.session_key),
-        state,
-        clock,
-        door: Door::new(),
-    };
+    let desks = Desks { seal: Seal::new(state.session_key), state, clock, door: Door::new() };
     Router::new()
         .route("/desk/{channel}", get(entry::form).post(entry::post_form))
         .route("/desk/{channel}/sign-in", get(sign_in::back).post(sign_in::post_form))
