@@ -53,3 +53,12 @@ CREATE INDEX matter_sender ON matter (sender, serial) WHERE sender IS NOT NULL;
 
 -- Where candidates are found: a block is a place with a kind of trouble, a name, a text. Newest last.
 CREATE TABLE matter_block (block INTEGER NOT NULL, serial INTEGER NOT NULL, PRIMARY KEY (block, serial)) STRICT, WITHOUT ROWID;
+
+-- The clocks of complaints that run: what must be done by `due_at`. `next_at`: when the core CRM is told (again), `told`: how
+-- often it was.
+CREATE TABLE clock (
+  serial INTEGER NOT NULL, kind TEXT NOT NULL, complaint BLOB NOT NULL, channel TEXT NOT NULL, since INTEGER NOT NULL,
+  due_at INTEGER NOT NULL, next_at INTEGER NOT NULL, told INTEGER NOT NULL, PRIMARY KEY (serial, kind)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX clock_next ON clock (next_at);
+CREATE INDEX clock_late ON clock (kind) WHERE told > 0;

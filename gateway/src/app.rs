@@ -126,6 +126,7 @@ struct Workers {
     relay: Option<tokio::task::JoinHandle<()>>,
     consumer: Option<tokio::task::JoinHandle<()>>,
     upkeep: tokio::task::JoinHandle<()>,
+    watch: tokio::task::JoinHandle<()>,
     media: tokio::task::JoinHandle<()>,
     internal: tokio::task::JoinHandle<()>,
 }
@@ -191,11 +192,13 @@ impl Gateway {
             (task, watch_state)
         });
         let (consumer, watch_consumer) = consumed.unzip();
+        let clocks = Arc::new(config.clocks);
         let rules = refine::Rules {
             normalizer,
             channels: Arc::clone(&channels),
             files_url,
             duplicates: config.duplicates.clone(),
+            clocks: Arc::clone(&clocks),
         };
         let refine = refine::run(store.clone(), rules, stop.refine.clone());
         let upkeep = upkeep::run(
@@ -254,6 +257,7 @@ impl Gateway {
             relay,
             consumer,
             upkeep: tokio::spawn(upkeep),
+            watch: tokio::spawn(crate::watch::run(store.clone(), clocks, stop.refine.clone())),
             media: tokio::spawn(media::run(media, intake.clone(), stop.refine.clone())),
             internal: tokio::spawn(server::serve(
                 internal,
@@ -355,6 +359,7 @@ impl Gateway {
         self.stop.relay.cancel();
         finish(self.workers.refine).await;
         finish(self.workers.upkeep).await;
+        finish(self.workers.watch).await;
         finish(self.workers.media).await;
         if let Some(relay) = self.workers.relay {
             finish(relay).await;

@@ -20,4 +20,5 @@ pub mod request_file;
 pub mod store;
 pub mod telemetry;
 pub mod upkeep;
+pub mod watch;
 pub mod web;

@@ -51,6 +51,7 @@ metrics_table! {
     REQUESTED counter "muara_replies_requested_total" "Messages of the core CRM on the queue of replies, by result: queued, known, or why not.";
     MEDIA counter "muara_media_attempts_total" "Attempts to fetch a file, by channel and result: stored, refused, gone, absent, refused_credentials, throttled, vendor, unreachable, vault, store.";
     MEDIA_BYTES counter "muara_media_bytes_total" "Bytes of files fetched and kept, by channel.";
+    OVERDUE gauge "muara_overdue" "Complaints that nobody answered in their time, by clock: follow_up, response, finish.";
     MEDIA_WAITING gauge "muara_media_waiting" "Files that are still to be fetched.";
     LIMITER_KEYS gauge "muara_limiter_keys" "Senders the limiter remembers.";
 }
@@ -101,6 +102,11 @@ pub fn backlog<'a>(channels: impl Iterator<Item = (&'a str, u64, Duration)>) {
         gauge!(BACKLOG.name, "channel" => channel.to_owned()).set(to_f64(waiting));
         gauge!(BACKLOG_OLDEST.name, "channel" => channel.to_owned()).set(oldest.as_secs_f64());
     }
+}
+
+/// Complaints that are overdue now, by clock.
+pub fn overdue(clock: &'static str, count: u64) {
+    gauge!(OVERDUE.name, "clock" => clock).set(to_f64(count));
 }
 
 /// One message on the queue of replies.

@@ -33,6 +33,7 @@ use crate::{
         reply::NewCorrespondence,
         similar::{Before, Kept},
     },
+    watch::Clocks,
 };
 
 /// Rows refined in one transaction.
@@ -51,6 +52,8 @@ pub struct Rules {
     pub files_url: String,
     /// When complaints are about one matter.
     pub duplicates: Duplicates,
+    /// Until when somebody must have answered.
+    pub clocks: Arc<Clocks>,
 }
 
 /// Refines what waits until it is cancelled.
@@ -113,7 +116,7 @@ pub async fn round(store: &Store, rules: &Rules, now: Timestamp) -> Result<usize
     let refined: Vec<_> = read
         .into_iter()
         .map(|(row, step)| {
-            let made = refine(&row, step, &rules.duplicates);
+            let made = refine(&row, step, rules);
             (row, made)
         })
         .collect();
@@ -167,7 +170,10 @@ impl Said {
     /// What it is taken for, if that is why it is not published.
     fn aside(&self, row: &Waiting) -> Option<NotAComplaint> {
         let published = row.reviewed || self.publish_not_a_complaint;
-        self.made.complaint.not_a_complaint.filter(|_| !published)
+        let talk =
+            |reason: &NotAComplaint| *reason == NotAComplaint::Chatter && self.continues(row).is_some();
+        // what is said about a complaint is no idle talk
+        self.made.complaint.not_a_complaint.filter(|reason| !published && !talk(reason))
     }
 
     /// The complaint that it continues: number of its receipt and id.
@@ -287,7 +293,8 @@ fn said(
 }
 
 /// What a row becomes, now that it is known what was said before.
-fn refine(row: &Waiting, step: Step, duplicates: &Duplicates) -> Refined {
+fn refine(row: &Waiting, step: Step, rules: &Rules) -> Refined {
+    let duplicates = &rules.duplicates;
     let said = match step {
         Step::Said(said) => *said,
         Step::Changed(event, original) => return Refined::Change(event, original),
@@ -328,9 +335,11 @@ fn refine(row: &Waiting, step: Step, duplicates: &Duplicates) -> Refined {
             (Event::received(complaint), matter)
         }
     };
+    let clocks = if follows.is_some() { Vec::new() } else { rules.clocks.start(row.received_at) };
     match written(&event) {
         Ok(event) => Refined::Complaint(Box::new(NewComplaint {
             event,
+            clocks,
             answered,
             follows,
             duplicate_of,

@@ -80,6 +80,20 @@ pub fn masked(text: &str) -> String {
     mask(text, &find(text))
 }
 
+/// A text for the whole world's eyes: nothing is left of what was found.
+#[must_use]
+pub fn hidden(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut end = 0;
+    for (place, _) in &find(text).places {
+        out.push_str(text.get(end..place.start).unwrap_or_default());
+        out.push_str("•••");
+        end = place.end;
+    }
+    out.push_str(text.get(end..).unwrap_or_default());
+    out
+}
+
 /// Whether there are as many digits as the shortest number has; most texts are done here.
 fn has_digits(text: &str) -> bool {
     const FEWEST: usize = 7;

@@ -27,6 +27,9 @@ pub enum EventType {
     /// `links.follow_up_of` is the complaint.
     #[serde(rename = "complaint.followed_up.v1")]
     ComplaintFollowedUp,
+    /// Nobody answered it in its time: told once, and then daily.
+    #[serde(rename = "complaint.overdue.v1")]
+    ComplaintOverdue,
     /// Its sender changed it or took it back, or files of it came late.
     #[serde(rename = "complaint.amended.v1")]
     ComplaintAmended,
@@ -45,6 +48,7 @@ impl EventType {
         match self {
             Self::ComplaintReceived => "complaint.received.v1",
             Self::ComplaintFollowedUp => "complaint.followed_up.v1",
+            Self::ComplaintOverdue => "complaint.overdue.v1",
             Self::ComplaintAmended => "complaint.amended.v1",
             Self::ReplyDelivered => "reply.delivered.v1",
             Self::ReplyFailed => "reply.failed.v1",
@@ -120,6 +124,54 @@ pub enum AmendedChange {
     Deleted,
     /// Nothing: Muara came further with files that were still to be fetched when the last event was published.
     Attachments,
+}
+
+/// A complaint that nobody answered in its time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Overdue {
+    /// The complaint.
+    pub complaint_id: ComplaintId,
+    /// The citizen's code of it.
+    pub reference: Reference,
+    /// The channel it came by.
+    pub channel: ChannelId,
+    /// What nobody did.
+    pub clock: ClockKind,
+    /// When it was received (UTC).
+    pub received_at: Timestamp,
+    /// When it was due (UTC).
+    pub due_at: Timestamp,
+    /// How often this was told, this time included.
+    pub times: u32,
+    /// When this was told (UTC).
+    pub at: Timestamp,
+}
+
+/// What must be done in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClockKind {
+    /// The core CRM says a first word.
+    FollowUp,
+    /// Somebody works on it.
+    Response,
+    /// It is done.
+    Finish,
+}
+
+impl ClockKind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::FollowUp, Self::Response, Self::Finish];
+
+    /// The clock as it is written.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::FollowUp => "follow_up",
+            Self::Response => "response",
+            Self::Finish => "finish",
+        }
+    }
 }
 
 /// How far a reply came.
@@ -237,6 +289,18 @@ impl Event<Amended> {
         let id = amended.complaint_id.event_id_of(event_type.as_str(), &number.to_string());
         let channel = amended.channel.clone();
         Self::new(event_type, id, &channel, amended.complaint_id, stored_at, amended)
+    }
+}
+
+impl Event<Overdue> {
+    /// The event that says a complaint is overdue: one for each clock and telling.
+    #[must_use]
+    pub fn overdue(overdue: Overdue) -> Self {
+        let event_type = EventType::ComplaintOverdue;
+        let which = format!("{}#{}", overdue.clock.as_str(), overdue.times);
+        let id = overdue.complaint_id.event_id_of(event_type.as_str(), &which);
+        let channel = overdue.channel.clone();
+        Self::new(event_type, id, &channel, overdue.complaint_id, overdue.at, overdue)
     }
 }
 

@@ -15,6 +15,8 @@ use crate::{
 const LONGEST: usize = 5;
 /// Shorter names have too many neighbours for a slip to be told from another word.
 const SLIP: usize = 7;
+/// No name has so many letters, with a slip or without.
+const LONGEST_SLIP: usize = 24;
 /// With a word of level before it (`kel.`) a name may be as short as this.
 const SLIP_STATED: usize = 5;
 
@@ -62,6 +64,12 @@ pub(crate) struct Sign {
     pub(crate) aside: bool,
     /// `bukan`: the name is where it is not.
     pub(crate) unlike: bool,
+    /// `rute`: the name is where a vehicle goes.
+    pub(crate) way: bool,
+    /// `masjid`: after `gang` it is the lane's own name.
+    pub(crate) lane: bool,
+    /// `maksudnya`: the name before it was wrong, the next is right.
+    pub(crate) corrects: bool,
 }
 
 /// All names and signs.
@@ -156,6 +164,9 @@ impl Gazetteer {
             "happens" => sign(|sign| sign.happens = true),
             "aside" => sign(|sign| sign.aside = true),
             "unlike" => sign(|sign| sign.unlike = true),
+            "way" => sign(|sign| sign.way = true),
+            "lane" => sign(|sign| sign.lane = true),
+            "corrects" => sign(|sign| sign.corrects = true),
             "no-slip" => drop(self.no_slips.insert(rest)),
             "other" => {
                 self.heads.insert(head(rest.split(' ').next().unwrap_or_default()));
@@ -260,8 +271,14 @@ impl Gazetteer {
         let mut name = String::new();
         let mut found = None;
         for length in 1..=joined(words, place) {
-            name.push_str(&words[place + length - 1].folded);
-            if name.len() < least || self.no_slips.contains(name.as_str()) || !name.is_ascii() {
+            let last = words[place + length - 1].folded.as_str();
+            name.push_str(last);
+            if name.len() > LONGEST_SLIP {
+                break;
+            }
+            // `Malaka Raya` is not a slip of `Malaka Jaya`
+            let no_slip = self.no_slips.contains(name.as_str()) || self.no_slips.contains(last);
+            if name.len() < least || no_slip || !name.is_ascii() {
                 continue;
             }
             // the first letter is hardly ever wrong

@@ -5,7 +5,7 @@ use std::fmt;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::{complaint::Reporter, draft::DraftReporter, ids::ChannelId, phone, text};
+use crate::{complaint::Reporter, contact, draft::DraftReporter, ids::ChannelId, phone, text};
 
 /// The gateway's secret for keyed references: without it nobody can test a guessed NIK or phone number.
 #[derive(Clone)]
@@ -86,7 +86,11 @@ pub fn references(channel: &ChannelId, draft: &DraftReporter, key: &PrivacyKey) 
 pub fn reporter(channel: &ChannelId, draft: &DraftReporter, key: &PrivacyKey) -> Reporter {
     Reporter {
         reference: references(channel, draft, key).first().map(hex::encode),
-        display_name: if draft.anonymous { None } else { draft.name.as_deref().and_then(text::clean_line) },
+        display_name: if draft.anonymous {
+            None
+        } else {
+            draft.name.as_deref().and_then(text::clean_line).as_deref().map(contact::masked)
+        },
         anonymous: draft.anonymous,
         private: draft.private,
     }

@@ -137,8 +137,9 @@ impl Reference {
         for word in text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')) {
             let word = word.trim_matches('-');
             let symbols = word.bytes().filter(|b| *b != b'-').count();
-            // a row of nine letters is a word
-            if symbols != 9 || !word.bytes().any(|b| b.is_ascii_digit()) {
+            // a row of nine letters is a word, unless it is parted as a reference is
+            let parted = word.len() == 11 && word.match_indices('-').map(|(place, _)| place).eq([4, 9]);
+            if symbols != 9 || !(parted || word.bytes().any(|b| b.is_ascii_digit())) {
                 continue;
             }
             if let Ok(reference) = word.parse::<Self>()

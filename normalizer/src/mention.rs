@@ -4,6 +4,13 @@
 //! A bare name that a kecamatan and a kelurahan share means the kecamatan; a name inside a street, a station or a
 //! market is no place; where names disagree, fewer levels are said rather than a wrong one.
 
+mod around;
+
+use around::{
+    after_a_colon, after_a_street, both_levels, follows_unit, goes_on, is_aside, is_unit, is_unlike, is_way,
+    is_way_from,
+};
+
 use crate::{
     gazetteer::{Gazetteer, Meaning, Names, Sign},
     region::{self, Level, Region},
@@ -12,6 +19,8 @@ use crate::{
 
 /// A topic of more letters is no common word: `#PasarBaru`.
 const SHORT_TOPIC: usize = 7;
+/// The most words between a name and the one that corrects it.
+const CORRECTION: usize = 5;
 
 /// What a text says about the region.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,7 +75,7 @@ enum Strength {
 /// The region that a text names.
 #[must_use]
 pub fn named(words: &[Word]) -> Named {
-    let mentions = without_asides(&with_pairs_joined(words, mentions(words)));
+    let mentions = without_asides(&with_pairs_joined(words, corrected(words, mentions(words))));
     let kota = mentions.iter().find_map(|mention| mention.names.kota);
     let kecamatan = kecamatan(&mentions, kota);
     let mut best: Option<(Strength, &'static Region)> = None;
@@ -208,6 +217,32 @@ fn without_asides(mentions: &[Mention]) -> Vec<Mention> {
     mentions.iter().filter(|mention| !mention.aside || !others(mention)).copied().collect()
 }
 
+/// `di Cipete Selatan, eh salah, Cipete Utara`: the last word is what is meant.
+fn corrected(words: &[Word], mentions: Vec<Mention>) -> Vec<Mention> {
+    let gazetteer = Gazetteer::get();
+    let mut meant: Vec<Mention> = Vec::with_capacity(mentions.len());
+    for mention in mentions {
+        let between = meant.last().and_then(|last| words.get(last.words.1..mention.words.0));
+        let corrects = between.is_some_and(|between| {
+            between.len() <= CORRECTION && between.iter().any(|word| gazetteer.sign(word).corrects)
+        });
+        if corrects && mention.is_sure() {
+            // `Kwitang Senen, eh, Kramat`: what the wrong name lies in goes with it
+            let wrong = meant.pop();
+            let wrong = wrong.as_ref().and_then(Mention::region);
+            while wrong.is_some_and(|wrong| related(wrong, meant.last().and_then(Mention::region))) {
+                meant.pop();
+            }
+        }
+        meant.push(mention);
+    }
+    meant
+}
+
+fn related(a: &Region, b: Option<&Region>) -> bool {
+    b.is_some_and(|b| a.has(b) || b.has(a))
+}
+
 /// `Klender dan Pondok Bambu` is what both are part of; `dari Cawang ke Tebet` is a way.
 fn with_pairs_joined(words: &[Word], mentions: Vec<Mention>) -> Vec<Mention> {
     let mut joined: Vec<Mention> = Vec::with_capacity(mentions.len());
@@ -220,6 +255,8 @@ fn with_pairs_joined(words: &[Word], mentions: Vec<Mention>) -> Vec<Mention> {
             // `ruas Cawang - Cililitan`
             [] if words[mention.words.0].gap == Gap::Hyphen && apart => Some("dan"),
             [word] => Some(word.folded.as_str()),
+            // `dari Klender mau ke Pondok Kopi`
+            [.., to] if between.len() == 2 && to.folded == "ke" => Some("ke"),
             [word, level]
                 if matches!(level.folded.as_str(), "di" | "kel" | "kelurahan" | "kec" | "kecamatan") =>
             {
@@ -266,10 +303,17 @@ fn common(a: &Region, b: &Region) -> Option<&'static Region> {
 fn mentions(words: &[Word]) -> Vec<Mention> {
     let gazetteer = Gazetteer::get();
     let mut mentions = Vec::new();
-    let mut place = 0;
+    let (mut place, mut way) = (0, None);
     while place < words.len() {
-        if let Some((length, names)) = gazetteer.longest(words, place) {
-            if names.meaning != Meaning::Other
+        let exact = gazetteer.longest(words, place);
+        if let Some((length, names)) = exact {
+            let (length, names) = longer(gazetteer, words, place, length).unwrap_or((length, names));
+            let from = is_way_from(words, place, place + length);
+            let goes =
+                from || is_way(gazetteer, words, place) || way.is_some_and(|way| goes_on(words, way, place));
+            if goes {
+                way = Some(place + length);
+            } else if names.meaning != Meaning::Other
                 && let Some(mention) = judge(gazetteer, words, (place, place + length), names)
             {
                 mentions.push(mention);
@@ -283,6 +327,13 @@ fn mentions(words: &[Word]) -> Vec<Mention> {
         }
     }
     mentions
+}
+
+/// A name with a slip that is longer than the one that stands there exactly: `Gunung Sahair Selatan` is not `Gunung`.
+fn longer(gazetteer: &Gazetteer, words: &[Word], place: usize, exact: usize) -> Option<(usize, Names)> {
+    let level = place.checked_sub(1).and_then(|before| gazetteer.sign(&words[before]).level);
+    let bare = || level.and_then(|_| gazetteer.slipped(words, place, None));
+    gazetteer.slipped(words, place, level).or_else(bare).filter(|(length, _)| *length > exact)
 }
 
 /// A name with a slip of the pen, where a name is to be expected.
@@ -340,7 +391,8 @@ fn judge(gazetteer: &Gazetteer, words: &[Word], range: (usize, usize), names: Na
         let lights = place
             .checked_sub(2)
             .is_some_and(|two| words[two].folded == "lampu" && words[place - 1].folded == "jalan");
-        if (sign.not_before && !under && !lights) || follows.not_after {
+        let named_so = sign.not_before && !under && !lights && !after_a_street(gazetteer, words, place);
+        if named_so || follows.not_after {
             return None;
         }
         let signed = before.is_some_and(|word| matches!(gazetteer.sign(word), Sign { not_weak: true, .. }));
@@ -368,75 +420,4 @@ fn judge(gazetteer: &Gazetteer, words: &[Word], range: (usize, usize), names: Na
         Evidence::None
     };
     Some(Mention { words: range, names, level, evidence, aside: is_aside(gazetteer, words, place) })
-}
-
-fn is_unit(word: &Word) -> bool {
-    let unit = word.folded.get(..2).is_some_and(|unit| matches!(unit, "rt" | "rw"));
-    unit && word.folded.bytes().skip(2).all(|b| b.is_ascii_digit())
-}
-
-/// `RT 07/02 Karet`, `rw02 Karet`.
-fn follows_unit(words: &[Word], place: usize) -> bool {
-    let word = |back: usize| place.checked_sub(back).map(|before| &words[before]);
-    let Some(last) = word(1) else { return false };
-    let number = (1..=3).contains(&last.folded.len()) && last.folded.bytes().all(|b| b.is_ascii_digit());
-    let attached = is_unit(last) && last.folded.len() > 2;
-    attached || (number && (2..=3).any(|back| word(back).is_some_and(is_unit)))
-}
-
-/// `bukan di Kayu Putih`, `beda sama kel. Cawang`.
-fn is_unlike(gazetteer: &Gazetteer, words: &[Word], place: usize) -> bool {
-    for back in 1..=3 {
-        let Some(before) = place.checked_sub(back).map(|before| &words[before]) else { return false };
-        if !words[place + 1 - back].gap.joins() && words[place + 1 - back].gap != Gap::Dot {
-            return false;
-        }
-        let sign = gazetteer.sign(before);
-        if sign.unlike {
-            return true;
-        }
-        let through = sign.level.is_some()
-            || matches!(
-                before.folded.as_str(),
-                "di" | "yg" | "yang" | "sama" | "dengan" | "dgn" | "daerah" | "wilayah"
-            );
-        if !through {
-            return false;
-        }
-    }
-    false
-}
-
-/// `warga Kel. Klender`, `tinggal di Klender`, `ke Klender`.
-fn is_aside(gazetteer: &Gazetteer, words: &[Word], place: usize) -> bool {
-    for back in 1..=3 {
-        let Some(before) = place.checked_sub(back).map(|before| &words[before]) else { return false };
-        if words[place + 1 - back].gap == Gap::Break {
-            return false;
-        }
-        let sign = gazetteer.sign(before);
-        if sign.aside {
-            return true;
-        }
-        if sign.level.is_none() && !matches!(before.folded.as_str(), "di" | "daerah" | "wilayah" | "saya") {
-            return false;
-        }
-    }
-    false
-}
-
-/// `Kelurahan: Menteng`.
-fn after_a_colon(words: &[Word], place: usize) -> bool {
-    let Some(before) = place.checked_sub(1).map(|before| &words[before]) else { return false };
-    words[place].gap == Gap::Break && words[place].start - before.end <= 3
-}
-
-/// `kel/kec Menteng`, `Kelurahan dan Kecamatan Menteng`.
-fn both_levels(gazetteer: &Gazetteer, words: &[Word], place: usize) -> bool {
-    let level = |back: usize| {
-        place.checked_sub(back).and_then(|before| gazetteer.sign(&words[before]).level)
-            == Some(Level::Kelurahan)
-    };
-    let word = |back: usize| place.checked_sub(back).map_or("", |before| words[before].folded.as_str());
-    (level(2) && words[place - 1].gap == Gap::Slash) || (word(2) == "dan" && level(3))
 }

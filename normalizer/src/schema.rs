@@ -4,7 +4,7 @@ use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 
 use crate::{
     complaint::Complaint,
-    event::{Amended, Event, ReplyProgress},
+    event::{Amended, Event, Overdue, ReplyProgress},
     reply::ReplyRequest,
 };
 
@@ -16,6 +16,7 @@ pub fn all() -> Vec<(&'static str, Schema)> {
         ("complaint.received.v1.json", of_event::<Event>("complaint.received.v1")),
         ("complaint.followed_up.v1.json", of_event::<Event>("complaint.followed_up.v1")),
         ("complaint.amended.v1.json", of_event::<Event<Amended>>("complaint.amended.v1")),
+        ("complaint.overdue.v1.json", of_event::<Event<Overdue>>("complaint.overdue.v1")),
         ("reply.requested.v1.json", of::<ReplyRequest>("reply.requested.v1")),
         ("reply.delivered.v1.json", of_event::<Event<ReplyProgress>>("reply.delivered.v1")),
         ("reply.failed.v1.json", of_event::<Event<ReplyProgress>>("reply.failed.v1")),

@@ -105,7 +105,9 @@ pub(crate) async fn search(folder: &Path) -> bool {
             linked += u32::from(links[0].alike.is_some());
         }
         times.sort_unstable();
-        let bytes = std::fs::metadata(&file).unwrap().len() / u64::from(size);
+        let bytes = [&file, &file.with_extension("db-wal")]
+            .map(|file| std::fs::metadata(file).map_or(0, |file| file.len()));
+        let bytes = bytes.iter().sum::<u64>() / u64::from(size);
         let [median, late, last] = [0.5, 0.99, 1.0].map(|share| ms(at(&times, share)));
         println!(
             "{size:>24}   {median:>6.2}   {late:>6.2}   {last:>6.2}   {bytes:>10}   {linked:>4} of {SEARCHES}"

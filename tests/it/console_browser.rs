@@ -16,7 +16,7 @@ use crate::{
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
-const PAGES: [(&str, &str); 10] = [
+const PAGES: [(&str, &str); 11] = [
     ("channels", "/"),
     ("flow", "/flow"),
     ("quarantine", "/lists/quarantine"),
@@ -24,6 +24,7 @@ const PAGES: [(&str, &str); 10] = [
     ("dead", "/lists/dead"),
     ("aside", "/lists/aside"),
     ("replies", "/lists/replies"),
+    ("overdue", "/overdue"),
     ("search", "/complaints"),
     ("report", "/report"),
     ("audit", "/audit"),

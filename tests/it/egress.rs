@@ -217,6 +217,7 @@ impl Office {
             channels: Arc::clone(&self.channels),
             files_url: "http://files/".to_owned(),
             duplicates: muara::config::Duplicates::default(),
+            clocks: std::sync::Arc::new(muara::watch::Clocks::default()),
         };
         while refine::round(&self.store, &rules, now).await.unwrap() > 0 {}
     }

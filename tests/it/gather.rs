@@ -106,6 +106,16 @@ async fn a_redelivery_while_it_is_gathered_adds_nothing() {
 }
 
 #[tokio::test]
+async fn the_same_words_sent_twice_are_said_once() {
+    let office = Office::open([chat("telegram")]);
+    office.takes("telegram", vec![says("1", HOLE), says("2", &HOLE.to_uppercase())]).await;
+    office.refines(later()).await;
+    let events = office.events(RECEIVED).await;
+    assert_eq!(words(&events), [HOLE]);
+    assert_eq!(events[0]["external"]["parts"], json!(["1", "2"]));
+}
+
+#[tokio::test]
 async fn two_people_and_two_matters_are_told_apart() {
     let office = Office::open([chat("telegram")]);
     let tree = "Satu lagi min, pohon tumbang menutup gang di Kel. Cililitan";

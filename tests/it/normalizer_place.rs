@@ -213,6 +213,25 @@ fn streets_landmarks_and_postal_codes_are_in_the_citizens_words() {
 }
 
 #[test]
+fn ways_corrections_and_slips_are_told_from_the_place() {
+    let cases = [
+        ("TransJakarta rute Pulo Gadung - Kalideres AC nya mati", ["", "", ""]),
+        ("JAKLINGKO 48B Kampung Melayu ga berhenti di halte", ["", "", ""]),
+        ("hilang waktu naik KRL dari Manggarai ke Bekasi", ["", "", ""]),
+        ("angkot ke Ulujami ugal2an. Warga Petukangan Utara", ["Petukangan Utara", "Pesanggrahan", SELATAN]),
+        ("Lampu mati di cipete selatan eh salah cipete utara", ["Cipete Utara", "Kebayoran Baru", SELATAN]),
+        ("got mampet di Kel. Rawa Terate, ralat Kel. Rawa Bunga", ["Rawa Bunga", "Jatinegara", TIMUR]),
+        ("jalan rusak di Gunung Sahair Selatan", ["Gunung Sahari Selatan", "Kemayoran", PUSAT]),
+        ("Jl. Biak No. 12, Petojo Selaatan, Kec. Gambir", ["Petojo Selatan", "Gambir", PUSAT]),
+        ("got bau gg masjid wijaya kusuma", ["Wijaya Kusuma", "Grogol Petamburan", BARAT]),
+        ("jalan pangeran tubagus angke jelambar rusak", ["Jelambar", "Grogol Petamburan", BARAT]),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(areas(normalize(said(text)).location.as_ref()), expected, "{text}");
+    }
+}
+
+#[test]
 fn what_a_place_rests_on_is_told() {
     let reasons = |draft| normalize(draft).location.unwrap().reasons;
     assert_eq!(

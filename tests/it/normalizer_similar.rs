@@ -59,12 +59,9 @@ fn an_officer_reads_why() {
 fn what_speaks_against_one_matter_parts_two_texts_of_the_same_words() {
     let rubbish = "sampah di pinggir rel menumpuk, Kel. Ancol";
     assert!(likeness(said(rubbish), said(rubbish)).is_some());
-    let others = [
-        "sampah di pinggir rel menumpuk, Kel. Kampung Bali",
-        "sampah konser di pintu taman, Kel. Ancol",
-        "terima kasih sampah di Kel. Ancol sudah diangkut, tidak ada sampah lagi di sini",
-    ];
-    for other in &others[..2] {
+    let others =
+        ["sampah di pinggir rel menumpuk, Kel. Kampung Bali", "sampah konser di pintu taman, Kel. Ancol"];
+    for other in others {
         assert_eq!(likeness(said(rubbish), said(other)), None, "{other}");
     }
     let (here, there) = ("got mampet rt 3 rw 5 kel. ancol", "got mampet rt 3 rw 7 kel. ancol");

@@ -9,6 +9,7 @@ mod held;
 mod media;
 mod normalize;
 mod outbox;
+mod overdue;
 mod quarantine;
 mod replies;
 mod serve;
@@ -92,6 +93,14 @@ enum Command {
     /// Thanks, greetings, advertisements: kept, and not published unless you say so.
     #[command(subcommand)]
     Aside(aside::AsideCommand),
+    /// List complaints that nobody answered in their time, those first that are longest overdue.
+    Overdue {
+        #[command(flatten)]
+        file: ConfigFile,
+        /// One JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
     /// Print a complaint's words as they were written, where its event masks numbers of persons.
     Original {
         #[command(flatten)]
@@ -210,6 +219,7 @@ fn run(command: Command) -> Result<(), CliError> {
         Command::Held(held) => held.run(),
         Command::Media(media) => media.run(),
         Command::Aside(aside) => aside.run(),
+        Command::Overdue { file, json } => overdue::list(&file, json),
         Command::Original { file, complaint } => aside::original(&file, &complaint),
         Command::Replies(replies) => replies.run(),
         Command::HashPassword => hash_password(),

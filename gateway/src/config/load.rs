@@ -10,7 +10,7 @@ use muara_normalizer::polygons::Polygons;
 use serde::de::DeserializeOwned;
 
 use super::{
-    Broker, Config, ConfigError, ConfigErrors, Console, Places, Secret, channels, check,
+    Broker, Config, ConfigError, ConfigErrors, Console, Places, Secret, Watch, channels, check,
     value::{PrivacyKeySource, Unresolved, privacy_key, resolve},
 };
 
@@ -111,6 +111,11 @@ fn finish(
     let duplicates = tables.take("duplicates");
     let log = tables.take("log");
     let broker = tables.table.contains_key("broker").then(|| tables.take::<Broker>("broker"));
+    let watch: Watch = tables.take("watch");
+    let clocks = watch.clocks(&base);
+    let clocks = clocks.map_err(|error| {
+        tables.errors.push(ConfigError::Setting { table: "watch".to_owned(), error });
+    });
     let places: Places = tables.take("places");
     let polygons = places.polygons(&base).unwrap_or_else(|error| {
         tables.errors.push(ConfigError::Setting { table: "places".to_owned(), error });
@@ -131,8 +136,10 @@ fn finish(
         elsewhere.into_iter().map(|Unresolved { key, what, .. }| ConfigError::Unresolved { key, what }),
     );
     let channels = channels::read(table, &of_channels, &gather, &mut errors);
-    match privacy {
-        Some(privacy) if errors.is_empty() => Ok(Config {
+    match (privacy, clocks) {
+        (Some(privacy), Ok(clocks)) if errors.is_empty() => Ok(Config {
+            watch,
+            clocks,
             listen,
             store,
             broker,

@@ -12,6 +12,7 @@ mod places;
 mod rules;
 pub mod sample;
 mod value;
+mod watch;
 
 use std::net::SocketAddr;
 
@@ -19,7 +20,7 @@ use muara_normalizer::polygons::Polygons;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::channel::Channels;
+use crate::{channel::Channels, watch::Clocks};
 
 pub use console::{Console, Role, User};
 pub use error::{ConfigError, ConfigErrors};
@@ -28,6 +29,7 @@ pub use media::{Media, S3};
 pub use places::Places;
 pub use rules::{Duplicates, Gather};
 pub use value::{PrivacyKeySource, Secret};
+pub use watch::Watch;
 
 /// The whole configuration, checked.
 #[derive(Debug)]
@@ -52,6 +54,10 @@ pub struct Config {
     pub gather: Gather,
     /// Which complaints are about one matter.
     pub duplicates: Duplicates,
+    /// The clocks of a complaint.
+    pub watch: Watch,
+    /// The same, with the holidays read.
+    pub clocks: Clocks,
     /// What the city knows of its regions.
     pub places: Places,
     /// The kelurahan's polygons that `places` names.

@@ -3,7 +3,9 @@
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::Value;
 
-use super::{Broker, Console, Desk, Duplicates, Gather, Intake, Listen, Log, Media, Places, S3, Store};
+use super::{
+    Broker, Console, Desk, Duplicates, Gather, Intake, Listen, Log, Media, Places, S3, Store, Watch,
+};
 
 const HEAD: &str = "\
 # Every key of Muara's configuration with its default. Generated; do not edit.
@@ -21,10 +23,10 @@ const TAIL: &str = r#"
 
 ## One table for each user of the console. Roles: viewer (looks, words masked), operator (also replays, releases, retries,
 ## pauses, reads words with a reason), admin (also discards, reads the audit log).
-# [console.users.dewi]
-# name = "Dewi Lestari"
-# role = "operator"
-# password_hash = "…"   # echo 'the password' | muara hash-password
+##   [console.users.dewi]
+##   name = "Dewi Lestari"
+##   role = "operator"
+##   password_hash = "..."      (muara hash-password makes it)
 
 ## One table for each official channel; the name is the channel's id. Keys that all channels share:
 ##   connector   the vendor's protocol (`muara channels` lists them)
@@ -68,6 +70,7 @@ pub fn sample() -> String {
     table::<S3>("media.s3", &mut out);
     table::<Gather>("gather", &mut out);
     table::<Duplicates>("duplicates", &mut out);
+    table::<Watch>("watch", &mut out);
     table::<Places>("places", &mut out);
     table::<Log>("log", &mut out);
     out + TAIL

@@ -79,7 +79,7 @@ pub fn reply(policy: PublicPolicy, reference: Option<&Reference>, body: &ReplyBo
             Some(format!("Laporan Anda{number} sudah ditanggapi. Silakan hubungi kami lewat pesan pribadi."))
         }
         PublicPolicy::Status => Some(head.clone()),
-        PublicPolicy::Text => Some(with(body.text.as_deref().map(contact::masked).as_deref())),
+        PublicPolicy::Text => Some(with(body.text.as_deref().map(contact::hidden).as_deref())),
     };
     Said { private: with(body.text.as_deref()), public }
 }

@@ -2,6 +2,8 @@
 //! aggregator). They stay rows of the inbox all the time, so a restart finds them where they were; a bundle that is closed
 //! is one row again, under the number and id of its first message.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use muara_normalizer::{ComplaintId, Draft, aggregate, identity::PersonRef, ids::ReferenceKey};
 use rusqlite::{Connection, OptionalExtension};
@@ -383,10 +385,17 @@ fn close(db: &Db<'_>, bundle: i64, follows: Option<i64>) -> rusqlite::Result<()>
         query.query_map([bundle], |row| Ok((waiting(row)?, row.get::<_, i64>(WAITING_COLUMNS)?)))?;
     let messages = messages.collect::<rusqlite::Result<Vec<_>>>()?;
     let Some((first, _)) = messages.first() else { return Ok(()) };
-    let drafts: Vec<(i64, Draft)> = messages
+    let mut drafts: Vec<(i64, Draft)> = messages
         .iter()
         .filter_map(|(row, _)| Some((row.serial, serde_json::from_slice(&row.draft).ok()?)))
         .collect();
+    // a message sent twice is said once
+    let mut said = HashSet::new();
+    for (_, draft) in &mut drafts {
+        if !said.insert(draft.text.trim().to_lowercase()) {
+            draft.text.clear();
+        }
+    }
     let at = first.received_at;
     if messages.len() > 1 {
         for (serial, draft) in drafts.iter().filter(|(_, draft)| !draft.text.is_empty()) {

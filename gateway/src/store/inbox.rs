@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use muara_connectors::Cursor;
 use muara_normalizer::{
-    ChannelId, ComplaintId, IdempotencyKey, complaint::NotAComplaint, identity::PersonRef, similarity::Matter,
+    ChannelId, ComplaintId, IdempotencyKey, complaint::NotAComplaint, event::ClockKind, identity::PersonRef,
+    similarity::Matter,
 };
 use rusqlite::OptionalExtension;
 use uuid::Uuid;
@@ -206,6 +207,8 @@ pub struct NewComplaint {
     pub original: Option<String>,
     /// What it is about, if later ones are to be held against it.
     pub matter: Option<Matter>,
+    /// Until when somebody must have answered.
+    pub clocks: Vec<(ClockKind, Timestamp)>,
     /// The reference that stands for the sender, and the ids that the channel proves to be theirs.
     pub persons: Option<(PersonRef, Vec<PersonRef>)>,
 }
@@ -443,6 +446,7 @@ fn put(db: &Db<'_>, row: &Waiting, made: &NewComplaint) -> rusqlite::Result<()> 
     if let Some(answered) = &made.answered {
         super::reply::correspond(db, row, answered, (made.duplicate_of, made.follows))?;
     }
+    super::clock::start(db, row, &made.clocks)?;
     if let Some(first) = made.follows {
         super::reply::heard(db, first, &row.channel, row.received_at)?;
     }

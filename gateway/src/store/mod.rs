@@ -9,6 +9,7 @@
 pub mod aside;
 pub mod audit;
 mod checkpoint;
+pub mod clock;
 pub mod gather;
 pub mod held;
 pub mod inbox;

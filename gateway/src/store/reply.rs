@@ -24,6 +24,7 @@ use super::{
     inbox::{Waiting, instant},
     now_ms, report,
 };
+use crate::watch;
 pub use settle::Attempt;
 pub(super) use settle::advance;
 pub(super) use wake::Wakes;
@@ -354,6 +355,7 @@ fn request_reply(
     if !insert(db, &id, Occasion::Reply, Some(serial), &channel, None, &body, at)? {
         return Ok((Requested::Known, channel));
     }
+    super::clock::stop(db, serial, watch::stopped_by(request.status.as_ref()))?;
     if let Some(status) = &request.status {
         db.execute(
             "UPDATE correspondence SET status = ?2, status_at = ?3 WHERE serial = ?1",

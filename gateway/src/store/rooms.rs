@@ -60,7 +60,7 @@ impl Room {
     fn columns(self) -> &'static str {
         match self {
             Self::Quarantine => {
-                "id, channel, at, reason, stage || ', seen ' || seen || ' times, ' || length(raw) || ' bytes', serial,
+                "id, channel, at, reason, stage || CASE seen WHEN 1 THEN '' ELSE ', seen ' || seen || ' times' END || ', ' || length(raw) || ' bytes', serial,
                  coalesce(content_type, ''), raw"
             }
             Self::Held => {

@@ -21,14 +21,14 @@ async fn quarantine_fix_replay_and_the_event_is_on_the_queue() {
     assert!(list.contains(&row) && list.contains("`text`"), "the reason is not named: {list}");
     // nothing is mended, so both stay
     let after = oki.acts("quarantine", "replay", &[&row, &other], "").await;
-    assert!(after.contains("0 of 2 rows go their way. 2 rows stay"), "{after}");
+    assert!(after.contains("Replayed 0 of 2 rows. The other 2: still not understood"), "{after}");
 
     gateway.configure(&(broker + &config(MENDED, "")));
     let seen = gateway.log().len();
     gateway.hangup().await;
     gateway.log().line(seen, "The channels are reloaded").await;
     let after = oki.acts("quarantine", "replay", &[&row, &other], "field map mended").await;
-    assert!(after.contains("1 of 2 rows go their way. 1 row stay"), "{after}");
+    assert!(after.contains("Replayed 1 of 2 rows. The other 1: still not understood"), "{after}");
     let events = drain(&vhost.url(), "crm.complaints", 1, PATIENCE).await;
     let event: Value = serde_json::from_slice(&events[0].body).unwrap();
     assert_eq!(event["type"], "complaint.received.v1");
@@ -36,7 +36,7 @@ async fn quarantine_fix_replay_and_the_event_is_on_the_queue() {
 
     // pressed twice
     let after = oki.acts("quarantine", "replay", &[&row], "").await;
-    assert!(after.contains("0 of 1 row go their way."), "{after}");
+    assert!(after.contains("Replayed 0 of 1 row."), "{after}");
     gateway.waiting("quarantined", 1).await;
     gateway.waiting("outbox", 0).await;
     let mut before = vec![row.as_str(), other.as_str()];
@@ -87,9 +87,9 @@ async fn held_messages_are_released_one_and_many() {
     let found = oki.read(&format!("/lists/held?q={reference}")).await;
     assert!(found.contains(held[1]) && !found.contains(held[0]), "the search by reference: {found}");
     let after = oki.acts("held", "release", &held[..1], "").await;
-    assert!(after.contains("1 of 1 row are let through."), "{after}");
+    assert!(after.contains("Released 1 of 1 row."), "{after}");
     let after = oki.acts("held", "release", &held, "the market is on fire").await;
-    assert!(after.contains("2 of 3 rows are let through. 1 row had gone already."), "{after}");
+    assert!(after.contains("Released 2 of 3 rows. The other 1: gone already."), "{after}");
     gateway.waiting("held", 0).await;
     gateway.waiting("outbox", 4).await;
     let lines = audited(&gateway).await;
@@ -104,7 +104,7 @@ async fn who_may_only_look_may_not_act_nor_read_words() {
     let row = quarantined(&gateway, json!({"id": "b", "isi": "Pohon tumbang", "hp": "081234567890"})).await;
     let mut vina = Visitor::signed_in(&gateway.internal_url(""), "vina").await;
     let list = vina.read("/lists/quarantine").await;
-    assert!(list.contains(&row) && list.contains("&#34;isi&#34;: &#34;") || list.contains("isi"), "{list}");
+    assert!(list.contains(&row) && list.contains("isi"), "names of fields are shown: {list}");
     for hidden in [
         "Pohon",
         "tumbang",
@@ -188,9 +188,9 @@ async fn an_admin_discards_with_a_reason_and_only_what_was_ticked() {
         assert_eq!(adi.does(act, &fields).await, StatusCode::UNPROCESSABLE_ENTITY);
     }
     let after = adi.acts("quarantine", "discard", &[&first], "a test of the vendor").await;
-    assert!(after.contains("1 of 1 row are discarded.") && after.contains(&second), "{after}");
+    assert!(after.contains("Discarded 1 of 1 row.") && after.contains(&second), "{after}");
     let again = adi.acts("quarantine", "discard", &[&first], "again").await;
-    assert!(again.contains("0 of 1 row are discarded."), "{again}");
+    assert!(again.contains("Discarded 0 of 1 row."), "{again}");
     gateway.waiting("quarantined", 1).await;
 }
 

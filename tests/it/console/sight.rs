@@ -65,6 +65,21 @@ async fn a_reply_that_did_not_arrive_is_sent_again() {
     let page = oki.read(&format!("/complaints/{id}")).await;
     assert!(page.contains("<td>sent</td>"), "{page}");
     let again = oki.acts("replies", "retry", &[&row], "").await;
-    assert!(again.contains("0 of 1 row go again."), "{again}");
+    assert!(again.contains("tried again: 0 of 1 row."), "{again}");
     assert_eq!(audited(&gateway).await[0], line(["oki", "retry reply", &row, "", "done"]));
+}
+
+#[tokio::test]
+async fn what_nobody_answered_in_time_is_listed() {
+    let gateway = Gateway::launch(&config("\"$.body\"", "")).await;
+    let answer = gateway.accepted("web", &signed(&[json!({"id": "d", "body": "Lampu jalan mati"})])).await;
+    gateway.waiting("outbox", 1).await;
+    let mut vina = Visitor::signed_in(&gateway.internal_url(""), "vina").await;
+    assert!(vina.read("/overdue").await.contains("Nothing is overdue."));
+    // a day passes
+    let database = rusqlite::Connection::open(gateway.database()).unwrap();
+    let sql = "UPDATE clock SET due_at = since WHERE kind = (SELECT min(kind) FROM clock)";
+    assert_eq!(database.execute(sql, ()).unwrap(), 1);
+    let page = vina.read("/overdue").await;
+    assert!(page.contains(answer["accepted"][0]["reference"].as_str().unwrap()), "{page}");
 }

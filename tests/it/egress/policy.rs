@@ -29,6 +29,7 @@ async fn what_is_public_automatic_held_or_without_an_address_gets_no_receipt() {
     let vendor = Vendor::new();
     let mut wa = channel("wa", Some(&vendor));
     wa.replies.receipt = true;
+    wa.publish_not_a_complaint = true;
     let mut office = Office::open([wa]);
     let cases = [
         Draft { public: true, ..draft("public") },
@@ -39,7 +40,11 @@ async fn what_is_public_automatic_held_or_without_an_address_gets_no_receipt() {
         office.complaint("wa", case).await;
     }
     // one sender's fourth message is over the limit: held, and let through later
-    let same = |number: u32| Draft { external_id: ExternalId::new(format!("s{number}")), ..draft("same") };
+    let same = |number: u32| Draft {
+        external_id: ExternalId::new(format!("s{number}")),
+        text: format!("Jalan rusak nomor {number}"),
+        ..draft("same")
+    };
     let items = (0..4).map(|number| Item::Draft(Box::new(same(number)))).collect();
     office.takes("wa", items).await;
     let held = office.store.held(None, 10).await.unwrap();

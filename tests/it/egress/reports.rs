@@ -153,7 +153,10 @@ async fn told(office: &Office) -> Vec<String> {
 #[tokio::test]
 async fn a_change_of_a_held_message_waits_until_it_is_let_through() {
     let office = Office::open([channel("tg", None)]);
-    let same = |id: &str| Item::Draft(Box::new(Draft { external_id: ExternalId::new(id), ..draft("same") }));
+    let same = |id: &str| {
+        let text = format!("Jalan rusak nomor {id}");
+        Item::Draft(Box::new(Draft { external_id: ExternalId::new(id), text, ..draft("same") }))
+    };
     office.takes("tg", ["1", "2", "3", "4"].map(same).into()).await;
     let held = office.store.held(None, 10).await.unwrap();
     assert_eq!(held.len(), 1, "one sender's fourth message is over the limit");

@@ -184,6 +184,7 @@ async fn over_the_mark_of_rows_vendors_are_put_off_until_the_broker_takes_some()
     assert_eq!(gateway.health().await["store"]["state"], "full");
 
     proxy.restore().await;
+    gateway.waiting("inbox", 0).await;
     gateway.waiting("outbox", 0).await;
     assert_eq!(gateway.get("/readyz").await.0, 200);
     let answer = gateway.accepted("qlue", &report).await;

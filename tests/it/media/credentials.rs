@@ -166,6 +166,7 @@ impl Rig {
                 channels: Arc::clone(&self.channels),
                 files_url: "http://files/".to_owned(),
                 duplicates: muara::config::Duplicates::default(),
+                clocks: std::sync::Arc::new(muara::watch::Clocks::default()),
             };
             while refine::round(&self.store, &rules, Timestamp::now()).await.unwrap() == 0 {
                 self.store.received().notified().await;

@@ -104,6 +104,7 @@ async fn a_draft_that_becomes_nothing_is_quarantined_alone_and_can_be_refined_ag
         channels: Arc::default(),
         files_url: "http://files/".to_owned(),
         duplicates: muara::config::Duplicates::default(),
+        clocks: std::sync::Arc::new(muara::watch::Clocks::default()),
     };
     assert_eq!(refine::round(store, &rules, Timestamp::now()).await.unwrap(), 4);
     let levels = fresh.levels();

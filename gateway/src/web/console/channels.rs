@@ -99,7 +99,8 @@ pub(super) async fn page(
         [] => format!("{} channels, none of them ill.", report.len()),
         some => {
             let names: Vec<_> = some.iter().map(|channel| console.title(channel.id.as_str())).collect();
-            format!("{} of {} channels need somebody: {}.", some.len(), report.len(), names.join(", "))
+            let need = if some.len() == 1 { "needs" } else { "need" };
+            format!("{} of {} channels {need} somebody: {}.", some.len(), report.len(), names.join(", "))
         }
     };
     let cards =

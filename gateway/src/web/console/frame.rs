@@ -97,6 +97,7 @@ impl Menu {
     async fn new(console: &Arc<Console>, who: &SignedIn, place: &str) -> Result<Self, Fault> {
         let levels = console.state.store.levels();
         let failed = console.state.store.failed_replies().await?;
+        let overdue = console.state.store.overdue_counts().await?.iter().map(|(_, count)| count).sum();
         let counted = |count: u64| (count > 0).then(|| words::number(count));
         let mut entries = vec![
             ("/", "Channels", None),
@@ -106,6 +107,7 @@ impl Menu {
             ("/lists/dead", "Dead letters", counted(levels.dead)),
             ("/lists/aside", "Not a complaint", counted(levels.set_aside)),
             ("/lists/replies", "Failed replies", counted(failed)),
+            ("/overdue", "Overdue", counted(overdue)),
             ("/complaints", "One complaint", None),
             ("/report", "Report", None),
         ];

@@ -164,19 +164,19 @@ pub(super) async fn page(
 }
 
 fn notice(asked: &Asked) -> Option<String> {
-    let (done, of) = (asked.n, words::rows(asked.of));
-    let rest = asked.of.saturating_sub(done);
-    let left = match (asked.did.as_str(), rest) {
-        (_, 0) => String::new(),
-        ("replay", _) => format!(" {} stay: see the reason, or had gone already.", words::rows(rest)),
-        _ => format!(" {} had gone already.", words::rows(rest)),
-    };
     let what = match asked.did.as_str() {
-        "replay" => "go their way",
-        "release" | "let-through" => "are let through",
-        "retry" => "go again",
-        "discard" => "are discarded",
+        "replay" => "Replayed",
+        "release" => "Released",
+        "let-through" => "Let through",
+        "retry" => "Put back to be tried again:",
+        "discard" => "Discarded",
         _ => return None,
     };
-    Some(format!("{done} of {of} {what}.{left}"))
+    let rest = asked.of.saturating_sub(asked.n);
+    let left = match (asked.did.as_str(), rest) {
+        (_, 0) => String::new(),
+        ("replay", _) => format!(" The other {rest}: still not understood, or gone already."),
+        _ => format!(" The other {rest}: gone already."),
+    };
+    Some(format!("{what} {} of {}.{left}", asked.n, words::rows(asked.of)))
 }

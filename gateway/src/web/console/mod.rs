@@ -15,6 +15,7 @@ mod guard;
 mod lists;
 mod live;
 mod mask;
+mod overdue;
 mod report;
 mod session;
 mod sign_in;
@@ -89,6 +90,7 @@ pub fn router_at(state: ConsoleState, clock: Clock) -> Router {
         .route("/", get(channels::page))
         .route("/channels/{channel}/{act}", post(channels::act))
         .route("/flow", get(flow::page))
+        .route("/overdue", get(overdue::page))
         .route("/lists/{room}", get(lists::page))
         .route("/lists/{room}/act", post(acts::act))
         .route("/lists/{room}/words", post(acts::words))

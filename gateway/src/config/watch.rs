@@ -1,0 +1,81 @@
+//! `[watch]`: the clocks of a complaint.
+
+use std::{collections::BTreeSet, path::Path};
+
+use jiff::civil::Date;
+use muara_connectors::SettingsError;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::watch::{Calendar, Clocks};
+
+/// Nobody forgets a complaint: what is not answered in its time is told to the core CRM by `complaint.overdue.v1`, once and
+/// then daily. The clocks run from receipt and stop with the core CRM's replies.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Watch {
+    /// Hours to the first word of the core CRM, whatever it is; 0 switches this clock off.
+    pub follow_up_hours: u32,
+    /// Days to a status that says somebody works on it; 0 switches this clock off.
+    pub response_days: u32,
+    /// Days to a status that ends it; 0 switches this clock off.
+    pub finish_days: u32,
+    /// Count working days (Monday to Friday, without holidays) for the two clocks in days.
+    pub working_days: bool,
+    /// A file with one holiday a line (`2026-12-25`, words after it are remarks), relative to this file; empty means none.
+    pub holidays: String,
+    /// Hours until it is told again.
+    pub repeat_hours: u32,
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        Self {
+            follow_up_hours: 24,
+            response_days: 3,
+            finish_days: 7,
+            working_days: true,
+            holidays: String::new(),
+            repeat_hours: 24,
+        }
+    }
+}
+
+impl Watch {
+    /// The clocks, with the holidays read.
+    pub(super) fn clocks(&self, base: &Path) -> Result<Clocks, SettingsError> {
+        if self.repeat_hours == 0 {
+            return Err(SettingsError::value("repeat_hours", "must be at least 1"));
+        }
+        Ok(Clocks {
+            follow_up_hours: self.follow_up_hours,
+            response_days: self.response_days,
+            finish_days: self.finish_days,
+            repeat_hours: self.repeat_hours,
+            calendar: if self.working_days {
+                Calendar::Working { holidays: self.read_holidays(base)? }
+            } else {
+                Calendar::Every
+            },
+        })
+    }
+
+    fn read_holidays(&self, base: &Path) -> Result<BTreeSet<Date>, SettingsError> {
+        let name = self.holidays.trim();
+        if name.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let file = base.join(name);
+        let wrong =
+            |detail: String| SettingsError::value("holidays", format!("{}: {detail}", file.display()));
+        let text = std::fs::read_to_string(&file).map_err(|error| wrong(error.to_string()))?;
+        let lines = text.lines().zip(1..).map(|(line, number)| (line.trim(), number));
+        let days =
+            lines.filter(|(line, _)| !line.is_empty() && !line.starts_with('#')).map(|(line, number)| {
+                let day = line.split_whitespace().next().unwrap_or_default();
+                day.parse::<Date>()
+                    .map_err(|_| wrong(format!("line {number}: `{day}` is no date like 2026-12-25")))
+            });
+        days.collect()
+    }
+}
