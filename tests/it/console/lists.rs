@@ -204,7 +204,7 @@ async fn what_is_no_complaint_is_let_through_by_hand() {
     let mut oki = Visitor::signed_in(&gateway.internal_url(""), "oki").await;
     assert!(oki.read("/lists/aside").await.contains("Terima kasih"));
     let stands = oki.read(&format!("/complaints/{id}")).await;
-    assert!(stands.contains("in the set aside: thanks"), "{stands}");
+    assert!(stands.contains("set aside, as no complaint: thanks"), "{stands}");
     oki.acts("aside", "let-through", &[id], "").await;
     gateway.waiting("outbox", 1).await;
     assert_eq!(audited(&gateway).await, [line(["oki", "let through", id, "", "done"])]);

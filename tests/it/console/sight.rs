@@ -33,6 +33,7 @@ async fn the_report_counts_by_month_and_channel_and_comes_as_csv() {
     let (first, third) = (&events[0]["data"], &events[2]["data"]);
     assert_eq!(third["links"]["duplicate_of"], first["id"], "{third}");
     let page = vina.read(&format!("/complaints/{}", first["id"].as_str().unwrap())).await;
+    assert!(page.contains("on its way: an event waits for the broker"), "{page}");
     assert!(
         page.contains("reported again by") && page.contains(third["reference"].as_str().unwrap()),
         "{page}"
@@ -82,4 +83,24 @@ async fn what_nobody_answered_in_time_is_listed() {
     assert_eq!(database.execute(sql, ()).unwrap(), 1);
     let page = vina.read("/overdue").await;
     assert!(page.contains(answer["accepted"][0]["reference"].as_str().unwrap()), "{page}");
+}
+
+#[tokio::test]
+async fn open_pages_hear_of_changes_and_do_not_hold_up_a_shutdown() {
+    let mut gateway = Gateway::launch(&config("\"$.body\"", "")).await;
+    let base = gateway.internal_url("");
+    assert_eq!(Visitor::at(&base).open("/live").await, 303, "nobody listens who is not signed in");
+    let vina = Visitor::signed_in(&base, "vina").await;
+    let cookie = format!("muara_console={}", vina.cookies["muara_console"]);
+    let mut live = vina.get("/live").header("cookie", cookie).send().await.unwrap();
+    assert_eq!(live.headers()["content-type"], "text/event-stream");
+    gateway.accepted("web", &signed(&[json!({"id": "d", "body": "Lampu jalan mati"})])).await;
+    let mut heard = String::new();
+    while !heard.contains("event: change") {
+        heard += std::str::from_utf8(&live.chunk().await.unwrap().unwrap()).unwrap();
+    }
+    let (status, _) = gateway.terminate().await;
+    assert!(status.success());
+    while live.chunk().await.unwrap().is_some() {}
+    assert!(!gateway.log().text().contains("still open"), "{}", gateway.log().text());
 }

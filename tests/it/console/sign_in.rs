@@ -42,6 +42,7 @@ async fn without_users_the_console_says_how_to_add_one_and_probes_stay_open() {
     for path in ["/livez", "/readyz", "/health", "/metrics"] {
         assert_eq!(gateway.get(path).await.0, 200, "{path}");
     }
+    assert_eq!(gateway.get("/healthz").await.0, 404, "what is not there is not behind the sign-in");
 }
 
 #[tokio::test]

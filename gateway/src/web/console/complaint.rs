@@ -62,7 +62,7 @@ struct Complaint<'a> {
     title: String,
     public: bool,
     status: Option<(String, String)>,
-    stands: Option<(&'static str, String)>,
+    stands: String,
     steps: Vec<Step>,
     replies: Vec<Reply>,
     files: Vec<File>,
@@ -116,6 +116,14 @@ fn complaint<'a>(
     title: String,
     who: &'a SignedIn,
 ) -> Complaint<'a> {
+    let waits = dossier.events.iter().any(|event| event.confirmed_at.is_none());
+    let stands = match dossier.stands {
+        Some((place, reason)) if reason.is_empty() => format!("in the {place}"),
+        Some(("set aside", reason)) => format!("set aside, as no complaint: {reason}"),
+        Some((place, reason)) => format!("in the {place}: {reason}"),
+        None if waits => "on its way: an event waits for the broker, or is a dead letter".to_owned(),
+        None => "with the core CRM".to_owned(),
+    };
     let mut steps = vec![(dossier.received_at, "received and stored".to_owned(), String::new())];
     for event in &dossier.events {
         steps.push((event.at, format!("{} made", event.kind), String::new()));
@@ -132,7 +140,7 @@ fn complaint<'a>(
         } else {
             format!("; parts: {}", reply.parts.join(", "))
         };
-        let tried = format!("{} failed attempts", reply.attempts);
+        let tried = format!("failed attempts: {}", reply.attempts);
         let tried = if reply.attempts == 0 { String::new() } else { tried };
         Reply {
             at: words::time(reply.at),
@@ -169,7 +177,7 @@ fn complaint<'a>(
         title,
         public: dossier.public,
         status: dossier.status.map(|(status, at)| (status, words::time(at))),
-        stands: dossier.stands,
+        stands,
         steps: steps.collect(),
         replies: replies.collect(),
         files: files.collect(),

@@ -103,7 +103,7 @@ pub fn router_at(state: ConsoleState, clock: Clock) -> Router {
         .route("/live", get(live::stream))
         .route("/badges", get(frame::badges))
         .route("/sign-out", post(sign_in::sign_out))
-        .layer(from_fn_with_state(Arc::clone(&console), guard::guard));
+        .route_layer(from_fn_with_state(Arc::clone(&console), guard::guard));
     Router::new()
         .route("/sign-in", get(sign_in::form).post(sign_in::post_form))
         .route("/static/{file}", get(assets::file))
