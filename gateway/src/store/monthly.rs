@@ -61,6 +61,34 @@ impl Store {
         .await
     }
 
+    /// How many complaints came in each of the last hours before a time, the latest last.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn came_by_hour(&self, now: Timestamp, hours: usize) -> Result<Vec<u64>, StoreError> {
+        const HOUR: i64 = 3_600_000;
+        self.read(move |connection| {
+            let all = i64::try_from(hours).unwrap_or(0).saturating_mul(HOUR);
+            let begin = now.as_millisecond().saturating_sub(all);
+            let from = Timestamp::from_millisecond(begin).unwrap_or_default();
+            // of each row only its id is read, which the index has
+            let mut query = connection.prepare_cached(
+                "SELECT complaint FROM correspondence WHERE complaint >= ?1 AND complaint < ?2",
+            )?;
+            let mut rows = query.query((first(from), first(now)))?;
+            let mut counts = vec![0; hours];
+            while let Some(row) = rows.next()? {
+                let at = given_at(row.get(0)?).as_millisecond();
+                let hour = usize::try_from((at - begin) / HOUR).unwrap_or(usize::MAX);
+                if let Some(count) = counts.get_mut(hour) {
+                    *count += 1;
+                }
+            }
+            Ok(counts)
+        })
+        .await
+    }
+
     /// How many messages were given a number, and how many events the broker confirmed, ever.
     ///
     /// # Errors
@@ -87,6 +115,15 @@ impl Store {
         .await
         .map(|at| at.map(super::inbox::instant))
     }
+}
+
+/// The time at which an id was given.
+pub(super) fn given_at(id: Uuid) -> Timestamp {
+    let at = id.get_timestamp().map(|at| {
+        let (seconds, nanoseconds) = at.to_unix();
+        seconds * 1000 + u64::from(nanoseconds / 1_000_000)
+    });
+    super::inbox::instant(at.and_then(|ms| i64::try_from(ms).ok()).unwrap_or_default())
 }
 
 /// Ids sort by the time they were given: none of that time sorts before this one.

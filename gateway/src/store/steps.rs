@@ -5,7 +5,7 @@ use muara_normalizer::{ComplaintId, Reference, ids::ReferenceKey};
 use rusqlite::{Connection, OptionalExtension, Row};
 use uuid::Uuid;
 
-use super::{Store, StoreError, inbox::instant};
+use super::{Store, StoreError, inbox::instant, monthly::given_at};
 
 /// One complaint.
 #[derive(Clone, Debug)]
@@ -154,15 +154,11 @@ fn dossier(
             reference: references.reference(row.get::<_, i64>(0)?.unsigned_abs()),
         })
     };
-    let received_at = id.get_timestamp().map(|at| {
-        let (seconds, nanoseconds) = at.to_unix();
-        instant(i64::try_from(seconds * 1000 + u64::from(nanoseconds / 1_000_000)).unwrap_or_default())
-    });
     let mut dossier = Dossier {
         serial,
         one: Known { id: ComplaintId(id), reference: references.reference(serial.unsigned_abs()) },
         channel: String::new(),
-        received_at: received_at.unwrap_or_default(),
+        received_at: given_at(id),
         stands: None,
         public: false,
         status: None,

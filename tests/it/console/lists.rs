@@ -39,7 +39,7 @@ async fn quarantine_fix_replay_and_the_event_is_on_the_queue() {
     assert!(after.contains("Replayed 0 of 1 row."), "{after}");
     gateway.waiting("quarantined", 1).await;
     gateway.waiting("outbox", 0).await;
-    let mut before = vec![row.as_str(), other.as_str()];
+    let mut before = [row.as_str(), other.as_str()];
     before.sort_unstable();
     let outcome = |id: &str| if id == row { "done" } else { "stays" };
     assert_eq!(
@@ -68,6 +68,7 @@ async fn quarantine_fix_replay_and_the_event_is_on_the_queue() {
     }
     let flow = oki.read("/flow").await;
     assert!(flow.contains("<b id=\"confirmed\">1</b>"), "{flow}");
+    assert!(flow.contains("1 complaints in the last 24 hours"), "{flow}");
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! The way of messages: what waits at which step, and for how long.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::{
     Extension,
@@ -7,10 +9,35 @@ use axum::{
     http::{HeaderMap, Uri},
     response::Response,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Mutex;
 
-use super::{Shared, frame::shown, guard::Fault, session::SignedIn, words};
-use crate::{broker::BrokerState, store::rooms::Room};
+use super::{Console, Shared, frame::shown, guard::Fault, session::SignedIn, words};
+use crate::{
+    broker::BrokerState,
+    store::{StoreError, rooms::Room},
+};
+
+/// Hours of the chart.
+const HOURS: usize = 24;
+/// They are counted anew after so long.
+const COUNTED_ANEW: SignedDuration = SignedDuration::from_secs(30);
+/// Height of the highest bar.
+const HEIGHT: u64 = 60;
+/// Width of each bar with its gap.
+const WIDTH: usize = 10;
+
+/// Complaints by hour as they were last counted.
+#[derive(Default)]
+pub(super) struct Day(Mutex<Option<(Timestamp, Arc<Vec<u64>>)>>);
+
+/// A bar of the chart.
+struct Bar {
+    x: usize,
+    y: u64,
+    height: u64,
+    title: String,
+}
 
 #[derive(Template)]
 #[template(path = "console/flow.html")]
@@ -23,6 +50,8 @@ struct Flow {
     store_well: bool,
     full: Option<&'static str>,
     marks: Vec<Mark>,
+    bars: Vec<Bar>,
+    day: String,
 }
 
 struct Station {
@@ -108,7 +137,10 @@ pub(super) async fn page(
     let failing = store.failing();
     let (marks, free) = console.state.intake.high_water();
     let rows = levels.inbox + levels.held + levels.outbox;
+    let hours = console.day.at(&console, now).await?;
     let part = Flow {
+        day: words::number(hours.iter().sum()),
+        bars: bars(&hours, now),
         way,
         aside,
         broker,
@@ -138,6 +170,33 @@ pub(super) async fn page(
         ],
     };
     shown(&console, &who, ("Flow", "/flow"), (&headers, &uri), &part).await
+}
+
+impl Day {
+    async fn at(&self, console: &Console, now: Timestamp) -> Result<Arc<Vec<u64>>, StoreError> {
+        let mut counted = self.0.lock().await;
+        if let Some((at, hours)) = &*counted
+            && now.duration_since(*at).abs() < COUNTED_ANEW
+        {
+            return Ok(Arc::clone(hours));
+        }
+        let hours = Arc::new(console.state.store.came_by_hour(now, HOURS).await?);
+        *counted = Some((now, Arc::clone(&hours)));
+        Ok(hours)
+    }
+}
+
+fn bars(hours: &[u64], now: Timestamp) -> Vec<Bar> {
+    let most = hours.iter().copied().max().unwrap_or_default().max(1);
+    let bar = |(place, count): (usize, &u64)| {
+        let ago = i64::try_from(hours.len() - place).unwrap_or_default();
+        let from = now.saturating_sub(SignedDuration::from_hours(ago)).unwrap_or(now);
+        // what came is to be seen, however little
+        let height = (count * HEIGHT).div_ceil(most);
+        let title = format!("{} in the hour from {}", words::number(*count), words::time(from));
+        Bar { x: place * WIDTH, y: HEIGHT - height, height, title }
+    };
+    hours.iter().enumerate().map(bar).collect()
 }
 
 fn hundredths(part: u64, whole: u64) -> u64 {

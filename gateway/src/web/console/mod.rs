@@ -68,6 +68,7 @@ struct Console {
     door: Door,
     clock: Clock,
     usual: channels::Usual,
+    day: flow::Day,
 }
 
 type Shared = State<Arc<Console>>;
@@ -83,6 +84,7 @@ pub fn router_at(state: ConsoleState, clock: Clock) -> Router {
         seal: Seal::new(state.session_key),
         door: Door::new(),
         usual: channels::Usual::default(),
+        day: flow::Day::default(),
         state,
         clock,
     });
