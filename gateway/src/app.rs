@@ -206,6 +206,7 @@ impl Gateway {
             intake.clone(),
             Arc::clone(&channels),
             config.store.keep_keys_days,
+            config.duplicates.days,
             stop.refine.clone(),
         );
 

@@ -279,6 +279,7 @@ fn said(
     let receipt = Receipt { id: row.id, reference, channel, connector, received_at: row.received_at };
     let mut made = normalizer.normalize(draft, &receipt).map_err(|error| error.to_string())?;
     if !files.is_empty() {
+        made.matter = made.matter.map(|matter| matter.with_photos(&files));
         made.complaint.attachments = files;
     }
     Ok(Said {

@@ -17,6 +17,8 @@ const BACKLOG: u64 = 5;
 const KEYS: u32 = 1000;
 /// Rows of what was said in chats forgotten in one minute.
 const FORGOTTEN: u32 = 2000;
+/// Matters looked at in one tick: each is filed under several blocks.
+const MATTERS: u32 = 200;
 
 /// Runs until it is cancelled.
 pub async fn run(
@@ -24,6 +26,7 @@ pub async fn run(
     intake: Intake,
     channels: Arc<ArcSwap<Channels>>,
     keep_keys_days: u32,
+    keep_matters_days: u16,
     cancel: CancellationToken,
 ) {
     let mut tick = tokio::time::interval(TICK);
@@ -53,6 +56,12 @@ pub async fn run(
             Err(error) => {
                 tracing::error!(%error, "Old idempotency keys could not be removed; it is tried again.")
             }
+        }
+        let matters_before = now
+            .saturating_sub(SignedDuration::from_hours(24 * i64::from(keep_matters_days)))
+            .unwrap_or(Timestamp::MIN);
+        if let Err(error) = store.forget_matters(matters_before, MATTERS).await {
+            tracing::error!(%error, "What old complaints were about could not be removed; it is tried again.");
         }
         if second % BACKLOG == 0
             && let Err(error) = look_at_replies(&store, &channels.load(), second % 60 == 0).await

@@ -21,6 +21,7 @@ mod context;
 mod matter;
 mod phrases;
 pub mod replay;
+mod street;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -147,6 +148,12 @@ pub fn decide(message: &Message<'_>, open: &[Open<'_>], earlier: &[Earlier], pol
     let heard = Heard::of(message.reading);
     let media = message.has_media();
     if message.sticker || (!media && is_idle(&heard, open, earlier)) {
+        return Decision::Aside;
+    }
+    let known = !open.is_empty() || !earlier.is_empty();
+    // `maaf, salah kirim` with nothing to take back; `bukan lapor, cuma tanya`
+    let retracts = (heard.cancels && !known) || (heard.denies && !heard.status);
+    if retracts && !media && !heard.is_statement() {
         return Decision::Aside;
     }
     if heard.blessing && heard.matter.subjects == 0 && !heard.wrong {
@@ -341,7 +348,7 @@ fn is_idle(heard: &Heard, open: &[Open<'_>], earlier: &[Earlier]) -> bool {
     if heard.words == 0 {
         return true;
     }
-    if heard.content > 0 || heard.file || heard.status {
+    if (heard.content > 0 && !(known && heard.is_praise())) || heard.file || heard.status {
         return false;
     }
     // `satu lagi min`

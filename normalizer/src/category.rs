@@ -31,7 +31,7 @@ static CATEGORIES: LazyLock<BTreeMap<String, &'static str>> = LazyLock::new(|| {
 /// The most suggestions for one complaint.
 const MOST: usize = 5;
 /// What stands in the place of a category where neither label nor words say anything: code and name.
-const OTHER: (&str, &str) = ("other", "Lainnya");
+pub(crate) const OTHER: (&str, &str) = ("other", "Lainnya");
 
 /// The city's category names.
 pub fn names() -> impl Iterator<Item = &'static str> {

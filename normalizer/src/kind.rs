@@ -32,6 +32,11 @@ static WORDS: LazyLock<Phrases<Speaks>> = LazyLock::new(|| {
 /// wish or a question if it says so.
 #[must_use]
 pub fn kind(reading: &Reading) -> Kind {
+    said(reading).unwrap_or(Kind::Complaint)
+}
+
+/// The same, and nothing where no words tell it.
+pub(crate) fn said(reading: &Reading) -> Option<Kind> {
     let hits = WORDS.find(reading);
     let says = |speaks| hits.iter().any(|hit| hit.phrase.load == speaks);
     let wrong = hits.iter().filter(|hit| hit.phrase.load == Speaks::Wrong).any(|hit| {
@@ -39,12 +44,12 @@ pub fn kind(reading: &Reading) -> Kind {
         hit.phrase.negates || !hit.terms.iter().any(denied)
     });
     if wrong {
-        Kind::Complaint
+        Some(Kind::Complaint)
     } else if says(Speaks::Wish) {
-        Kind::Aspiration
+        Some(Kind::Aspiration)
     } else if says(Speaks::Question) {
-        Kind::InformationRequest
+        Some(Kind::InformationRequest)
     } else {
-        Kind::Complaint
+        None
     }
 }

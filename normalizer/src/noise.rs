@@ -4,25 +4,43 @@
 
 mod phrases;
 
+use std::{collections::HashSet, sync::LazyLock};
+
 use crate::{
-    complaint::NotAComplaint,
+    category,
+    complaint::{Kind, NotAComplaint},
     draft::Draft,
+    kind, language,
     reading::{Reading, Term},
-    text,
+    region, text,
+    words::words,
 };
 use phrases::{Scores, Section, phrases};
 
 /// A reason needs so much weight,
 const ENOUGH: u32 = 4;
+/// so much where a word says that something is wrong,
+const CERTAIN: u32 = 6;
 /// and so much more than the grievances.
 const AHEAD: u32 = 2;
 /// Beyond so many words that say nothing by themselves, a message is no small talk.
 const SMALL_TALK: usize = 12;
 /// A message of so many words is a letter: machines and chains write such, people who thank do not.
 const LETTER: usize = 120;
-
 /// Thanks that do not say for what are shorter than so many words.
 const SENTENCES: usize = 25;
+/// A text in which nothing is a matter of the city is so much nearer to noise.
+const NO_MATTER: u32 = 3;
+/// How much each sign of a complaint counts against noise that is not certain: danger, something wrong, a wish, a
+/// question.
+const URGENT: u32 = 4;
+const WRONG: u32 = 4;
+const WISH: u32 = 2;
+const QUESTION: u32 = 2;
+/// And a matter of the city, by how sure its category is.
+const MATTERS: [(f64, u32); 4] = [(0.7, 6), (0.5, 4), (0.3, 2), (0.0, 1)];
+/// In so many characters the signs of mood are looked for.
+const SIGNS: usize = 2000;
 
 /// The reasons with phrases of their own, the more certain first: where two weigh the same, the first counts.
 const REASONS: [(NotAComplaint, Section); 7] = [
@@ -38,6 +56,34 @@ const REASONS: [(NotAComplaint, Section); 7] = [
 /// Why a message is no complaint; nothing if it may be one. `reading` is of title and text.
 #[must_use]
 pub fn not_a_complaint(draft: &Draft, reading: &Reading) -> Option<NotAComplaint> {
+    let shows = !draft.attachments.is_empty() || draft.has_point();
+    let scores = scores(draft, reading);
+    by_its_words(draft, reading, &scores)
+        .or_else(|| if shows { None } else { without_matter(reading, &scores) })
+}
+
+/// The same of a message in a talk, which by itself need not say what is the matter: only what its own words tell.
+#[must_use]
+pub fn in_a_talk(draft: &Draft, reading: &Reading) -> Option<NotAComplaint> {
+    by_its_words(draft, reading, &scores(draft, reading))
+}
+
+/// How much of each section a message holds.
+fn scores(draft: &Draft, reading: &Reading) -> Scores {
+    let begin = reading.terms.iter().position(|term| !greets(term)).unwrap_or(0);
+    let mut scores = phrases().scores(&reading.terms, begin);
+    // handed on: it may be another's complaint, but then that says so
+    if draft.text.trim_start().starts_with("RT @") {
+        scores.add(Section::Announcement, 3);
+    }
+    let mut mood = draft.text.chars().take(SIGNS).filter(|c| !c.is_ascii() && !c.is_alphanumeric());
+    if mood.any(|c| phrases().has(Section::Sign, c.encode_utf8(&mut [0; 4]))) {
+        scores.add(Section::Chatter, 2);
+    }
+    scores
+}
+
+fn by_its_words(draft: &Draft, reading: &Reading, scores: &Scores) -> Option<NotAComplaint> {
     if draft.automatic {
         return Some(NotAComplaint::AutoReply);
     }
@@ -50,14 +96,8 @@ pub fn not_a_complaint(draft: &Draft, reading: &Reading) -> Option<NotAComplaint
         // what is shown with a greeting is the complaint
         return (!shows || reason == NotAComplaint::Thanks).then_some(reason);
     }
-    let begin = reading.terms.iter().position(|term| !greets(term)).unwrap_or(0);
-    let mut scores = phrases().scores(&reading.terms, begin);
-    // handed on: it may be another's complaint, but then that says so
-    if draft.text.trim_start().starts_with("RT @") {
-        scores.add(Section::Announcement, 3);
-    }
     // machines thank, too
-    if scores.of(Section::AutoReply) < ENOUGH && thanks(&scores, reading.terms.len()) {
+    if scores.of(Section::AutoReply) < ENOUGH && thanks(scores, reading.terms.len()) {
         return Some(NotAComplaint::Thanks);
     }
     let grievance = scores.of(Section::Grievance).max(scores.of(Section::Contrast));
@@ -70,8 +110,61 @@ pub fn not_a_complaint(draft: &Draft, reading: &Reading) -> Option<NotAComplaint
     let told_of =
         matches!(reason, NotAComplaint::Advertisement | NotAComplaint::Announcement | NotAComplaint::Chatter);
     let against = if told_of { 2 * grievance } else { grievance };
+    // few words for noise do not outweigh that something is wrong
+    let doubtful = score < CERTAIN && kind::said(reading) == Some(Kind::Complaint);
     let shown = shows && reason == NotAComplaint::Chatter;
-    (score >= ENOUGH && score >= against + AHEAD && !shown).then_some(reason)
+    let certain = !doubtful && score >= ENOUGH && score >= against + AHEAD;
+    (certain && !shown).then_some(reason)
+}
+
+/// What is noise less by its own words than because nothing in it is the city's to mend.
+fn without_matter(reading: &Reading, scores: &Scores) -> Option<NotAComplaint> {
+    let grievance = scores.of(Section::Grievance) + scores.of(Section::Contrast);
+    let (reason, score) = REASONS
+        .iter()
+        .map(|(reason, section)| (*reason, scores.of(*section)))
+        .reduce(|best, next| if next.1 > best.1 { next } else { best })?;
+    // most complaints end here
+    if grievance > score + NO_MATTER || reading.terms.len() > LETTER {
+        return None;
+    }
+    let matter = category::suggest("", None, reading)
+        .first()
+        .filter(|best| best.code != category::OTHER.0)
+        .map(|best| best.confidence);
+    let said = match kind::said(reading) {
+        Some(Kind::Complaint) => WRONG,
+        Some(Kind::Aspiration) => WISH,
+        Some(Kind::InformationRequest) => QUESTION,
+        None => 0,
+    };
+    let urgent = if category::urgent(reading) { URGENT } else { 0 };
+    let complaint = grievance + said + urgent;
+    let Some(confidence) = matter else {
+        let small = score == 0 && complaint <= 1 && reading.terms.len() <= SMALL_TALK;
+        // where it is, is a part of what is the matter
+        if small && !says_where(reading) && language::language(reading).0 != "en" {
+            return Some(NotAComplaint::Chatter);
+        }
+        return (score > 0 && score + NO_MATTER >= complaint + AHEAD).then_some(reason);
+    };
+    let matter = MATTERS.iter().find(|(sure, _)| confidence >= *sure).map_or(0, |(_, weight)| *weight);
+    if complaint == 0 {
+        // nothing is wrong, nothing is asked for
+        return (score >= ENOUGH - 1 + matter / 4).then_some(reason);
+    }
+    // praise of what is the city's may be mockery
+    (reason != NotAComplaint::Thanks && score >= ENOUGH - 1 && score > complaint + matter).then_some(reason)
+}
+
+/// The words of the regions' names.
+static NAMES: LazyLock<HashSet<String>> =
+    LazyLock::new(|| region::all().flat_map(|region| words(&region.name)).map(|word| word.folded).collect());
+
+/// Whether a place or a number is named.
+fn says_where(reading: &Reading) -> bool {
+    let named = |word: &str| phrases().has(Section::Where, word) || word.bytes().any(|b| b.is_ascii_digit());
+    reading.words.iter().any(|word| named(&word.folded) || NAMES.contains(&word.folded))
 }
 
 /// Thanks for what was done, in which the grievance is named that is no more; or thanks for nothing in particular.

@@ -130,7 +130,9 @@ impl Normalizer {
         flags.sort_unstable();
         flags.dedup();
         let original = draft.original.unwrap_or(draft.text);
-        let shown = masked(&original);
+        // mostly the text is looked through once
+        let hidden = |text: &str| if text == written { contact::mask(text, &found) } else { masked(text) };
+        let shown = hidden(&original);
         let location = location.map(|place| Location {
             address: place.address.as_deref().map(masked),
             street: place.street.as_deref().map(masked),
@@ -149,7 +151,7 @@ impl Normalizer {
             },
             kind,
             title: title.as_deref().map(masked),
-            description: masked(&description),
+            description: hidden(&description),
             original: shown,
             language: language.to_owned(),
             language_confidence,

@@ -32,6 +32,8 @@ pub struct Term {
 
 /// Words that turn the meaning of what follows round.
 pub const NEGATIONS: [&str; 5] = ["tidak", "bukan", "belum", "jangan", "tanpa"];
+/// So many bytes of a text are read, the ten pages of a long letter, so that the rules' time has a bound.
+const READ: usize = 24_000;
 /// So far does a negation reach.
 const REACH: usize = 3;
 
@@ -43,10 +45,12 @@ static SLANG: LazyLock<HashMap<&'static str, Vec<&'static str>>> = LazyLock::new
 });
 
 impl Reading {
-    /// Reads a text.
+    /// Reads a text, as far as a rule's time allows.
     #[must_use]
     pub fn of(text: &str) -> Self {
-        Self::of_words(words(text))
+        let end = text.len().min(READ);
+        let end = (0..=end).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        Self::of_words(words(text.get(..end).unwrap_or_default()))
     }
 
     /// Reads words.

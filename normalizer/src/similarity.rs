@@ -12,6 +12,8 @@ mod features;
 mod index;
 mod rules;
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -37,8 +39,8 @@ pub struct Matter {
     rt: u16,
     /// Number of the RW, 0 for none.
     rw: u16,
-    /// Hash of the best category's code, if it is sure enough to count.
-    category: Option<u32>,
+    /// Hashes of the suggested categories' codes, the best first.
+    categories: Vec<u32>,
     /// What is wrong.
     subjects: Vec<u16>,
     /// What stands near.
@@ -84,13 +86,28 @@ pub struct Thresholds {
     pub days: u16,
     /// The score from which they are linked, 0 to 1.
     pub score: f64,
+    /// Metres within which they may be the same, where `radii` says nothing else.
+    pub radius_m: u32,
+    /// The same for kinds of trouble: a flood is reported from afar, a hole from beside it.
+    pub radii: BTreeMap<String, u32>,
 }
 
 impl Default for Thresholds {
     fn default() -> Self {
-        Self { days: 14, score: 0.5 }
+        let families = rules::RULES.families.iter().map(|family| (family.name.to_owned(), family.metres));
+        let radii = families.filter(|(_, metres)| *metres != RADIUS).collect();
+        Self { days: 14, score: 0.5, radius_m: RADIUS, radii }
     }
 }
+
+/// Whether this is a kind of trouble that has a radius of its own in [`Thresholds::radii`], or may have one.
+#[must_use]
+pub fn is_kind(name: &str) -> bool {
+    rules::RULES.families.iter().any(|family| family.name == name)
+}
+
+/// Metres within which two may be the same if nothing else is said of their kind.
+const RADIUS: u32 = 150;
 
 /// How alike two are.
 #[derive(Clone, Debug, PartialEq)]

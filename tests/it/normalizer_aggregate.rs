@@ -134,6 +134,55 @@ fn what_goes_on_joins() {
 }
 
 #[test]
+fn a_correction_in_the_same_moment_joins() {
+    let hole = said("Jalan berlubang dalam di depan apotek, Kel. Pondok Bambu");
+    let more = said("eh RT 5 ya pak, bukan RT 4");
+    let decision = decide(&more.message(0), &[open([hole.message(0)])], &[], &Policy::default());
+    assert_eq!(decision, Decision::Join(0));
+}
+
+#[test]
+fn streets_whose_names_begin_alike_are_two() {
+    let cases = [
+        ("Jalan Kayu Manis 8", "Jl Kayu Manis 2", Decision::Begin),
+        ("Jl Kapuk Raya", "Jl. Kapuk Pulo", Decision::Begin),
+        ("jl kebon sirih", "Jl Kebon Nanas", Decision::Begin),
+        ("Jl Mawar", "Jl. Mawar 3", Decision::FollowUp(0)),
+        ("Jl Mawar", "Jl. Raya Mawar", Decision::FollowUp(0)),
+        ("Jl Haji Nawi", "Jl. H. Nawi", Decision::FollowUp(0)),
+    ];
+    for (one, other, expected) in cases {
+        let before = [earlier(&format!("lampu jalan mati di {one}"), 0, 10)];
+        let text: &'static str = Box::leak(format!("lampu jalan di {other} mati").into_boxed_str());
+        assert_eq!(
+            decide(&said(text).message(600), &[], &before, &Policy::default()),
+            expected,
+            "{one}, {other}"
+        );
+    }
+}
+
+#[test]
+fn thanks_gather_nothing_but_news_in_them_does() {
+    let before = [earlier(DRAIN, 0, 10)];
+    let cases = [
+        ("alhamdulillah cepet balesnya, terima kasih banyak pak", Decision::Aside),
+        ("wah cepat sekali, makasih min", Decision::Aside),
+        ("semoga ditindak ya pak, salam sehat", Decision::Aside),
+        ("bukan lapor kok, nanya doang", Decision::Aside),
+        ("Tuhan memberkati ya pak", Decision::Aside),
+        ("makasih pak. oh iya gotnya yang di sebelah laundry", Decision::FollowUp(0)),
+        ("makasih min, udah dikeruk barusan", Decision::FollowUp(0)),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(decide(&said(text).message(60), &[], &before, &Policy::default()), expected, "{text}");
+    }
+    // with nothing to take back
+    let sorry = said("maaf pak ga jadi, td salah kirim grup");
+    assert_eq!(decide(&sorry.message(0), &[], &[], &Policy::default()), Decision::Aside);
+}
+
+#[test]
 fn another_matter_begins_another() {
     let snake = said(SNAKE);
     let texts = [

@@ -19,10 +19,14 @@ fn phones_are_found_as_they_are_written() {
         "cek wa.me/6281211004419",
         "(081211004419)",
         "rek BCA 0812345678, hp 081211004419",
+        "0812 1100 441 9",
+        "pendaftaran 081211004419",
     ] {
         assert_eq!(find(text).phones, [PHONE], "{text}");
     }
-    assert_eq!(find("telp 021-5201234 atau (021) 520 1234").phones, ["+62215201234"]);
+    for text in ["telp 021-5201234 atau (021) 520 1234", "hub. 5201234", "telp 520 1234"] {
+        assert_eq!(find(text).phones, ["+62215201234"], "{text}");
+    }
     for text in [
         "hotline 08111272206, 112, 1500123",
         "Rp 50.000.000",

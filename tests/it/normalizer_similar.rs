@@ -4,9 +4,11 @@
 use jiff::SignedDuration;
 use muara_normalizer::{
     Draft, Receipt,
+    complaint::{AttachmentKind, AttachmentRef},
     draft::{DraftPlace, DraftReporter, SourceTime},
     similarity::{Index, Likeness, Matter, Thresholds, compare},
 };
+use proptest::{collection::vec, prelude::*};
 
 use crate::normalizer::{normalizer, now, receipt, said};
 
@@ -78,6 +80,66 @@ fn coordinates_join_neighbours_and_part_strangers() {
 }
 
 #[test]
+fn how_far_apart_two_may_be_depends_on_the_trouble_and_can_be_set() {
+    let at = |text, lat| Draft {
+        place: DraftPlace { lat: Some(lat), lon: Some(106.9), ..DraftPlace::default() },
+        ..said(text)
+    };
+    let alike = |text: &'static str, thresholds: &Thresholds| {
+        // some 890 m
+        let (first, second) = (matter(at(text, -6.2), 0).unwrap(), matter(at(text, -6.208), 1).unwrap());
+        compare(&second, &first, thresholds).is_some()
+    };
+    let (flood, hole) = ("banjir sepinggang dari subuh", "ada lubang besar di jalan");
+    let usual = Thresholds::default();
+    assert!(alike(flood, &usual) && !alike(hole, &usual));
+    let mut other = Thresholds::default();
+    other.radii.insert("banjir".to_owned(), 100);
+    other.radii.insert("jalan".to_owned(), 2_000);
+    other.radius_m = 100;
+    assert!(!alike(flood, &other) && alike(hole, &other));
+}
+
+#[test]
+fn names_of_streets_are_compared_with_all_that_belongs_to_them() {
+    let hole = |street: &str| said(&format!("lubang besar di {street}, kel. jati"));
+    let same = [("Jl. Kemiri Dua", "jl kemiri II"), ("Gg. H. Saidi", "gang haji saidi")];
+    for (one, other) in same {
+        assert!(likeness(hole(one), hole(other)).is_some(), "{one} and {other}");
+    }
+    let different = [
+        ("Jl. Kemiri Dua", "Jl. Kemiri Tiga"),
+        ("Jl. Pulo Asem Utara", "jl pulo asem timur"),
+        ("Jl. Haji Naim", "Jl. Haji Mansyur"),
+    ];
+    for (one, other) in different {
+        assert_eq!(likeness(hole(one), hole(other)), None, "{one} and {other}");
+    }
+}
+
+#[test]
+fn one_photo_is_one_matter_whatever_is_written_with_it() {
+    let photo = |hash: &str| AttachmentRef {
+        id: "1".to_owned(),
+        kind: AttachmentKind::Image,
+        content_type: None,
+        bytes: None,
+        sha256: Some(hash.repeat(32)),
+        url: None,
+        state: None,
+        reason: None,
+    };
+    let plain = matter(said("tolong ini diperhatikan, lihat gambar"), 0).unwrap();
+    let other = matter(said("jalan berlubang parah di depan pasar"), 1).unwrap();
+    assert_eq!(compare(&other, &plain, &Thresholds::default()), None);
+    let plain = plain.with_photos(&[photo("ab")]);
+    let shown = other.clone().with_photos(&[photo("cd"), photo("ab")]);
+    let alike = compare(&shown, &plain, &Thresholds::default()).unwrap();
+    assert!(alike.reasons.contains(&"same photo".to_owned()), "{alike:?}");
+    assert_eq!(compare(&other.with_photos(&[photo("cd")]), &plain, &Thresholds::default()), None);
+}
+
+#[test]
 fn old_matters_are_not_joined() {
     let text = "lampu jalan mati di gang mawar kel. pondok bambu";
     let (first, later) = (matter(said(text), 0).unwrap(), matter(said(text), 24 * 15).unwrap());
@@ -115,5 +177,34 @@ fn a_matter_is_small_and_read_back_as_it_was() {
     assert_eq!(Matter::from_bytes(&bytes), Some(whole));
     for end in 0..bytes.len() {
         assert_eq!(Matter::from_bytes(&bytes[..end]), None, "cut off at {end}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_text_has_a_matter_that_is_read_back_and_like_itself(one in ".{0,200}", other in "[a-z .]{0,200}") {
+        let (one, other) = (matter(said(&format!("lapor {one}")), 0), matter(said(&format!("lapor {other}")), 1));
+        for known in one.iter().chain(&other) {
+            let read = Matter::from_bytes(&known.to_bytes());
+            prop_assert_eq!(read.as_ref(), Some(known));
+        }
+        if let (Some(one), Some(other)) = (one, other) {
+            let forth = compare(&one, &other, &Thresholds::default());
+            prop_assert!(forth.is_none_or(|alike| (0.0..=1.0).contains(&alike.score)));
+        }
+    }
+
+    #[test]
+    fn garbage_is_no_matter(bytes in vec(any::<u8>(), 0..400), place in any::<proptest::sample::Index>()) {
+        // whatever is read of it can be compared
+        let kept = matter(said("got mampet di gang mawar kel. ancol"), 0).unwrap();
+        let mut spoilt = kept.to_bytes();
+        let at = place.index(spoilt.len());
+        spoilt[at] ^= bytes.first().copied().unwrap_or(1);
+        for read in [&bytes, &spoilt].into_iter().filter_map(|bytes| Matter::from_bytes(bytes)) {
+            let _ = compare(&read, &kept, &Thresholds::default());
+        }
     }
 }

@@ -5,12 +5,20 @@ use std::path::Path;
 use muara_connectors::SettingsError;
 use tracing_subscriber::EnvFilter;
 
-use super::{Broker, Desk, Intake, Log, Media, Store};
+use super::{Broker, Desk, Duplicates, Intake, Log, Media, Store};
 use crate::store;
 
 /// Every table with what is wrong in it.
 pub(super) fn tables(
-    (store, broker, intake, desk, media, log): (&Store, Option<&Broker>, &Intake, &Desk, &Media, &Log),
+    (store, broker, intake, desk, media, duplicates, log): (
+        &Store,
+        Option<&Broker>,
+        &Intake,
+        &Desk,
+        &Media,
+        &Duplicates,
+        &Log,
+    ),
     base: &Path,
 ) -> Vec<(&'static str, SettingsError)> {
     let found = [
@@ -19,6 +27,7 @@ pub(super) fn tables(
         ("intake", zeros(&[("body_timeout_seconds", intake.body_timeout_seconds.into())])),
         ("desk", zeros(&[("session_hours", desk.session_hours.into())])),
         ("media", media.wrong()),
+        ("duplicates", duplicates.wrong()),
         ("log", log.wrong()),
     ];
     found.into_iter().flat_map(|(table, wrong)| wrong.into_iter().map(move |error| (table, error))).collect()
@@ -27,6 +36,15 @@ pub(super) fn tables(
 pub(super) fn zeros(values: &[(&str, u64)]) -> Vec<SettingsError> {
     let zeros = values.iter().filter(|(_, value)| *value == 0);
     zeros.map(|(key, _)| SettingsError::value(*key, "must be at least 1")).collect()
+}
+
+impl Duplicates {
+    fn wrong(&self) -> Vec<SettingsError> {
+        let mut wrong = zeros(&[("days", self.days.into()), ("radius_m", self.radius_m.into())]);
+        let unknown = |name| SettingsError::value("radii", format!("`{name}` is no kind of trouble"));
+        wrong.extend(self.unknown().map(unknown));
+        wrong
+    }
 }
 
 impl Store {

@@ -121,7 +121,7 @@ fn finish(
         tables.errors.push(ConfigError::Setting { table: "places".to_owned(), error });
         Polygons::default()
     });
-    let wrong = check::tables((&store, broker.as_ref(), &intake, &desk, &media, &log), &base);
+    let wrong = check::tables((&store, broker.as_ref(), &intake, &desk, &media, &duplicates, &log), &base);
     let of_console = Console::wrong(&console).into_iter().map(|error| ("console", error));
     let wrong = wrong.into_iter().chain(of_console);
     let wrong = wrong.map(|(table, error)| ConfigError::Setting { table: table.to_owned(), error });

@@ -1,8 +1,13 @@
 //! `[gather]`, `[duplicates]`: which messages are one complaint, and which complaints are about one matter.
 
+use std::collections::BTreeMap;
+
 use jiff::SignedDuration;
 use muara_connectors::Connector;
-use muara_normalizer::{aggregate::Policy, similarity::Thresholds};
+use muara_normalizer::{
+    aggregate::Policy,
+    similarity::{self, Thresholds},
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -63,6 +68,11 @@ pub struct Duplicates {
     pub days: u16,
     /// How alike they must be, 0 to 1.
     pub score: f64,
+    /// Metres within which they must lie, where both say so, for kinds of trouble that are not in `radii`.
+    pub radius_m: u32,
+    /// Metres for each kind of trouble; its names are those of `family` in the normalizer's `data/matter_words.txt`. A
+    /// kind that is left out keeps its default.
+    pub radii: BTreeMap<String, u32>,
     /// Hours in which the same person's next words about the same matter continue their complaint.
     pub follow_up_hours: u32,
     /// Minutes in which the same words of the same person are the same message sent twice.
@@ -71,8 +81,8 @@ pub struct Duplicates {
 
 impl Default for Duplicates {
     fn default() -> Self {
-        let Thresholds { days, score } = Thresholds::default();
-        Self { enabled: true, days, score, follow_up_hours: 24, repeat_minutes: 5 }
+        let Thresholds { days, score, radius_m, radii } = Thresholds::default();
+        Self { enabled: true, days, score, radius_m, radii, follow_up_hours: 24, repeat_minutes: 5 }
     }
 }
 
@@ -80,6 +90,13 @@ impl Duplicates {
     /// As the rules ask for it.
     #[must_use]
     pub fn thresholds(&self) -> Thresholds {
-        Thresholds { days: self.days, score: self.score }
+        let mut radii = Thresholds::default().radii;
+        radii.extend(self.radii.clone());
+        Thresholds { days: self.days, score: self.score, radius_m: self.radius_m, radii }
+    }
+
+    /// Names in `radii` that are no kind of trouble.
+    pub fn unknown(&self) -> impl Iterator<Item = &str> {
+        self.radii.keys().map(String::as_str).filter(|name| !similarity::is_kind(name))
     }
 }

@@ -70,10 +70,23 @@ pub fn sample() -> String {
     table::<S3>("media.s3", &mut out);
     table::<Gather>("gather", &mut out);
     table::<Duplicates>("duplicates", &mut out);
+    radii(&mut out);
     table::<Watch>("watch", &mut out);
     table::<Places>("places", &mut out);
     table::<Log>("log", &mut out);
     out + TAIL
+}
+
+/// The one table whose keys are names and not members.
+fn radii(out: &mut String) {
+    let schema = SchemaGenerator::default().into_root_schema_for::<Duplicates>();
+    let text = schema.pointer("/properties/radii/description").and_then(Value::as_str).unwrap_or_default();
+    out.push('\n');
+    text.lines().for_each(|line| *out += &format!("## {line}\n"));
+    *out += "[duplicates.radii]\n";
+    for (kind, metres) in Duplicates::default().radii {
+        *out += &format!("# {kind} = {metres}\n");
+    }
 }
 
 fn table<T: JsonSchema>(name: &str, out: &mut String) {
@@ -90,7 +103,7 @@ fn table<T: JsonSchema>(name: &str, out: &mut String) {
     let properties = schema.get("properties").and_then(Value::as_object);
     for (key, property) in properties.into_iter().flatten() {
         // a table of its own
-        if matches!((name, key.as_str()), ("media", "s3") | ("console", "users")) {
+        if matches!((name, key.as_str()), ("media", "s3") | ("duplicates", "radii") | ("console", "users")) {
             continue;
         }
         comment(property.get("description"), "##", out);

@@ -1,11 +1,16 @@
 //! One message among what was said before it: where it goes.
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::{Answers, Decision, Earlier, Heard, Matter, Message, Open, Policy, newest};
 use crate::{
     complaint::{Kind, NotAComplaint},
     draft::Draft,
     kind, noise,
 };
+
+/// So long after the last word a person rather begins something new.
+const RESTED: SignedDuration = SignedDuration::from_hours(4);
 
 /// A message among what was said before.
 pub(super) struct Context<'a> {
@@ -70,7 +75,7 @@ impl<'a> Context<'a> {
         if let Some(place) = self.by_number() {
             return place;
         }
-        if heard.status && !self.is_new() {
+        if (heard.status || self.goes_on_still()) && !self.is_new() {
             if let Some(decision) = self.asked_after() {
                 return decision;
             }
@@ -123,19 +128,29 @@ impl<'a> Context<'a> {
             return begin();
         }
         if let Some(place) = self.fitting_earlier() {
-            let again = heard.is_statement() && heard.wrong && !heard.definite && !heard.goes_on;
-            let elsewhere = again && heard.matter.elsewhere(&self.earlier[place].matter);
-            return if elsewhere { begin() } else { Decision::FollowUp(place) };
+            let known = &self.earlier[place].matter;
+            let again = heard.is_statement() && !heard.definite && !heard.goes_on;
+            let tells = heard.wrong || heard.also || heard.announces;
+            let elsewhere = again && tells && heard.matter.elsewhere(known);
+            // somebody who says again that a complaint comes, after hours, and not of the same place
+            let anew = again && heard.announces && self.rested() && !heard.matter.same_place(known);
+            return if elsewhere || anew { begin() } else { Decision::FollowUp(place) };
         }
         let Some(newest) = newest(self.earlier, self.message.at, self.policy) else { return begin() };
-        if self.is_own(&self.earlier[newest].matter) { begin() } else { Decision::FollowUp(newest) }
+        if self.is_own(&self.earlier[newest].matter) {
+            return begin();
+        }
+        // no subject that the rules know, but the same words
+        let shared = |place: usize| heard.matter.shared(&self.earlier[place].matter);
+        let by_words = (0..self.earlier.len()).max_by_key(|place| (shared(*place), *place));
+        Decision::FollowUp(by_words.filter(|best| shared(*best) > shared(newest)).unwrap_or(newest))
     }
 
     /// A bundle is begun, unless the words are known to be no complaint.
     fn begin(&self) -> Decision {
         let heard = self.heard;
         let draft = Draft { text: self.message.text.to_owned(), ..Draft::default() };
-        let noise = noise::not_a_complaint(&draft, self.message.reading);
+        let noise = noise::in_a_talk(&draft, self.message.reading);
         let idle = match noise {
             None => !self.message.has_media() && heard.is_chat(),
             // a greeting under a picture, for which words may follow
@@ -189,20 +204,45 @@ impl<'a> Context<'a> {
             |(_, _, _, decision)| !matches!(decision, Decision::Join(place) if self.is_silent(*place)),
         );
         let best = known.chain(earlier).max_by_key(|(fits, receipted, at, _)| (*fits, *receipted, *at));
+        // `lagi`, long after, is of a complaint only if it has its words
+        let recent = |at: Timestamp| self.message.at.duration_since(at) <= self.policy.follow_up;
+        let best = best.filter(|(fits, _, at, _)| self.heard.status || *fits > 0 || recent(*at));
         best.map(|(_, _, _, decision)| decision)
     }
 
     fn asks_for_information(&self) -> bool {
         let heard = self.heard;
-        if heard.wrong || heard.grievance || heard.other || heard.definite || self.message.has_media() {
+        if heard.grievance || heard.other || heard.definite || self.message.has_media() {
+            return false;
+        }
+        // `KTP hilang, syaratnya apa?`
+        if heard.wrong && !(heard.asks && heard.matter.at_desk()) {
             return false;
         }
         let known = self.matters.iter().chain(self.earlier.iter().map(|earlier| &earlier.matter));
         if known.into_iter().any(|known| heard.matter.same_subject(known)) {
             return false;
         }
-        let asks = heard.asks || (heard.questions && self.message.text.contains('?'));
+        // `vaksin di RSUD masih ada?`
+        let asks_there = heard.matter.at_desk() && !heard.announces && self.message.text.ends_with('?');
+        let asks = heard.asks || asks_there || (heard.questions && self.message.text.contains('?'));
         asks || (kind::kind(self.message.reading) == Kind::InformationRequest && heard.matter.is_named())
+    }
+
+    /// Whether nothing is gathered, and what was spoken of last was hours ago.
+    fn rested(&self) -> bool {
+        let last = self.earlier.iter().map(Earlier::touched_at).max();
+        let spoken = (0..self.open.len()).any(|place| !self.is_silent(place));
+        !spoken && last.is_some_and(|last| self.message.at.duration_since(last) >= RESTED)
+    }
+
+    /// `masih gelap`, said of what was told before: nothing is gathered, and no other place is named.
+    fn goes_on_still(&self) -> bool {
+        let heard = self.heard;
+        let spoken = (0..self.open.len()).any(|place| !self.is_silent(place));
+        let placed = heard.matter.is_placed()
+            && !self.earlier.iter().any(|earlier| heard.matter.same_place(&earlier.matter));
+        heard.still && !spoken && !heard.asks && !heard.announces && !heard.other && !placed
     }
 
     /// Whether the message has a matter of its own beside this one.
@@ -212,6 +252,16 @@ impl<'a> Context<'a> {
         if heard.matter.same_subject(known) || heard.content < 2 {
             return false;
         }
+        let begins = heard.announces || heard.greets || placed;
+        if self.rested()
+            && begins
+            && heard.is_statement()
+            && !heard.definite
+            && !heard.goes_on
+            && !heard.status
+        {
+            return true;
+        }
         // a subject that the rules do not know: another one if it is said to be, or somewhere else
         if heard.matter.subjects == 0 || heard.standing {
             let explains = heard.goes_on || heard.status || heard.address;
@@ -219,17 +269,23 @@ impl<'a> Context<'a> {
             let elsewhere = placed && heard.matter.elsewhere(known);
             let later = self.open.is_empty() && placed && heard.wrong;
             let another = heard.besides && heard.wrong && placed;
-            return fresh && known.is_named() && (heard.announces || another || elsewhere || later);
+            let unlike = heard.matter.unlike(known) && heard.wrong && (self.open.is_empty() || heard.besides);
+            return fresh && known.is_named() && (heard.announces || another || elsewhere || later || unlike);
         }
         if !heard.is_statement() {
             return false;
         }
         // before anybody named a matter all words belong together
         if !known.is_named() && !heard.matter.elsewhere(known) {
-            return heard.besides && heard.wrong && placed;
+            let explains = heard.definite || heard.goes_on || heard.outcome || heard.matter.shared(known) > 0;
+            let later = self.open.is_empty() && !explains && !heard.matter.same_place(known);
+            return placed && heard.wrong && (heard.besides || later);
         }
         if heard.matter.akin(known) {
-            return (heard.besides && heard.wrong && !heard.definite && !heard.outcome)
+            // `sekalian, di Jl Kapuk Pulo aspalnya mengelupas`
+            let there = heard.besides && heard.matter.elsewhere(known);
+            return there
+                || (heard.besides && heard.wrong && !heard.definite && !heard.outcome)
                 || (heard.wrong && heard.matter.elsewhere(known) && !heard.goes_on);
         }
         if heard.besides && placed {
@@ -256,8 +312,10 @@ impl<'a> Context<'a> {
     /// The earlier complaint on the same subject that was spoken of last, of those not too long ago.
     fn fitting_earlier(&self) -> Option<usize> {
         let matter = &self.heard.matter;
+        // `gotnya sudah dikeruk` is of a known one, however long ago
+        let known = self.heard.definite && !matter.is_placed();
         let recent = self.earlier.iter().enumerate().filter(|(_, earlier)| {
-            self.message.at.duration_since(earlier.touched_at()) <= self.policy.follow_up
+            known || self.message.at.duration_since(earlier.touched_at()) <= self.policy.follow_up
         });
         recent
             .filter(|(_, earlier)| matter.same_subject(&earlier.matter))

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::phrases::{Sign, kin, signs};
+use super::{
+    phrases::{Sign, at_desk, kin, signs},
+    street,
+};
 use crate::{address, category, mention, reading::Reading};
 
 /// A category suggested with at least this confidence says what a text is about.
@@ -11,6 +14,42 @@ const SURE: f64 = 0.6;
 const LIKELY: f64 = 0.2;
 /// A category is asked for only of a text with at least so many words that say something.
 const SAYING: usize = 5;
+/// Words in `-nya` that name no known thing.
+const NO_THINGS: [&str; 12] = [
+    "tanya",
+    "nanya",
+    "bertanya",
+    "punya",
+    "hanya",
+    "kayaknya",
+    "kayanya",
+    "sepertinya",
+    "sebelumnya",
+    "biasanya",
+    "banyaknya",
+    "harusnya",
+];
+/// Words that two matters may share and have nothing in common.
+const COMMON: [&str; 16] = [
+    "tidak",
+    "bukan",
+    "belum",
+    "jangan",
+    "tanpa",
+    "warga",
+    "orang",
+    "rumah",
+    "hari",
+    "kel",
+    "kec",
+    "kelurahan",
+    "kecamatan",
+    "sudah",
+    "tadi",
+    "pagi",
+];
+/// A wish has at most so many words that say something.
+const WISHING: usize = 5;
 /// So many of the suggested categories are compared.
 const SUGGESTIONS: usize = 3;
 
@@ -41,6 +80,18 @@ pub(super) struct Heard {
     /// All of its subject words are known ones: `liftnya`, `lampu itu`.
     pub(super) definite: bool,
     pub(super) blessing: bool,
+    /// It begins with a greeting.
+    pub(super) greets: bool,
+    pub(super) thanks: bool,
+    /// It says what was done, or has a number.
+    pub(super) tells_of_work: bool,
+    pub(super) also: bool,
+    pub(super) still: bool,
+    /// It says that nothing is reported.
+    pub(super) denies: bool,
+    pub(super) cancels: bool,
+    /// Its first word that says something is a known thing: `galonnya`.
+    pub(super) anaphoric: bool,
     pub(super) announces: bool,
     pub(super) pleads: bool,
     pub(super) other: bool,
@@ -110,6 +161,22 @@ impl Matter {
         kin(self.subjects) & other.subjects != 0
     }
 
+    /// Whether both are of subjects that the rules do not know, and their categories have nothing in common.
+    pub(super) fn unlike(&self, other: &Self) -> bool {
+        let known = !self.sure.is_empty() && !other.suggested.is_empty();
+        known && self.suggested.is_disjoint(&other.suggested)
+    }
+
+    /// Whether it is only of what people ask at a desk how it is done.
+    pub(super) fn at_desk(&self) -> bool {
+        self.subjects != 0 && at_desk(self.subjects)
+    }
+
+    /// Whether both say where, and it may be one place.
+    pub(super) fn same_place(&self, other: &Self) -> bool {
+        self.is_placed() && other.is_placed() && !self.elsewhere(other)
+    }
+
     /// How many words of meaning they share.
     pub(super) fn shared(&self, other: &Self) -> usize {
         self.stems.intersection(&other.stems).count()
@@ -123,20 +190,17 @@ impl Matter {
 
     /// Whether both say where, and neither street nor number nor region agrees.
     pub(super) fn elsewhere(&self, other: &Self) -> bool {
-        let levels = [
-            (&self.streets, &other.streets),
-            (&self.rt, &other.rt),
-            (&self.rw, &other.rw),
-            (&self.regions, &other.regions),
-        ];
-        let both: Vec<bool> = levels
+        let names = [(&self.streets, &other.streets), (&self.rt, &other.rt), (&self.rw, &other.rw)];
+        let mut both: Vec<bool> = names
             .iter()
             .filter(|(mine, others)| !mine.is_empty() && !others.is_empty())
-            .map(|(mine, others)| {
-                mine.iter()
-                    .any(|a| others.iter().any(|b| a.starts_with(b.as_str()) || b.starts_with(a.as_str())))
-            })
+            .map(|(mine, others)| mine.iter().any(|a| others.iter().any(|b| street::agree(a, b))))
             .collect();
+        if !self.regions.is_empty() && !other.regions.is_empty() {
+            // a kelurahan's code begins with its kecamatan's
+            let within = |a: &String, b: &String| a.starts_with(b.as_str()) || b.starts_with(a.as_str());
+            both.push(self.regions.iter().any(|a| other.regions.iter().any(|b| within(a, b))));
+        }
         !both.is_empty() && !both.contains(&true)
     }
 }
@@ -156,10 +220,13 @@ impl Heard {
         let mut address = vec![false; terms.len()];
         let mut asked_after = vec![false; terms.len()];
         let mut meaning = vec![false; terms.len()];
+        let (mut greetings, mut pleads) = (vec![false; terms.len()], vec![false; terms.len()]);
         signs(reading, |sign, at, count| {
             let covered = at..at + count;
             match sign {
-                Sign::Polite => {
+                Sign::Polite | Sign::Greeting | Sign::Thanks => {
+                    heard.thanks |= sign == Sign::Thanks;
+                    greetings[at] |= sign == Sign::Greeting;
                     empty[covered.clone()].fill(true);
                     polite[covered].fill(true);
                 }
@@ -174,15 +241,29 @@ impl Heard {
                 Sign::Address => address[at] = true,
                 Sign::Receives => {}
                 Sign::Pleads => {
-                    heard.pleads = true;
+                    pleads[at] = true;
                     empty[covered].fill(true);
                 }
+                Sign::Also => heard.also = true,
+                Sign::Still => heard.still = true,
+                Sign::Denies => heard.denies = true,
+                Sign::Cancels => heard.cancels = true,
                 Sign::Other => {
                     heard.other = true;
                     empty[covered].fill(true);
                 }
                 Sign::Begins => {
-                    begins[at] = true;
+                    // `malam ini ada lagi`
+                    let again =
+                        at.checked_sub(2).and_then(|from| terms.get(from..at)).is_some_and(|before| {
+                            before[1].text == "ini"
+                                && matches!(
+                                    before[0].text.as_str(),
+                                    "pagi" | "siang" | "sore" | "malam" | "hari"
+                                )
+                        });
+                    heard.still |= again;
+                    begins[at] = !again;
                     empty[covered].fill(true);
                 }
                 Sign::Besides => {
@@ -207,7 +288,8 @@ impl Heard {
                     meaning[at] = true;
                 }
                 Sign::Beside => {
-                    beside[at] = true;
+                    // `di seberangnya, halte …`: no landmark follows
+                    beside[at] = !reading.words[terms[at].word].folded.ends_with("nya");
                     meaning[at] = true;
                 }
                 Sign::Subject(bit) => {
@@ -217,6 +299,15 @@ impl Heard {
             }
         });
         heard.content = empty.iter().filter(|empty| !**empty).count();
+        // `mohon maaf` asks for nothing
+        heard.pleads = pleads.iter().zip(&polite).any(|(pleads, polite)| *pleads && !polite);
+        heard.tells_of_work = terms.iter().any(|term| {
+            matches!(
+                term.text.as_str(),
+                "sudah" | "tadi" | "barusan" | "sekarang" | "tapi" | "tetapi" | "kalau"
+            ) || term.text.starts_with(|c: char| c.is_ascii_digit())
+        });
+        heard.greets = greetings.first() == Some(&true);
         // `semoga segera ditindaklanjuti` only wishes
         heard.status = asked_after.iter().zip(&polite).any(|(asked, polite)| *asked && !polite);
         // the first words are those after the greeting
@@ -225,11 +316,32 @@ impl Heard {
         heard.besides = besides.iter().take(head).any(|besides| *besides);
         heard.address = address.iter().take(head).any(|address| *address);
         heard.beside = beside.contains(&true);
+        let first = polite.iter().zip(&small).position(|(polite, small)| !polite && !small);
+        // `galonnya dicuci pakai air got`: of what was spoken of before
+        let known = first.is_some_and(|first| {
+            let word = reading.words[terms[first].word].folded.as_str();
+            // `terus di bloknya juga banyak tikus`
+            let where_it_is = first > 0 && terms[first - 1].text == "di";
+            word.ends_with("nya") && !NO_THINGS.contains(&word) && !where_it_is
+        });
+        heard.anaphoric = known;
         heard.goes_on = polite.iter().position(|polite| !polite).is_some_and(|first| goes_on[first]);
+        let nameless: Vec<bool> =
+            empty.iter().zip(&meaning).map(|(empty, meaning)| *empty || *meaning).collect();
+        let (streets, mut named) = street::named(reading, &nameless);
+        let region = mention::named(&reading.words).region;
+        if let Some(region) = region {
+            street::mark(reading, &region.name, &mut named);
+        }
+        // no `jembatan` in `Jembatan Lima`
+        subjects.retain(|(_, at, _)| !named[*at]);
         heard.subjects(reading, &subjects, &beside);
         let matter = &mut heard.matter;
+        matter.streets.extend(streets);
         for (at, term) in terms.iter().enumerate() {
             if !empty[at]
+                && !named[at]
+                && !COMMON.contains(&term.text.as_str())
                 && !beside[at]
                 && term.stem.chars().count() > 2
                 && !term.stem.starts_with(|c: char| c.is_ascii_digit())
@@ -237,15 +349,15 @@ impl Heard {
                 matter.stems.insert(term.stem.clone());
             }
         }
-        let nameless: Vec<bool> =
-            empty.iter().zip(&meaning).map(|(empty, meaning)| *empty || *meaning).collect();
-        streets(reading, &nameless, matter);
         let neighbourhood = address::neighbourhood(&reading.words);
         matter.rt.extend(neighbourhood.rt);
         matter.rw.extend(neighbourhood.rw);
-        matter
-            .regions
-            .extend(mention::named(&reading.words).region.map(|region| region.code.as_str().to_owned()));
+        matter.regions.extend(region.map(|region| region.code.as_str().to_owned()));
+        // `semoga ditindak ya pak`
+        let wishes = terms.iter().any(|term| term.text == "semoga");
+        heard.blessing |= wishes && heard.content <= WISHING && !heard.matter.is_placed() && !heard.status;
+        heard.goes_on |= known && !heard.matter.is_placed();
+        let matter = &mut heard.matter;
         // a suggestion for `oh iya RT 05 ya pak` is none
         if heard.content >= SAYING && (heard.wrong || matter.is_placed()) {
             let suggestions = category::suggest("", None, reading);
@@ -292,6 +404,15 @@ impl Heard {
         self.content == 0 && !self.file && !self.other
     }
 
+    /// Thanks, and words of which none is known to tell anything: `alhamdulillah cepat sekali`.
+    pub(super) fn is_praise(&self) -> bool {
+        let tells =
+            self.matter.is_named() || self.matter.is_placed() || self.wrong || self.beside || self.file;
+        let speaks =
+            self.status || self.still || self.goes_on || self.anaphoric || self.outcome || self.other;
+        self.thanks && self.content <= 2 && !self.tells_of_work && !tells && !speaks
+    }
+
     /// Whether it says nothing of a matter: no words, a greeting, `ini fotonya`, `satu lagi min`.
     pub(super) fn is_wordless(&self) -> bool {
         self.content == 0
@@ -311,22 +432,5 @@ impl Heard {
     /// Whether it is a whole complaint: what is the matter, said as one says it first.
     pub(super) fn is_statement(&self) -> bool {
         self.matter.is_named() && (self.wrong || self.matter.is_placed() || self.content >= 4)
-    }
-}
-
-/// Names after `jalan` and `gang`; `jalan rusak` and `jalan ini` have none.
-fn streets(reading: &Reading, nameless: &[bool], matter: &mut Matter) {
-    for (at, pair) in reading.terms.windows(2).enumerate() {
-        let [kind, name] = pair else { continue };
-        let capital = reading.words[name.word].capital || reading.words[kind.word].folded != "jalan";
-        if matches!(kind.text.as_str(), "jalan" | "gang") && !nameless[at + 1] && capital {
-            // `Jl. Raya Bogor`
-            let long = matches!(
-                name.text.as_str(),
-                "raya" | "haji" | "h" | "kh" | "letjen" | "jend" | "jenderal" | "dr" | "dokter" | "prof"
-            );
-            let next = if long { reading.terms.get(at + 2) } else { None };
-            matter.streets.insert(next.unwrap_or(name).text.clone());
-        }
     }
 }

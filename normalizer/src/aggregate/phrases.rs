@@ -8,6 +8,8 @@ use crate::reading::Reading;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sign {
     Polite,
+    Greeting,
+    Thanks,
     Small,
     Blessing,
     Announces,
@@ -16,6 +18,10 @@ pub(super) enum Sign {
     Other,
     Begins,
     Besides,
+    Also,
+    Still,
+    Denies,
+    Cancels,
     GoesOn,
     Outcome,
     Status,
@@ -45,6 +51,8 @@ struct Phrases {
     by_first: HashMap<String, Vec<Phrase>>,
     /// For each subject's bit the subjects that go together with it.
     kin: Vec<u64>,
+    /// Subjects of which people ask how it is done.
+    desk: u64,
 }
 
 static PHRASES: LazyLock<Phrases> = LazyLock::new(Phrases::read);
@@ -52,21 +60,31 @@ static PHRASES: LazyLock<Phrases> = LazyLock::new(Phrases::read);
 impl Phrases {
     fn read() -> Self {
         let mut subjects: Vec<&str> = Vec::new();
-        let mut phrases = Self { by_first: HashMap::new(), kin: vec![0; 64] };
+        let mut phrases = Self { by_first: HashMap::new(), kin: vec![0; 64], desk: 0 };
         let lines = include_str!("../../data/chat_words.txt").lines().filter(|line| !line.starts_with('#'));
         for (kind, list) in lines.filter_map(|line| line.split_once(':')) {
             let items = list.split(',').map(str::trim).filter(|item| !item.is_empty());
             let sign = match kind.trim() {
-                "kin" => {
+                kind @ ("kin" | "desk") => {
                     let bits: Vec<usize> =
                         items.filter_map(|item| subjects.iter().position(|name| *name == item)).collect();
                     let all = bits.iter().fold(0, |all, bit| all | 1 << bit);
+                    if kind == "desk" {
+                        phrases.desk |= all;
+                        continue;
+                    }
                     for bit in bits {
                         phrases.kin[bit] |= all;
                     }
                     continue;
                 }
                 "polite" => Sign::Polite,
+                "greeting" => Sign::Greeting,
+                "thanks" => Sign::Thanks,
+                "also" => Sign::Also,
+                "still" => Sign::Still,
+                "denies" => Sign::Denies,
+                "cancels" => Sign::Cancels,
                 "small" => Sign::Small,
                 "blessing" => Sign::Blessing,
                 "receives" => Sign::Receives,
@@ -140,4 +158,9 @@ pub(super) fn signs(reading: &Reading, mut found: impl FnMut(Sign, usize, usize)
 pub(super) fn kin(subjects: u64) -> u64 {
     let bits = (0..64).filter(|bit| subjects & 1 << bit != 0);
     bits.fold(subjects, |all, bit| all | PHRASES.kin.get(bit).copied().unwrap_or(0))
+}
+
+/// Whether all of these are subjects of which people ask how it is done.
+pub(super) fn at_desk(subjects: u64) -> bool {
+    subjects & !PHRASES.desk == 0
 }

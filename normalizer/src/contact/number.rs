@@ -15,6 +15,8 @@ const SOMEBODYS: usize = 10;
 const CALLED: usize = 7;
 /// As long is an account's number at most, if it is written in groups.
 const LONGEST: usize = 20;
+/// The area of this city's lines.
+const AREA: &str = "021";
 /// In so many groups people write one number.
 const GROUPS: usize = 10;
 
@@ -91,6 +93,11 @@ struct Number<'a> {
 impl<'a> Number<'a> {
     fn new(text: &'a str, groups: &'a [Group], at: usize) -> Self {
         let mut number = Self { text, groups, at, digits: String::new(), ends: Vec::new() };
+        if !may_begin(&groups[at..]) {
+            return number;
+        }
+        number.digits.reserve(LONGEST);
+        number.ends.reserve(GROUPS);
         for group in groups[at..].iter().take(GROUPS) {
             let longer = number.digits.len() + group.digits.len();
             if group.spent || (longer > LONGEST && !number.digits.is_empty()) {
@@ -179,11 +186,16 @@ impl Number<'_> {
             return None;
         }
         if !begins {
-            // a number of this city without its area
-            let local = called
-                && (7..=8).contains(&first.digits.len())
-                && first.digits.starts_with(['2', '3', '4', '5', '6', '7']);
-            return local.then_some(Read { last: self.at, what: Some(What::Phone), listed: None });
+            return if called { self.local() } else { None };
+        }
+        // `86…` and `6…` are lines of this city, too, if no more digits follow
+        if called
+            && !plus
+            && first.digits.starts_with(['6', '8'])
+            && first.digits.len() < SOMEBODYS - 1
+            && let Some(local) = self.local()
+        {
+            return Some(local);
         }
         let mut best = None;
         let mut fit: Option<Joint> = None;
@@ -202,8 +214,10 @@ impl Number<'_> {
                 }
                 // `11 00 44 19`
                 let pairs = self.groups[last - 1].digits.len() <= 2;
+                // `0812 1100 441 9`: the rest of a number that is still short, at a sentence's end
+                let rest = digits.len() <= 12 && digits.len() > SOMEBODYS && self.closes(last);
                 if best.is_some()
-                    && (group.digits.len() < 3 && !pairs
+                    && (group.digits.len() < 3 && !pairs && !rest
                         || group.digits.starts_with('0') && joint == Joint::Space && group.digits.len() > 3)
                 {
                     break;
@@ -237,6 +251,27 @@ impl Number<'_> {
         let national = number.strip_prefix("+62").map(|rest| format!("0{rest}"));
         let hotline = national.as_deref().is_some_and(context::is_hotline);
         Some(Read { last, what: (!hotline).then_some(What::Phone), listed: Some(number) })
+    }
+
+    /// A line of this city without its area: seven or eight digits, in one group or two.
+    fn local(&self) -> Option<Read> {
+        let (last, digits) =
+            self.extents(false).take(2).filter(|(_, digits)| (7..=8).contains(&digits.len())).last()?;
+        let groups = &self.groups[self.at..=last];
+        let halves = groups.len() == 1 || groups.iter().all(|group| (3..=4).contains(&group.digits.len()));
+        let goes_on = self.ends.get(last + 1 - self.at).is_some()
+            && groups.last().is_some_and(|group| group.joint != Joint::Slash);
+        if !halves || goes_on || !digits.starts_with(['2', '3', '4', '5', '6', '7', '8']) {
+            return None;
+        }
+        let listed = phone::subscriber(&format!("{AREA}{digits}"), false)?;
+        Some(Read { last, what: Some(What::Phone), listed: Some(listed) })
+    }
+
+    /// Whether nothing more of the sentence follows a group.
+    fn closes(&self, group: usize) -> bool {
+        let rest = &self.text[self.groups[group].end..];
+        rest.trim_start_matches(' ').starts_with(['\n', '.', ',', ';', ')', '(']) || rest.trim().is_empty()
     }
 
     /// Whatever else has so many digits that it must be somebody's.
@@ -374,6 +409,18 @@ impl Number<'_> {
         let fraction = groups.len() == 2 && first.joint == Joint::Dot && first.digits.len() <= 3;
         let written = self.text.get(groups[groups.len() - 1].end..).unwrap_or_default();
         thousands || fraction || (!first.digits.starts_with('0') && context::money_follows(written))
+    }
+}
+
+/// Whether these groups may begin a number: none is written digit by digit but a phone's. Most digits of a long list end
+/// here.
+fn may_begin(groups: &[Group]) -> bool {
+    match groups {
+        [first, second, ..] if first.digits.len() == 1 && second.digits.len() == 1 => {
+            first.digits.starts_with(['0', '6', '8'])
+        }
+        [first] | [first, ..] if first.joint == Joint::None => first.digits.len() >= CALLED,
+        _ => true,
     }
 }
 

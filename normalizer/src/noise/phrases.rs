@@ -14,6 +14,8 @@ pub(super) enum Section {
     OnlyThanks,
     OnlyChatter,
     Filler,
+    Sign,
+    Where,
     Thanks,
     Done,
     Contrast,
@@ -26,11 +28,13 @@ pub(super) enum Section {
     Announcement,
 }
 
-const SECTIONS: [(&str, Section); 14] = [
+const SECTIONS: [(&str, Section); 16] = [
     ("only_greeting", Section::OnlyGreeting),
     ("only_thanks", Section::OnlyThanks),
     ("only_chatter", Section::OnlyChatter),
     ("filler", Section::Filler),
+    ("sign", Section::Sign),
+    ("where", Section::Where),
     ("thanks", Section::Thanks),
     ("done", Section::Done),
     ("contrast", Section::Contrast),

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::{Matter, Name, SHINGLES, rules::RULES};
 
 /// The form's version.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 impl Matter {
     /// The matter as it is stored.
@@ -23,8 +23,7 @@ impl Matter {
         out.extend(self.point.iter().flatten().flat_map(|part| part.to_be_bytes()));
         out.extend(self.rt.to_be_bytes());
         out.extend(self.rw.to_be_bytes());
-        out.push(u8::from(self.category.is_some()));
-        out.extend(self.category.iter().flat_map(|code| code.to_be_bytes()));
+        numbers(&mut out, self.categories.iter().map(|code| code.to_be_bytes()));
         for list in [&self.subjects, &self.places, &self.details] {
             let keys = list.iter().filter_map(|number| RULES.concept(*number)).map(|concept| concept.key);
             numbers(&mut out, keys.map(u32::to_be_bytes));
@@ -61,7 +60,7 @@ impl Matter {
             Some([i32::from_be_bytes(input.take()?), i32::from_be_bytes(input.take()?)])
         };
         let (rt, rw) = (u16::from_be_bytes(input.take()?), u16::from_be_bytes(input.take()?));
-        let category = if input.byte()? == 0 { None } else { Some(u32::from_be_bytes(input.take()?)) };
+        let categories = input.list(u32::from_be_bytes)?;
         let mut concepts = || {
             let keys = input.list(u32::from_be_bytes)?;
             Some(keys.into_iter().filter_map(|key| RULES.number(key)).collect())
@@ -87,7 +86,7 @@ impl Matter {
             point,
             rt,
             rw,
-            category,
+            categories,
             subjects,
             places,
             details,

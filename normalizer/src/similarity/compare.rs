@@ -5,7 +5,7 @@ use std::f64::consts::PI;
 
 use super::{
     Likeness, Matter, Name, SHINGLES, Thresholds,
-    features::{inside, is_kelurahan, word_hash},
+    features::{COMPASS, inside, is_kelurahan, word_hash},
     rules::{RULES, Rules, Sort},
 };
 use crate::stem;
@@ -30,22 +30,25 @@ pub fn compare(new: &Matter, old: &Matter, thresholds: &Thresholds) -> Option<Li
     let same_words = new.text == old.text || equal >= NEARLY_SAME;
     let photo = new.photos.iter().any(|photo| old.photos.contains(photo));
     let mut sum = Sum::default();
-    let subject = subject(rules, new, old, &mut sum);
+    let category = agreement(&new.categories, &old.categories);
+    let named = common_name(new, old).map(str::to_owned);
+    let overlap = overlap(&new.words, &old.words);
+    let subject = subject(rules, new, old, category, &mut sum);
     if subject.is_none() && !same_words && !photo {
         return None;
     }
-    let (metres, wide) = subject.unwrap_or((150.0, false));
-    place(new, old, metres, wide, same_words, &mut sum)?;
-    landmarks(rules, new, old, &mut sum);
+    let Reach { metres, wide } = reach(rules, &subject.unwrap_or_default(), thresholds);
+    place(new, old, named.as_deref(), metres, wide, same_words || photo, &mut sum)?;
+    landmarks(rules, new, old, wide || named.is_some(), &mut sum);
     details(rules, new, old, &mut sum);
-    let overlap = overlap(&new.words, &old.words);
     if overlap >= 0.5 {
         sum.say(format!("{:.0} % of the words that count", overlap * 100.0));
     }
-    sum.score += 0.3 * overlap;
-    if new.category.is_some() && new.category == old.category {
-        sum.score += 0.06;
-        sum.say("same category".to_owned());
+    sum.score += 0.35 * overlap;
+    match category {
+        Agreement::Same => sum.add(0.06, "same category".to_owned()),
+        Agreement::Apart => sum.score -= 0.06,
+        Agreement::Near | Agreement::Unknown => {}
     }
     sum.score -= 0.1 * apart / window;
     let mut score = sum.score;
@@ -81,10 +84,23 @@ impl Sum {
 
 /// How subjects agree: nothing if they are two. With the metres within which one may be reported, and whether it strikes
 /// a neighbourhood.
-fn subject(rules: &Rules, new: &Matter, old: &Matter, sum: &mut Sum) -> Option<(f64, bool)> {
+fn subject(
+    rules: &Rules,
+    new: &Matter,
+    old: &Matter,
+    category: Agreement,
+    sum: &mut Sum,
+) -> Option<[Option<u8>; 2]> {
     if new.subjects.is_empty() || old.subjects.is_empty() {
         // too little is known; the words alone must do
-        return Some((150.0, false));
+        sum.score += match category {
+            Agreement::Same => 0.2,
+            Agreement::Near => 0.1,
+            Agreement::Unknown => 0.0,
+            Agreement::Apart => return None,
+        };
+        let of = |matter: &Matter| Some(rules.concept(*matter.subjects.first()?)?.family);
+        return Some([of(new), of(old)]);
     }
     let (mut best, mut points, mut shared) = (None, 0.0, 0);
     // families in which both name something definite, and those in which they agree
@@ -97,10 +113,10 @@ fn subject(rules: &Rules, new: &Matter, old: &Matter, sum: &mut Sum) -> Option<(
             let (Some(a), Some(b)) = (rules.concept(*one), rules.concept(*other)) else { continue };
             let worth = if one == other {
                 match (a.vague, a.common) {
-                    _ if a.own => 0.2,
+                    _ if a.own => 0.1,
                     (true, true) => 0.18,
                     (true, false) => 0.24,
-                    (false, true) => 0.32,
+                    (false, true) => 0.26,
                     (false, false) => 0.42,
                 }
             } else if rules.near(*one, *other) {
@@ -122,7 +138,20 @@ fn subject(rules: &Rules, new: &Matter, old: &Matter, sum: &mut Sum) -> Option<(
             }
         }
     }
-    let (one, other) = best?;
+    let definite = |matter: &Matter| {
+        matter.subjects.iter().any(|one| rules.concept(*one).is_some_and(|concept| !concept.vague))
+    };
+    let Some((one, other)) = best else {
+        // the words of different kinds of trouble: one of them may be said beside the matter
+        let unsure = !definite(new) || !definite(old);
+        let of = |matter: &Matter| Some(rules.concept(*matter.subjects.first()?)?.family);
+        let points = match category {
+            Agreement::Same if unsure => 0.1,
+            _ => return None,
+        };
+        sum.score += points;
+        return Some([of(new), of(old)]);
+    };
     // two holes and a speed bump beside one of them are still one matter; a hole and a speed bump are two
     let clash = clashes.iter().any(|family| !agreed.contains(family));
     if clash && agreed.is_empty() {
@@ -136,6 +165,16 @@ fn subject(rules: &Rules, new: &Matter, old: &Matter, sum: &mut Sum) -> Option<(
     if clash {
         points -= 0.2;
     }
+    // his bill and the water that is off in the whole street
+    let own = |these: &Matter, those: &Matter| {
+        these.subjects.iter().any(|one| {
+            rules.concept(*one).is_some_and(|concept| concept.own && !concept.vague)
+                && !those.subjects.contains(one)
+        })
+    };
+    if agreed.is_empty() && (own(new, old) || own(old, new)) {
+        return None;
+    }
     // each says something definite that the other does not
     let alone = |these: &Matter, those: &Matter| {
         these.subjects.iter().any(|one| {
@@ -144,25 +183,74 @@ fn subject(rules: &Rules, new: &Matter, old: &Matter, sum: &mut Sum) -> Option<(
         })
     };
     if alone(new, old) && alone(old, new) {
-        if agreed.is_empty() {
+        let wide = rules.family(one.family).is_some_and(|family| family.wide);
+        if agreed.is_empty() && !wide {
             return None;
         }
-        points -= 0.08;
+        points -= if wide { 0.04 } else { 0.08 };
     }
-    let family = rules.family(one.family);
-    let others = rules.family(other.family);
     let words = if one.key == other.key {
         format!("same subject: {}", one.name)
     } else {
         format!("{} and {}", one.name, other.name)
     };
     sum.add(points, words);
-    let metres = family.map_or(150.0, |f| f.metres).max(others.map_or(150.0, |f| f.metres));
-    Some((metres, family.is_some_and(|f| f.wide) || others.is_some_and(|f| f.wide)))
+    Some([Some(one.family), Some(other.family)])
+}
+
+/// How far from each other one matter may be reported.
+#[derive(Clone, Copy)]
+struct Reach {
+    metres: f64,
+    /// It strikes a neighbourhood, so different streets do not tell two apart.
+    wide: bool,
+}
+
+/// The wider reach of two kinds of trouble.
+fn reach(rules: &Rules, families: &[Option<u8>; 2], thresholds: &Thresholds) -> Reach {
+    let families = families.iter().flatten().filter_map(|family| rules.family(*family));
+    let mut reach: Option<Reach> = None;
+    for family in families {
+        let metres = thresholds.radii.get(family.name).copied().unwrap_or(thresholds.radius_m);
+        let known = reach.unwrap_or(Reach { metres: 0.0, wide: false });
+        reach = Some(Reach { metres: known.metres.max(f64::from(metres)), wide: known.wide || family.wide });
+    }
+    reach.unwrap_or(Reach { metres: f64::from(thresholds.radius_m), wide: false })
+}
+
+/// How the suggested categories agree.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Agreement {
+    /// Both are best.
+    Same,
+    /// One's best is among the other's.
+    Near,
+    /// None is in common.
+    Apart,
+    /// One has none.
+    Unknown,
+}
+
+fn agreement(new: &[u32], old: &[u32]) -> Agreement {
+    match (new.first(), old.first()) {
+        (Some(one), Some(other)) if one == other => Agreement::Same,
+        (Some(one), Some(other)) if new.contains(other) || old.contains(one) => Agreement::Near,
+        (Some(_), Some(_)) if new.iter().any(|one| old.contains(one)) => Agreement::Unknown,
+        (Some(_), Some(_)) => Agreement::Apart,
+        _ => Agreement::Unknown,
+    }
 }
 
 /// How places agree: nothing if they are two, or if nothing says that they are one.
-fn place(new: &Matter, old: &Matter, metres: f64, wide: bool, same_words: bool, sum: &mut Sum) -> Option<()> {
+fn place(
+    new: &Matter,
+    old: &Matter,
+    named: Option<&str>,
+    metres: f64,
+    wide: bool,
+    same: bool,
+    sum: &mut Sum,
+) -> Option<()> {
     let distance = new.point.zip(old.point).map(|(one, other)| distance(one, other));
     let mut near = false;
     if let Some(distance) = distance {
@@ -181,7 +269,7 @@ fn place(new: &Matter, old: &Matter, metres: f64, wide: bool, same_words: bool, 
     }
     let (one, other) = (new.region, old.region);
     let (low, high) = (one.min(other), one.max(other));
-    let mut known = same_words || near;
+    let mut known = same || near;
     if is_kelurahan(one) && one == other {
         sum.add(if wide { 0.22 } else { 0.15 }, "same kelurahan".to_owned());
         known = true;
@@ -194,7 +282,7 @@ fn place(new: &Matter, old: &Matter, metres: f64, wide: bool, same_words: bool, 
         sum.add(0.08, "same kecamatan".to_owned());
         known = true;
     } else if low == 0 && [new, old].iter().any(|matter| named_after(matter, high)) {
-        sum.add(0.1, "one names the kelurahan of the other".to_owned());
+        sum.add(0.15, "one names the kelurahan of the other".to_owned());
         known = true;
     } else if low > 0 && !inside(high, low) {
         return None;
@@ -214,18 +302,19 @@ fn place(new: &Matter, old: &Matter, metres: f64, wide: bool, same_words: bool, 
             known |= low > 0;
         }
     }
-    let common = new.names.iter().find(|name| names(name, old)).map(|name| name.text.as_str());
-    let common =
-        common.or_else(|| old.names.iter().find(|name| names(name, new)).map(|name| name.text.as_str()));
-    if let Some(name) = common {
-        sum.add(0.2, format!("both name `{name}`"));
+    if let Some(name) = named {
+        sum.add(0.25, format!("both name `{name}`"));
         known = true;
     } else {
         let streets = |matter: &Matter| matter.names.iter().any(|name| name.street);
+        let anchored = |matter: &Matter| !matter.names.is_empty() || !matter.places.is_empty();
         if streets(new) && streets(old) {
             sum.score -= if wide || near { 0.1 } else { 0.4 };
         } else if !new.names.is_empty() && !old.names.is_empty() {
-            sum.score -= 0.1;
+            sum.score -= if wide || near { 0.05 } else { 0.2 };
+        } else if anchored(new) != anchored(old) && !wide && !near {
+            // one says where exactly, the other may mean any other place
+            sum.score -= 0.06;
         }
     }
     known.then_some(())
@@ -237,29 +326,62 @@ fn named_after(matter: &Matter, region: u32) -> bool {
     matter.region == 0 && matter.names.iter().any(|known| known.text == name)
 }
 
+/// A name that both give.
+fn common_name<'a>(new: &'a Matter, old: &'a Matter) -> Option<&'a str> {
+    let found = new.names.iter().find(|name| names(name, old));
+    found.or_else(|| old.names.iter().find(|name| names(name, new))).map(|name| name.text.as_str())
+}
+
 /// Whether a matter names this place too: among its names, or in its words.
 fn names(name: &Name, matter: &Matter) -> bool {
-    let parts = |text: &str| -> (Vec<String>, Option<String>) {
-        let (numbers, words): (Vec<&str>, Vec<&str>) =
-            text.split(' ').partition(|word| word.starts_with(|c: char| c.is_ascii_digit()));
-        (words.into_iter().map(str::to_owned).collect(), numbers.first().map(|number| (*number).to_owned()))
-    };
     let (words, number) = parts(&name.text);
+    let side = |words: &[&str]| words.iter().copied().find(|word| COMPASS.contains(word)).map(str::to_owned);
+    let mut parted = false;
     let listed = matter.names.iter().any(|other| {
         let (others, other_number) = parts(&other.text);
-        if number.is_some() && other_number.is_some() && number != other_number {
+        let differ =
+            |one: Option<&str>, other: Option<&str>| one.is_some() && other.is_some() && one != other;
+        if differ(number, other_number) || differ(side(&words).as_deref(), side(&others).as_deref()) {
+            parted |= words.iter().any(|word| others.contains(word));
             return false;
         }
         if words.is_empty() || others.is_empty() {
             return words.is_empty() && others.is_empty() && number == other_number;
         }
-        words.iter().any(|word| others.iter().any(|other| word.len() > 2 && alike(word, other)))
+        let shared = words.iter().filter(|word| others.iter().any(|other| alike(word, other))).count();
+        // `Haji Mansyur` and `Haji Naim` share a title only; `Mangga Besar` and `Mangga` are one
+        let own = |words: &[&str]| words.iter().filter(|word| !RULES.titles.contains(**word)).count();
+        let bare = own(&words) == 0 && own(&others) == 0;
+        let mut common = words.iter().filter(|word| others.iter().any(|other| alike(word, other)));
+        shared * 2 >= words.len().min(others.len())
+            && (bare || common.any(|word| !RULES.titles.contains(*word)))
     });
+    if listed || parted {
+        return listed;
+    }
     // said without a word of place before it: `tikungan pahlawan revolusi`
-    let said = |word: &String| word.len() > 3 && matter.words.contains(&word_hash(&stem::stem(word), true));
-    listed
-        || matter.names.is_empty() && !words.is_empty() && words.iter().all(said)
-        || words.len() > 1 && words.iter().filter(|word| said(word)).count() > 1
+    let own: Vec<&str> =
+        words.iter().copied().filter(|word| word.len() > 3 && !RULES.titles.contains(word)).collect();
+    let rare = |word: &&str| matter.words.contains(&word_hash(&stem::stem(word), true));
+    let mut numbers = matter.names.iter().filter_map(|other| parts(&other.text).1);
+    !own.is_empty()
+        && own.iter().all(|word| said(word, &matter.words))
+        && (matter.names.is_empty()
+            || own.len() > 1
+            || own.iter().all(rare) && number.is_none_or(|one| numbers.all(|other| other == one)))
+}
+
+/// The words of a name, and its number.
+fn parts(text: &str) -> (Vec<&str>, Option<&str>) {
+    let (numbers, words): (Vec<&str>, Vec<&str>) =
+        text.split(' ').partition(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+    (words, numbers.first().copied())
+}
+
+/// Whether a word is among the words of a matter, whether a rule uses it or not.
+fn said(word: &str, words: &[u32]) -> bool {
+    let stem = stem::stem(word);
+    [false, true].iter().any(|rare| words.binary_search(&word_hash(&stem, *rare)).is_ok())
 }
 
 /// Whether two words of a name are the same, give or take one letter in a long one.
@@ -275,7 +397,7 @@ fn alike(one: &str, other: &str) -> bool {
     front + back + 1 >= one.len().max(other.len())
 }
 
-fn landmarks(rules: &Rules, new: &Matter, old: &Matter, sum: &mut Sum) {
+fn landmarks(rules: &Rules, new: &Matter, old: &Matter, lax: bool, sum: &mut Sum) {
     if new.places.is_empty() || old.places.is_empty() {
         return;
     }
@@ -297,7 +419,7 @@ fn landmarks(rules: &Rules, new: &Matter, old: &Matter, sum: &mut Sum) {
     } else if implied.is_empty()
         && !new.places.iter().any(|one| old.places.iter().any(|other| rules.near(*one, *other)))
     {
-        sum.score -= 0.2;
+        sum.score -= if lax { 0.05 } else { 0.2 };
     }
 }
 
@@ -315,9 +437,10 @@ fn details(rules: &Rules, new: &Matter, old: &Matter, sum: &mut Sum) {
     }
 }
 
-/// Share of the smaller list's words that the other has, rare ones counted twice; few words prove little.
+/// Share of the smaller list's words that the other has; few words prove little, and those by which rules know a
+/// subject have been counted there.
 fn overlap(new: &[u32], old: &[u32]) -> f64 {
-    let weight = |word: &u32| f64::from(1 + (word & 1));
+    let weight = |word: &u32| if word & 1 == 0 { 0.5 } else { 2.0 };
     let total = |words: &[u32]| words.iter().map(weight).sum::<f64>();
     let shared: f64 = new.iter().filter(|word| old.binary_search(word).is_ok()).map(weight).sum();
     shared / total(new).min(total(old)).max(5.0)

@@ -5,7 +5,7 @@ use super::{
     rules::{Pattern, RULES, Rules, Sort, WordId, digits},
 };
 use crate::{
-    complaint::{Area, Complaint, Flag},
+    complaint::{Area, AttachmentKind, AttachmentRef, Complaint, Flag},
     reading::{Reading, Term},
     words::Gap,
 };
@@ -21,8 +21,11 @@ const SUBJECTS: usize = 8;
 const NAMES: usize = 6;
 const WORDS: usize = 28;
 const PHOTOS: usize = 3;
+const CATEGORIES: usize = 3;
 /// Words of a name.
-const NAME_WORDS: usize = 3;
+const NAME_WORDS: usize = 4;
+/// By which streets of one name are told apart.
+pub(super) const COMPASS: [&str; 5] = ["utara", "selatan", "barat", "timur", "tengah"];
 /// From here a suggested category counts.
 const CATEGORY_CONFIDENCE: f64 = 0.4;
 
@@ -45,7 +48,7 @@ impl Matter {
             point: None,
             rt: 0,
             rw: 0,
-            category: None,
+            categories: Vec::new(),
             subjects: Vec::new(),
             places: Vec::new(),
             details: Vec::new(),
@@ -67,12 +70,22 @@ impl Matter {
         }
         matter.locate(rules, complaint, text.named);
         matter.categorise(rules, complaint);
-        let photos = complaint.attachments.iter().filter_map(|file| file.sha256.as_deref());
-        matter.photos =
-            photos.filter_map(|hex| u64::from_str_radix(hex.get(..16)?, 16).ok()).take(PHOTOS).collect();
-        matter.photos.sort_unstable();
+        matter = matter.with_photos(&complaint.attachments);
         let silent = matter.words.is_empty() && matter.subjects.is_empty() && matter.names.is_empty();
         (!silent || !matter.photos.is_empty()).then_some(matter)
+    }
+
+    /// The same with the photos that were fetched since: one photo sent by two people shows one matter.
+    #[must_use]
+    pub fn with_photos(mut self, files: &[AttachmentRef]) -> Self {
+        let photos = files.iter().filter(|file| file.kind == AttachmentKind::Image);
+        let hashes =
+            photos.filter_map(|file| u64::from_str_radix(file.sha256.as_deref()?.get(..16)?, 16).ok());
+        self.photos.extend(hashes);
+        self.photos.sort_unstable();
+        self.photos.dedup();
+        self.photos.truncate(PHOTOS);
+        self
     }
 
     fn locate(&mut self, rules: &Rules, complaint: &Complaint, named: u32) {
@@ -83,6 +96,10 @@ impl Matter {
         // a bare name is too little to route by, but enough to compare
         let fits = !is_kelurahan(region) && named > 0 && (region == 0 || inside(named, region));
         self.region = if fits { named } else { region };
+        // a market called like the kelurahan that it is in says no more than the kelurahan
+        if is_kelurahan(self.region) {
+            self.names.retain(|name| name.street || rules.region_name(self.region) != Some(&name.text));
+        }
         let Some(location) = location else { return };
         let number =
             |unit: &Option<String>| unit.as_deref().and_then(|unit| unit.parse().ok()).unwrap_or_default();
@@ -93,9 +110,10 @@ impl Matter {
     }
 
     fn categorise(&mut self, rules: &Rules, complaint: &Complaint) {
+        let codes = complaint.category.iter().take(CATEGORIES);
+        self.categories = codes.map(|suggested| half(hash(suggested.code.as_bytes()))).collect();
         let sure = complaint.category.first().filter(|best| best.confidence >= CATEGORY_CONFIDENCE);
         let Some(best) = sure else { return };
-        self.category = Some(half(hash(best.code.as_bytes())));
         // the words named nothing that the rules know: at least the kind of trouble is known
         if self.subjects.is_empty() {
             self.subjects.extend(rules.of_category(&best.code).and_then(|family| rules.vague(family)));
@@ -247,7 +265,8 @@ impl<'a> Text<'a> {
             let written = reading.words[self.terms[place].word].folded.as_str();
             let id = rules.word(written);
             let street = id.is_some_and(|id| rules.streets.contains(&id));
-            if !street && !id.is_some_and(|id| rules.anchors.contains(&id)) {
+            // `Pasar Baru` is a region before it is a market
+            if !street && (self.region[place] || !id.is_some_and(|id| rules.anchors.contains(&id))) {
                 place += 1;
                 continue;
             }
@@ -273,19 +292,30 @@ impl<'a> Text<'a> {
         sign: &str,
     ) -> (String, usize, bool) {
         let mut text = String::new();
-        let (mut place, mut capital) = (begin, false);
+        let (mut place, mut capital, mut dotted) = (begin, false, true);
         while let Some(term) = self.terms.get(place).filter(|_| place < begin + NAME_WORDS) {
             let word = &reading.words[term.word];
-            let joined =
-                matches!(word.gap, Gap::Space | Gap::Hyphen) || place == begin && word.gap == Gap::Dot;
-            let number = word.folded.starts_with(|c: char| c.is_ascii_digit());
+            let joined = matches!(word.gap, Gap::Space | Gap::Hyphen) || dotted && word.gap == Gap::Dot;
             let first = text.is_empty();
+            // `Gg. H. Saidi`, `Jl. Letjen. Suprapto`
+            dotted = word.folded.len() == 1 || rules.titles.contains(word.folded.as_str());
+            if first && joined && word.folded == "h" {
+                place += 1;
+                continue;
+            }
+            // `Kemiri Dua` is `Kemiri II`
+            let counted = ordinal(&word.folded).filter(|_| street && !first);
+            let number = counted.is_some() || word.folded.starts_with(|c: char| c.is_ascii_digit());
             let id = rules.word(&word.folded).or_else(|| rules.word(&term.stem));
             let region = self.region[place] && (first || self.region[place - 1]);
             // the name of a region is a name of its own: `perumahan Rorotan`
-            let ended = !first && !region && self.region[place - 1];
-            let taken = if number {
-                word.folded.len() <= 3 && street && (!first || matches!(sign, "gang" | "gg"))
+            let ended = !first && !street && !region && self.region[place - 1];
+            let taken = if street && !first && COMPASS.contains(&word.folded.as_str()) {
+                true
+            } else if number {
+                (counted.is_some() || word.folded.len() <= 3)
+                    && street
+                    && (!first || matches!(sign, "gang" | "gg"))
             } else if region {
                 true
             } else if id.is_some_and(|id| rules.stops.contains(&id) || rules.streets.contains(&id)) {
@@ -308,7 +338,7 @@ impl<'a> Text<'a> {
             if !first {
                 text.push(' ');
             }
-            text.extend(word.folded.chars().take(20));
+            text.extend(counted.unwrap_or(&word.folded).chars().take(20));
             place += 1;
         }
         (text, place, capital)
@@ -359,6 +389,23 @@ impl<'a> Text<'a> {
 /// The hash of a stem; the lowest bit says that no rule uses it, so that it may be a name or a rare word.
 pub(super) fn word_hash(stem: &str, rare: bool) -> u32 {
     half(hash(stem.as_bytes())) & !1 | u32::from(rare)
+}
+
+/// The digits of a number that a street's name ends with.
+fn ordinal(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "satu" | "i" => "1",
+        "dua" | "ii" => "2",
+        "tiga" | "iii" => "3",
+        "empat" | "iv" => "4",
+        "lima" | "v" => "5",
+        "enam" | "vi" => "6",
+        "tujuh" | "vii" => "7",
+        "delapan" | "viii" => "8",
+        "sembilan" | "ix" => "9",
+        "sepuluh" | "x" => "10",
+        _ => return None,
+    })
 }
 
 /// Whether a term is said not to be there.

@@ -50,8 +50,10 @@ pub(super) struct Concept {
 pub(super) struct Family {
     /// Hash of its name: what blocks are made of, so that families may be added.
     pub(super) key: u32,
-    /// Within so many metres two reports may be of one matter.
-    pub(super) metres: f64,
+    /// As thresholds name it.
+    pub(super) name: &'static str,
+    /// Within so many metres two reports may be of one matter, unless the thresholds say otherwise.
+    pub(super) metres: u32,
     /// It strikes a whole neighbourhood.
     pub(super) wide: bool,
     /// Everybody has his own of it.
@@ -90,6 +92,8 @@ pub(super) struct Rules {
     pub(super) streets: HashSet<WordId>,
     pub(super) anchors: HashSet<WordId>,
     pub(super) stops: HashSet<WordId>,
+    /// Words that many names have.
+    pub(super) titles: HashSet<&'static str>,
     /// Words by which a subject is named.
     pub(super) spoken: HashSet<WordId>,
     /// Names of kelurahan, kecamatan and kota, longest first: the rest of the name by its first word, and the digits of
@@ -119,10 +123,10 @@ impl Rules {
                 "family" => {
                     let (Some(name), Some(metres)) = (words.next(), words.next()) else { continue };
                     names.insert(name, u8::try_from(rules.families.len()).unwrap_or(u8::MAX));
-                    let metres = metres.parse().unwrap_or(200.0);
+                    let metres = metres.parse().unwrap_or(200);
                     let more: Vec<&str> = words.collect();
                     let (wide, own) = (more.contains(&"wide"), more.contains(&"own"));
-                    rules.families.push(Family { key: half(hash(name.as_bytes())), metres, wide, own });
+                    rules.families.push(Family { key: half(hash(name.as_bytes())), name, metres, wide, own });
                 }
                 "words" => {
                     let Some((name, list)) = rest.split_once(' ') else { continue };
@@ -176,6 +180,7 @@ impl Rules {
                     let ids = rules.ids(rest);
                     rules.stops.extend(ids);
                 }
+                "title" => rules.titles.extend(rest.split_whitespace()),
                 _ => {}
             }
         }
