@@ -34,6 +34,7 @@ use crate::{
     store::{self, Store, StoreError},
     upkeep,
     web::{
+        console::{self, ConsoleState},
         desk,
         ingress::{self, IngressState},
         internal::{self, InternalState},
@@ -146,6 +147,7 @@ impl Gateway {
 
         let health = Arc::new(Health::default());
         health.configure(&config.channels);
+        health.paused(&store.paused());
         let channels = Arc::new(ArcSwap::from_pointee(config.channels));
         let intake =
             Intake::new(store.clone(), Arc::clone(&health), &config.store, &config.intake, &config.media);
@@ -235,8 +237,18 @@ impl Gateway {
             consumer: watch_consumer,
             unrouted: watch_unrouted_depth,
             metrics: handle.clone(),
-            draining: watch_draining,
+            draining: watch_draining.clone(),
             started_at: Timestamp::now(),
+        });
+        let console = console::router(ConsoleState {
+            channels: Arc::clone(&channels),
+            health: Arc::clone(&health),
+            store: store.clone(),
+            intake: intake.clone(),
+            broker: broker.clone(),
+            settings: config.console,
+            session_key: privacy.keyed("console session", &[]),
+            draining: watch_draining,
         });
         tokio::spawn(run_upkeep(handle, stop.internal.clone()));
         let addresses = (address(&public, config.listen.public), address(&internal, config.listen.internal));
@@ -250,7 +262,7 @@ impl Gateway {
             media: tokio::spawn(media::run(media, intake.clone(), stop.refine.clone())),
             internal: tokio::spawn(server::serve(
                 internal,
-                probes,
+                probes.merge(console),
                 slow,
                 Duration::from_secs(1),
                 stop.internal.clone(),
@@ -309,6 +321,7 @@ impl Gateway {
         self.stop_pollers().await;
         end(&mut self.senders).await;
         self.health.configure(&config.channels);
+        self.health.paused(&self.store.paused());
         self.channels.store(Arc::new(config.channels));
         self.start_pollers();
         tracing::info!("The channels are reloaded. Changes of other tables need a restart.");

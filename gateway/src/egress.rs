@@ -145,7 +145,17 @@ impl Sender {
     async fn work(&self) {
         let bell = self.store.reply_wake(&self.channel.id);
         let mut streak = Streak::default();
+        let mut paused = self.store.watch_paused();
         while !self.halt.now.is_cancelled() {
+            if self.store.is_paused(&self.channel.id) {
+                tokio::select! {
+                    () = self.halt.now.cancelled() => break,
+                    () = self.halt.finish.cancelled() => break,
+                    goes_on = paused.wait_for(|paused| !paused.contains_key(self.channel.id.as_str())) => {
+                        if goes_on.is_err() { break }
+                    }
+                }
+            }
             let wait = match self.round(&mut streak).await {
                 Ok(None) => continue,
                 Ok(Some(wait)) => wait,
@@ -186,6 +196,9 @@ impl Sender {
         for reply in due {
             if self.halt.now.is_cancelled() {
                 return Ok(Some(Wait::Pause(Duration::ZERO)));
+            }
+            if self.store.is_paused(&self.channel.id) {
+                return Ok(None);
             }
             let complaint = reply.correspondence.as_ref().map(|known| known.complaint);
             if complaint.is_some_and(|complaint| held_back.contains(&complaint)) {

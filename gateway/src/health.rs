@@ -14,7 +14,10 @@ use crate::{
     channel::{Channel, Channels},
     media::FetchError,
     metrics,
-    store::StoreError,
+    store::{
+        StoreError,
+        paused::{Pause, Paused},
+    },
 };
 
 /// How a channel is.
@@ -29,13 +32,15 @@ pub enum State {
     Degraded,
     /// Nothing can be taken in.
     Failing,
+    /// An operator stopped it.
+    Paused,
     /// Switched off, or a secret is not there.
     Disabled,
 }
 
 impl State {
     /// Every state, as metrics name them.
-    pub const ALL: &[&str] = &["starting", "healthy", "degraded", "failing", "disabled"];
+    pub const ALL: &[&str] = &["starting", "healthy", "degraded", "failing", "paused", "disabled"];
 
     /// The state as metrics name it.
     #[must_use]
@@ -45,6 +50,7 @@ impl State {
             Self::Healthy => "healthy",
             Self::Degraded => "degraded",
             Self::Failing => "failing",
+            Self::Paused => "paused",
             Self::Disabled => "disabled",
         }
     }
@@ -77,6 +83,8 @@ pub struct ChannelHealth {
     pub forged: u64,
     #[serde(skip)]
     trouble: Option<Trouble>,
+    #[serde(skip)]
+    pause: Option<Pause>,
 }
 
 /// What ails a channel; each goes away by its own cure.
@@ -230,10 +238,19 @@ impl Health {
         });
     }
 
+    /// Takes up which channels operators have stopped.
+    pub fn paused(&self, paused: &Paused) {
+        for (id, channel) in self.all().iter_mut() {
+            channel.pause = paused.get(id.as_str()).cloned();
+            let shown = channel.shown();
+            metrics::channel_state(id.as_str(), shown.as_str(), State::ALL);
+        }
+    }
+
     /// All channels, by id.
     #[must_use]
     pub fn report(&self) -> Vec<ChannelHealth> {
-        self.all().values().cloned().collect()
+        self.all().values().map(ChannelHealth::told).collect()
     }
 
     fn change(&self, id: &ChannelId, change: impl FnOnce(&mut ChannelHealth)) {
@@ -262,10 +279,32 @@ fn blank(channel: &Channel) -> ChannelHealth {
         quarantined: 0,
         forged: 0,
         trouble: None,
+        pause: None,
     }
 }
 
 impl ChannelHealth {
+    /// A channel that is off is off, paused or not.
+    fn shown(&self) -> State {
+        if self.pause.is_some() && self.state != State::Disabled { State::Paused } else { self.state }
+    }
+
+    fn told(&self) -> Self {
+        let mut told = self.clone();
+        if let (State::Paused, Some(pause)) = (self.shown(), &self.pause) {
+            told.state = State::Paused;
+            told.since = pause.at;
+            told.advice = Some("resume it in the console when the reason is gone");
+        }
+        told
+    }
+
+    /// Why an operator stopped it.
+    #[must_use]
+    pub fn pause(&self) -> Option<&Pause> {
+        self.pause.as_ref()
+    }
+
     fn ail(&mut self, trouble: Trouble, state: State, error: String, advice: &'static str) {
         self.trouble = Some(trouble);
         self.turn(state, Some(error), Some(advice));
@@ -290,7 +329,7 @@ impl ChannelHealth {
         }
         self.state = state;
         self.since = Timestamp::now();
-        metrics::channel_state(self.id.as_str(), state.as_str(), State::ALL);
+        metrics::channel_state(self.id.as_str(), self.shown().as_str(), State::ALL);
         match state {
             State::Failing | State::Degraded => tracing::warn!(
                 channel = %self.id, state = state.as_str(), error = self.last_error,

@@ -48,10 +48,13 @@ struct Inner {
 
 /// From where on nothing more is taken in.
 #[derive(Clone, Copy, Debug)]
-struct HighWater {
-    rows: u64,
-    bytes: u64,
-    disk_free: u64,
+pub struct HighWater {
+    /// Rows that wait.
+    pub rows: u64,
+    /// Bytes of what waits.
+    pub bytes: u64,
+    /// Bytes of the store's disk that must be free.
+    pub disk_free: u64,
 }
 
 /// What a message was answered.
@@ -115,6 +118,12 @@ pub enum Refusal {
         /// Why.
         error: StoreError,
     },
+    /// An operator has paused the channel.
+    #[error("this channel is paused; please deliver it again")]
+    Paused {
+        /// When to try again.
+        retry_after: Duration,
+    },
     /// The channel is off.
     #[error("this channel is off: {reason}")]
     Disabled {
@@ -158,6 +167,12 @@ impl Intake {
         self.inner.disk_free.load(Ordering::Relaxed) < self.inner.high_water.disk_free
     }
 
+    /// The marks from where on nothing more is taken in, and how much of the disk is free.
+    #[must_use]
+    pub fn high_water(&self) -> (HighWater, u64) {
+        (self.inner.high_water, self.inner.disk_free.load(Ordering::Relaxed))
+    }
+
     /// Which high-water mark is reached, in words.
     #[must_use]
     pub fn full(&self) -> Option<&'static str> {
@@ -183,6 +198,9 @@ impl Intake {
             return Err(Refusal::Disabled { reason: reason.clone() });
         }
         let retry_after = self.inner.retry_after;
+        if self.inner.store.is_paused(&channel.id) {
+            return Err(Refusal::Paused { retry_after });
+        }
         if let Some(reason) = self.full() {
             return Err(Refusal::Full { retry_after, reason });
         }

@@ -28,7 +28,7 @@ macro_rules! metrics_table {
 }
 
 metrics_table! {
-    REQUESTS counter "muara_requests_total" "Requests on /in/{channel}, by channel and result: accepted, duplicate, held, ignored, forged, undecodable, limited, full, store_failing, disabled, too_large, wrong_type.";
+    REQUESTS counter "muara_requests_total" "Requests on /in/{channel}, by channel and result: accepted, duplicate, held, ignored, forged, undecodable, limited, full, paused, store_failing, disabled, too_large, wrong_type.";
     MESSAGES counter "muara_messages_total" "Messages by channel and result: accepted, duplicate, held, quarantined, ignored.";
     ANSWER histogram "muara_answer_seconds" "Seconds from the whole request to the vendor's answer.";
     COMMIT histogram "muara_store_commit_seconds" "Seconds of one group commit with its fsync.";

@@ -25,11 +25,22 @@ pub async fn run(
     if channel.disabled.is_some() {
         return;
     }
-    let Some(pull) = channel.connector.pull.and_then(|open| open(&channel.settings)) else { return };
+    let mut paused = store.watch_paused();
     let poller = Poller { channel, store, intake, health };
-    tokio::select! {
-        () = cancel.cancelled() => {}
-        () = poller.pull(pull) => {}
+    let id = poller.channel.id.as_str();
+    loop {
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            goes_on = paused.wait_for(|paused| !paused.contains_key(id)) => if goes_on.is_err() { return },
+        }
+        // opened anew after a pause: what was cut off may have stopped anywhere
+        let open = poller.channel.connector.pull;
+        let Some(pull) = open.and_then(|open| open(&poller.channel.settings)) else { return };
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            () = poller.pull(pull) => return,
+            stops = paused.wait_for(|paused| paused.contains_key(id)) => if stops.is_err() { return },
+        }
     }
 }
 

@@ -314,6 +314,7 @@ fn refine(row: &Waiting, step: Step, rules: &Rules) -> Refined {
     let Said { made, mut answered, persons, referred, before, .. } = said;
     let Normalized { mut complaint, original, matter, .. } = made;
     let follows = first.as_ref().map(|(serial, ..)| *serial);
+    let mut duplicate_of = None;
     let (event, matter) = match first {
         Some((_, first, alike)) => {
             complaint.links.follow_up_of = Some(first);
@@ -331,6 +332,7 @@ fn refine(row: &Waiting, step: Step, rules: &Rules) -> Refined {
             if let Some(link) = before.alike {
                 complaint.links.repeats(link.id, link.likeness);
             }
+            duplicate_of = complaint.links.duplicate_of;
             (Event::received(complaint), matter)
         }
     };
@@ -341,6 +343,7 @@ fn refine(row: &Waiting, step: Step, rules: &Rules) -> Refined {
             clocks,
             answered,
             follows,
+            duplicate_of,
             original,
             matter,
             persons: referred.person.map(|person| (person, persons)),

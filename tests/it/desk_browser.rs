@@ -40,7 +40,7 @@ pub(crate) struct Chromium {
     driver: Child,
     /// Ends the session, and with it the browser.
     farewell: (u16, String),
-    client: Client,
+    pub(crate) client: Client,
     _profile: TempDir,
 }
 
@@ -85,17 +85,17 @@ impl Chromium {
         Self { driver, farewell: (port, farewell), client, _profile: profile }
     }
 
-    async fn write(&self, id: &str, words: &str) {
+    pub(crate) async fn write(&self, id: &str, words: &str) {
         let field = self.client.wait().at_most(PATIENCE).for_element(Locator::Id(id)).await.unwrap();
         field.clear().await.unwrap();
         field.send_keys(words).await.unwrap();
     }
 
-    async fn click(&self, css: &str) {
+    pub(crate) async fn click(&self, css: &str) {
         self.client.find(Locator::Css(css)).await.unwrap().click().await.unwrap();
     }
 
-    async fn text(&self, css: &str) -> String {
+    pub(crate) async fn text(&self, css: &str) -> String {
         let element = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await.unwrap();
         element.text().await.unwrap()
     }
@@ -133,7 +133,7 @@ impl Chromium {
     }
 
     /// A command of the Chrome DevTools protocol, which works with JavaScript switched off too.
-    async fn devtools(&self, command: &'static str, parameters: Value) -> Value {
+    pub(crate) async fn devtools(&self, command: &'static str, parameters: Value) -> Value {
         self.client.issue_cmd(DevTools { command, parameters }).await.unwrap()
     }
 

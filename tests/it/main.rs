@@ -4,6 +4,8 @@
 mod broker;
 mod callback;
 mod cli;
+mod console;
+mod console_browser;
 mod desk;
 mod desk_browser;
 mod egress;

@@ -310,6 +310,11 @@ impl Gateway {
         format!("http://127.0.0.1:{}{path}", self.public)
     }
 
+    /// The address of a path on its internal listener.
+    pub fn internal_url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.internal)
+    }
+
     /// Its public listener.
     pub fn address(&self) -> std::net::SocketAddr {
         ([127, 0, 0, 1], self.public).into()

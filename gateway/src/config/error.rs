@@ -34,7 +34,7 @@ pub enum ConfigError {
     },
     /// A table nobody reads.
     #[error(
-        "unknown table [{name}]; known are: listen, store, broker, privacy, intake, desk, media, places, log, \
+        "unknown table [{name}]; known are: listen, store, broker, privacy, intake, desk, console, media, gather, duplicates, places, log, \
          channels"
     )]
     UnknownTable {

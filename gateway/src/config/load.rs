@@ -10,7 +10,7 @@ use muara_normalizer::polygons::Polygons;
 use serde::de::DeserializeOwned;
 
 use super::{
-    Broker, Config, ConfigError, ConfigErrors, Places, Secret, Watch, channels, check,
+    Broker, Config, ConfigError, ConfigErrors, Console, Places, Secret, Watch, channels, check,
     value::{PrivacyKeySource, Unresolved, privacy_key, resolve},
 };
 
@@ -105,6 +105,7 @@ fn finish(
     let store = tables.take("store");
     let intake = tables.take("intake");
     let desk = tables.take("desk");
+    let console = tables.take("console");
     let media = tables.take("media");
     let gather = tables.take("gather");
     let duplicates = tables.take("duplicates");
@@ -121,8 +122,9 @@ fn finish(
         Polygons::default()
     });
     let wrong = check::tables((&store, broker.as_ref(), &intake, &desk, &media, &duplicates, &log), &base);
-    let wrong =
-        wrong.into_iter().map(|(table, error)| ConfigError::Setting { table: table.to_owned(), error });
+    let of_console = Console::wrong(&console).into_iter().map(|error| ("console", error));
+    let wrong = wrong.into_iter().chain(of_console);
+    let wrong = wrong.map(|(table, error)| ConfigError::Setting { table: table.to_owned(), error });
     tables.errors.extend(wrong);
     let table = tables.take_table("channels");
     let Tables { table: rest, mut errors } = tables;
@@ -144,6 +146,7 @@ fn finish(
             privacy,
             intake,
             desk,
+            console,
             media,
             gather,
             duplicates,

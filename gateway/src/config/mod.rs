@@ -4,6 +4,7 @@
 
 mod channels;
 mod check;
+mod console;
 mod error;
 mod load;
 mod media;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{channel::Channels, watch::Clocks};
 
+pub use console::{Console, Role, User};
 pub use error::{ConfigError, ConfigErrors};
 pub use load::{load, parse};
 pub use media::{Media, S3};
@@ -44,6 +46,8 @@ pub struct Config {
     pub intake: Intake,
     /// The walk-in desks.
     pub desk: Desk,
+    /// The operators' console.
+    pub console: Console,
     /// The files of complaints.
     pub media: Media,
     /// How messages of a chat become one complaint.

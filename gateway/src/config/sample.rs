@@ -3,7 +3,9 @@
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::Value;
 
-use super::{Broker, Desk, Duplicates, Gather, Intake, Listen, Log, Media, Places, S3, Store, Watch};
+use super::{
+    Broker, Console, Desk, Duplicates, Gather, Intake, Listen, Log, Media, Places, S3, Store, Watch,
+};
 
 const HEAD: &str = "\
 # Every key of Muara's configuration with its default. Generated; do not edit.
@@ -18,6 +20,13 @@ const TAIL: &str = r#"
 ## only by its owner, if its file is not there. Keep a copy in a safe place.
 [privacy]
 # key = "${file:secrets/privacy.key}"
+
+## One table for each user of the console. Roles: viewer (looks, words masked), operator (also replays, releases, retries,
+## pauses, reads words with a reason), admin (also discards, reads the audit log).
+##   [console.users.dewi]
+##   name = "Dewi Lestari"
+##   role = "operator"
+##   password_hash = "..."      (muara hash-password makes it)
 
 ## One table for each official channel; the name is the channel's id. Keys that all channels share:
 ##   connector   the vendor's protocol (`muara channels` lists them)
@@ -56,6 +65,7 @@ pub fn sample() -> String {
     table::<Broker>("broker", &mut out);
     table::<Intake>("intake", &mut out);
     table::<Desk>("desk", &mut out);
+    table::<Console>("console", &mut out);
     table::<Media>("media", &mut out);
     table::<S3>("media.s3", &mut out);
     table::<Gather>("gather", &mut out);
@@ -93,7 +103,7 @@ fn table<T: JsonSchema>(name: &str, out: &mut String) {
     let properties = schema.get("properties").and_then(Value::as_object);
     for (key, property) in properties.into_iter().flatten() {
         // a table of its own
-        if matches!((name, key.as_str()), ("media", "s3") | ("duplicates", "radii")) {
+        if matches!((name, key.as_str()), ("media", "s3") | ("duplicates", "radii") | ("console", "users")) {
             continue;
         }
         comment(property.get("description"), "##", out);

@@ -201,6 +201,8 @@ pub struct NewComplaint {
     pub answered: Option<NewCorrespondence>,
     /// Number of the receipt of the complaint that it continues.
     pub follows: Option<i64>,
+    /// The complaint on the same matter.
+    pub duplicate_of: Option<ComplaintId>,
     /// The citizen's words, if the event masks them.
     pub original: Option<String>,
     /// What it is about, if later ones are to be held against it.
@@ -442,7 +444,7 @@ fn take(db: &Db<'_>, intake: &Intake) -> rusqlite::Result<Taken> {
 fn put(db: &Db<'_>, row: &Waiting, made: &NewComplaint) -> rusqlite::Result<()> {
     super::outbox::put(db, row.id, &made.event)?;
     if let Some(answered) = &made.answered {
-        super::reply::correspond(db, row, answered)?;
+        super::reply::correspond(db, row, answered, (made.duplicate_of, made.follows))?;
     }
     super::clock::start(db, row, &made.clocks)?;
     if let Some(first) = made.follows {

@@ -3,9 +3,11 @@
 //! Every write goes through one writer thread ([`writer`]), which commits whatever is waiting as one
 //! transaction (group commit), so that an fsync is shared by all who wait for it. Reads use connections of
 //! their own and never wait for a write. Each table has its room: [`inbox`], [`held`], [`outbox`],
-//! [`quarantine`], [`reply`], [`media`], [`gather`], [`links`], [`aside`], [`original`], [`similar`].
+//! [`quarantine`], [`reply`], [`media`], [`gather`], [`links`], [`aside`], [`original`], [`similar`], [`paused`], [`audit`].
+//! What operators look for is in [`rooms`], [`steps`] and [`monthly`].
 
 pub mod aside;
+pub mod audit;
 mod checkpoint;
 pub mod clock;
 pub mod gather;
@@ -14,13 +16,17 @@ pub mod inbox;
 pub mod links;
 mod listing;
 pub mod media;
+pub mod monthly;
 pub mod open;
 pub mod original;
 pub mod outbox;
+pub mod paused;
 pub mod quarantine;
 pub mod reply;
 pub mod report;
+pub mod rooms;
 pub mod similar;
+pub mod steps;
 mod writer;
 
 use std::{
@@ -119,6 +125,8 @@ struct Shared {
     files: Notify,
     /// Rings when a commit has brought replies to send.
     replies: reply::Wakes,
+    /// The channels that operators paused.
+    paused: watch::Sender<Arc<paused::Paused>>,
 }
 
 impl std::fmt::Debug for Shared {

@@ -20,6 +20,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/sqlite_2.sql"),
     include_str!("../../migrations/sqlite_3.sql"),
     include_str!("../../migrations/sqlite_4.sql"),
+    include_str!("../../migrations/sqlite_5.sql"),
 ];
 
 /// How the store is opened.
@@ -89,6 +90,7 @@ impl Store {
         let references = reference_key(&connection, &file)?;
         let levels = writer::levels(&connection).map_err(sql)?;
         let (levels, watch_levels) = watch::channel(levels);
+        let paused = super::paused::read(&connection).map_err(sql)?;
         let (failing, watch_failing) = watch::channel(None);
         let writer = writer::Writer::start(connection, file.clone(), references.clone(), levels, failing)?;
         Ok(Self {
@@ -103,6 +105,7 @@ impl Store {
                 refined: Notify::new(),
                 files: Notify::new(),
                 replies: super::reply::Wakes::default(),
+                paused: watch::Sender::new(Arc::new(paused)),
             }),
         })
     }

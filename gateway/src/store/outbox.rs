@@ -67,6 +67,8 @@ pub struct Dead {
 #[derive(Clone, Debug)]
 pub struct Settled {
     seq: i64,
+    id: Uuid,
+    complaint: ComplaintId,
     attempts: u32,
     bytes: i64,
     said: Settlement,
@@ -76,7 +78,8 @@ impl Settled {
     /// What the broker said to this event.
     #[must_use]
     pub fn new(event: &Queued, said: Settlement) -> Self {
-        Self { seq: event.seq, attempts: event.attempts + 1, bytes: size(&event.body), said }
+        let (seq, id, complaint) = (event.seq, event.id, event.complaint);
+        Self { seq, id, complaint, attempts: event.attempts + 1, bytes: size(&event.body), said }
     }
 }
 
@@ -191,9 +194,15 @@ impl Store {
 }
 
 pub(super) fn put(db: &Db<'_>, complaint: ComplaintId, event: &NewEvent) -> rusqlite::Result<()> {
+    let at = now_ms();
     db.execute(
         "INSERT INTO outbox (seq, id, complaint, routing_key, body, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        (db.next_event(), event.id, complaint.0, &event.routing_key, &event.body, now_ms()),
+        (db.next_event(), event.id, complaint.0, &event.routing_key, &event.body, at),
+    )?;
+    let kind = event.routing_key.rsplit_once('.').map_or(event.routing_key.as_str(), |(kind, _)| kind);
+    db.execute(
+        "INSERT INTO published (complaint, event, kind, at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+        (complaint.0, event.id, kind, at),
     )?;
     db.count(|change| {
         change.outbox += 1;
@@ -219,7 +228,12 @@ fn settle(db: &Db<'_>, event: &Settled) -> rusqlite::Result<()> {
             change.outbox -= 1;
             change.bytes -= event.bytes;
             change.dead += i64::from(matches!(event.said, Settlement::Dead { .. }));
+            change.confirmed += i64::from(matches!(event.said, Settlement::Confirmed));
         });
+        if let Settlement::Confirmed = event.said {
+            let sql = "UPDATE published SET confirmed_at = ?3 WHERE complaint = ?1 AND event = ?2";
+            db.execute(sql, (event.complaint.0, event.id, now_ms()))?;
+        }
     }
     Ok(())
 }

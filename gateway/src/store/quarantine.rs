@@ -91,6 +91,14 @@ impl Store {
         .await
     }
 
+    /// Removes a quarantined row for good. False if it is not there.
+    ///
+    /// # Errors
+    /// Nothing was changed.
+    pub async fn discard(&self, id: Uuid) -> Result<bool, StoreError> {
+        self.write(move |db| Ok(remove(db, id)? == 1)).await
+    }
+
     /// Puts a quarantined draft back to be refined again, under its old receipt. False if it is not there.
     ///
     /// # Errors
@@ -191,10 +199,10 @@ pub(super) fn put_beside(db: &Db<'_>, row: &Waiting) -> rusqlite::Result<bool> {
     Ok(here)
 }
 
-pub(super) fn remove(db: &Db<'_>, id: Uuid) -> rusqlite::Result<()> {
+pub(super) fn remove(db: &Db<'_>, id: Uuid) -> rusqlite::Result<usize> {
     let removed = db.execute("DELETE FROM quarantine WHERE id = ?1", [id])?;
     db.count(|change| change.quarantined -= i64::try_from(removed).unwrap_or(0));
-    Ok(())
+    Ok(removed)
 }
 
 fn quarantined(row: &rusqlite::Row<'_>) -> rusqlite::Result<Quarantined> {

@@ -384,13 +384,29 @@ pub(super) fn put(db: &Db<'_>, reply: &NewReply, at: i64) -> rusqlite::Result<()
 }
 
 /// Writes down how a complaint is answered, and the automatic answer.
-pub(super) fn correspond(db: &Db<'_>, row: &Waiting, new: &NewCorrespondence) -> rusqlite::Result<()> {
+pub(super) fn correspond(
+    db: &Db<'_>,
+    row: &Waiting,
+    new: &NewCorrespondence,
+    (duplicate_of, continues): (Option<ComplaintId>, Option<i64>),
+) -> rusqlite::Result<()> {
     let contact = (new.contact != Contact::default()).then(|| json(&new.contact));
     let at = row.received_at.as_millisecond();
     db.execute(
-        "INSERT INTO correspondence (serial, complaint, channel, public, address, contact, heard_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
-        (row.serial, row.id.0, &row.channel, new.public, new.address.as_ref().map(json), contact, at),
+        "INSERT INTO correspondence
+         (serial, complaint, channel, public, address, contact, heard_at, duplicate_of, continues)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
+        (
+            row.serial,
+            row.id.0,
+            &row.channel,
+            new.public,
+            new.address.as_ref().map(json),
+            contact,
+            at,
+            duplicate_of.map(|id| id.0),
+            continues,
+        ),
     )?;
     if let Some(receipt) = &new.receipt {
         let channel = receipt.channel.as_str();

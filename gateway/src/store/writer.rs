@@ -77,6 +77,7 @@ pub(super) struct Change {
     pub(super) replies: i64,
     pub(super) set_aside: i64,
     pub(super) bytes: i64,
+    pub(super) confirmed: i64,
 }
 
 impl Db<'_> {
@@ -264,7 +265,7 @@ impl Thread {
             db.execute(
                 "UPDATE level SET next_serial = ?1, next_event = ?2, inbox = inbox + ?3, held = held + ?4,
                  outbox = outbox + ?5, dead = dead + ?6, quarantined = quarantined + ?7, bytes = bytes + ?8,
-                 replies = replies + ?9, set_aside = set_aside + ?10",
+                 replies = replies + ?9, set_aside = set_aside + ?10, confirmed = confirmed + ?11",
                 (
                     db.next_serial.get(),
                     db.next_event.get(),
@@ -276,6 +277,7 @@ impl Thread {
                     change.bytes,
                     change.replies,
                     change.set_aside,
+                    change.confirmed,
                 ),
             )?;
         }

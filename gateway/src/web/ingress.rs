@@ -169,6 +169,9 @@ fn refused(refusal: Refusal) -> Ended {
         Refusal::Full { retry_after, .. } => {
             ("full", Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(retry_after))
         }
+        Refusal::Paused { retry_after } => {
+            ("paused", Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(retry_after))
+        }
         // what fails inside is for the log, not for the vendor
         Refusal::StoreFailing { retry_after, .. } => {
             let detail = "the message could not be stored; please deliver it again";

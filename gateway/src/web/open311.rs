@@ -365,6 +365,7 @@ fn refused(refusal: Refusal) -> (&'static str, Refused) {
         Refusal::Undecodable { reason, .. } => ("undecodable", Refused(400, reason.to_string())),
         Refusal::Limited { .. } => ("limited", Refused(429, later)),
         Refusal::Full { .. } => ("full", Refused(503, later)),
+        Refusal::Paused { .. } => ("paused", Refused(503, later)),
         Refusal::StoreFailing { .. } => ("store_failing", Refused(503, later)),
         Refusal::Disabled { .. } => ("disabled", Refused(503, "this channel is switched off".to_owned())),
     }

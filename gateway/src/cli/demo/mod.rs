@@ -19,6 +19,8 @@ use crate::{app::Gateway, config, telemetry, web::desk::session};
 /// The desk officer of the demonstration.
 const OFFICER: &str = "siti";
 const PASSWORD: &str = "muara-demo";
+/// Who looks at the console of the demonstration, with the same password.
+const OPERATOR: &str = "operator";
 /// How often the table is drawn.
 const FRAME: Duration = Duration::from_millis(250);
 
@@ -123,10 +125,11 @@ impl Demo {
         print(&format!(
             "\nThe gateway stays up. Open\n  \
              http://{}/desk/kelurahan   the walk-in desk: user {OFFICER}, password {PASSWORD}\n  \
+             http://{}/                 the console: user {OPERATOR}, password {PASSWORD}\n  \
              http://{}/health           how each channel is\n  \
              http://{}/metrics          the figures above\n\
              Ctrl-C ends it and removes everything.\n",
-            gateway.public, gateway.internal, gateway.internal
+            gateway.public, gateway.internal, gateway.internal, gateway.internal
         ))?;
         tokio::signal::ctrl_c().await?;
         gateway.shutdown().await;
@@ -141,6 +144,7 @@ impl Demo {
             self.broker.as_ref().map(|url| format!("[broker]\nurl = {}\n", toml::Value::from(url.as_str())));
         Ok(format!(
             "{}\n[channels.kelurahan.officers.{OFFICER}]\nname = \"Siti Aminah\"\noffice = \"menteng\"\n\
+             password_hash = \"{hash}\"\n[console.users.{OPERATOR}]\nname = \"Operator of the demonstration\"\nrole = \"admin\"\n\
              password_hash = \"{hash}\"\n[listen]\npublic = \"{public}\"\ninternal = \"{internal}\"\n{}",
             include_str!("../../../demo/demo.toml"),
             broker.unwrap_or_default()

@@ -192,7 +192,7 @@ pub(super) async fn post_form(
 }
 
 async fn read_form(desk: &Desk, headers: &HeaderMap, body: axum::body::Body) -> Result<EntryForm, Fault> {
-    session::same_origin(headers)?;
+    crate::web::account::request::same_origin(headers)?;
     require_media_type(headers, "application/x-www-form-urlencoded")?;
     let body = read_body(body, desk.channel.limits.body_bytes).await?;
     parse_form(&body)
@@ -263,7 +263,7 @@ pub(super) async fn post_json(
 async fn send_json(desks: &Desks, channel: &str, visit: Visit) -> Result<Response, Fault> {
     let desk = desks.desk(channel)?;
     let headers = &visit.parts.headers;
-    session::same_origin(headers)?;
+    crate::web::account::request::same_origin(headers)?;
     let signed_in = desks.signed_in(&desk, headers).map_err(|none| match none {
         NoSession::Absent => Fault::SignedOut,
         NoSession::Ended => Fault::SessionEnded,

@@ -14,7 +14,10 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::words;
-use crate::{intake::Refusal, web::problem::Problem};
+use crate::{
+    intake::Refusal,
+    web::{account::request::CrossSite, problem::Problem},
+};
 
 /// Why a request gets no receipt. Nothing of it was stored, but for [`Fault::Quarantined`].
 #[derive(Debug)]
@@ -71,6 +74,12 @@ impl From<getrandom::Error> for Fault {
     }
 }
 
+impl From<CrossSite> for Fault {
+    fn from(_: CrossSite) -> Self {
+        Self::CrossSite
+    }
+}
+
 impl From<BadEntry> for Fault {
     fn from(error: BadEntry) -> Self {
         match error {
@@ -86,9 +95,9 @@ impl From<Refusal> for Fault {
         match refusal {
             Refusal::Undecodable { quarantine, .. } => Self::Quarantined { id: Some(quarantine) },
             Refusal::Limited { retry_after, .. } => Self::Limited { wait: retry_after },
-            Refusal::Full { retry_after, .. } | Refusal::StoreFailing { retry_after, .. } => {
-                Self::Busy { wait: retry_after }
-            }
+            Refusal::Full { retry_after, .. }
+            | Refusal::StoreFailing { retry_after, .. }
+            | Refusal::Paused { retry_after } => Self::Busy { wait: retry_after },
             Refusal::Disabled { .. } => Self::Disabled,
         }
     }

@@ -5,42 +5,37 @@
 
 mod entry;
 mod fault;
-mod lockout;
 mod pages;
-mod seal;
 pub mod session;
 mod sign_in;
 mod words;
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::{Arc, LazyLock},
-    time::Duration,
-};
+use std::sync::{Arc, LazyLock};
 
 use arc_swap::ArcSwap;
 use axum::{
     Router,
     body::{Body, Bytes},
-    extract::{ConnectInfo, Path, Request, State},
+    extract::{Path, Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     middleware::map_response,
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use jiff::Timestamp;
 use muara_connectors::desk::{Office, Settings};
 use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
 
+use super::account::{
+    door::Door,
+    request::{self, BadBody, text},
+    seal::Seal,
+};
 use crate::{
     channel::{Channel, Channels},
     intake::Intake,
 };
 use fault::Fault;
-use lockout::Lockout;
-use seal::Seal;
 
 /// What the desk needs of the gateway.
 #[derive(Clone)]
@@ -60,26 +55,17 @@ pub struct DeskState {
 /// The time of day; tests set their own.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// Where a request came from, if a proxy in front is trusted to say so. Without it the peer's address counts.
-#[derive(Clone, Copy, Debug)]
-pub struct ClientAddress(pub IpAddr);
-
 struct Desks {
     state: DeskState,
     seal: Seal,
     clock: Clock,
-    officers: Lockout,
-    addresses: Lockout,
-    hashing: Arc<Semaphore>,
+    door: Door,
 }
 
 /// One channel's desk.
 struct Desk {
     channel: Arc<Channel>,
 }
-
-/// How long a form may take to come in.
-const BODY_DEADLINE: Duration = Duration::from_secs(30);
 
 /// The desk's routes, all under `/desk`.
 pub fn router(state: DeskState) -> Router {
@@ -88,16 +74,7 @@ pub fn router(state: DeskState) -> Router {
 
 /// The desk's routes with a clock of its own.
 pub fn router_at(state: DeskState, clock: Clock) -> Router {
-    let desks = Desks {
-        seal: Seal::new(state.session_key),
-        state,
-        clock,
-        officers: Lockout::new(5),
-        // a whole office may sit behind one address
-        addresses: Lockout::new(50),
-        // each verification takes 19 MiB
-        hashing: Arc::new(Semaphore::new(2)),
-    };
+    let desks = Desks { seal: Seal::new(state.session_key), state, clock, door: Door::new() };
     Router::new()
         .route("/desk/{channel}", get(entry::form).post(entry::post_form))
         .route("/desk/{channel}/sign-in", get(sign_in::back).post(sign_in::post_form))
@@ -147,32 +124,15 @@ impl Desk {
     }
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
-}
-
-fn client_address(parts: &Parts) -> Option<IpAddr> {
-    let told = parts.extensions.get::<ClientAddress>().map(|address| address.0);
-    told.or_else(|| parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip()))
-}
-
 fn require_media_type(headers: &HeaderMap, wanted: &'static str) -> Result<(), Fault> {
-    let given = text(headers, header::CONTENT_TYPE.as_str()).and_then(|value| value.split(';').next());
-    if given.is_some_and(|given| given.trim().eq_ignore_ascii_case(wanted)) {
-        Ok(())
-    } else {
-        Err(Fault::MediaType { wanted })
-    }
+    if request::is_media_type(headers, wanted) { Ok(()) } else { Err(Fault::MediaType { wanted }) }
 }
 
 async fn read_body(body: Body, limit: usize) -> Result<Bytes, Fault> {
-    let collected = tokio::time::timeout(BODY_DEADLINE, Limited::new(body, limit).collect()).await;
-    match collected {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Fault::TooLarge { limit }),
-        // the client is gone, or never finished
-        Ok(Err(_)) | Err(_) => Err(Fault::SlowBody),
-    }
+    request::read_body(body, limit).await.map_err(|bad| match bad {
+        BadBody::TooLarge => Fault::TooLarge { limit },
+        BadBody::Slow => Fault::SlowBody,
+    })
 }
 
 /// A file that pages link to; its name holds its hash, so it can be kept for ever.

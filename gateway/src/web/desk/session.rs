@@ -1,42 +1,23 @@
 //! Who is signed in, and whether a request was meant by them.
 
-use argon2::{
-    Argon2,
-    password_hash::{self, PasswordHasher, PasswordVerifier, phc::PasswordHash},
-};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue};
 use jiff::{SignedDuration, Timestamp};
 use muara_connectors::desk::{Office, Officer};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
-use super::{Desk, Desks, fault::Fault, seal, text};
+use super::{Desk, Desks, fault::Fault};
+pub use crate::web::account::{HashError, hash_password};
+use crate::web::account::{
+    request::{self, cookies},
+    seal,
+};
 
 const SESSION: &str = "muara_desk";
 const VISITOR: &str = "muara_desk_visitor";
 const RECEIPT: &str = "muara_desk_receipt";
 /// How long a receipt can be shown again.
 const RECEIPT_HOURS: u32 = 12;
-
-/// A password could not be hashed.
-#[derive(Debug, thiserror::Error)]
-#[error("the password cannot be hashed: {0}")]
-pub struct HashError(password_hash::Error);
-
-/// Hashes a password (argon2id, PHC form) for `password_hash` of an officer's table.
-///
-/// # Errors
-/// [`HashError`]: the system gives no random salt.
-pub fn hash_password(password: &str) -> Result<String, HashError> {
-    Ok(Argon2::default().hash_password(password.as_bytes()).map_err(HashError)?.to_string())
-}
-
-/// Takes some 20 ms of one core on purpose: not for the async threads.
-pub(super) fn verify_password(password: &SecretString, hash: &SecretString) -> bool {
-    PasswordHash::new(hash.expose_secret()).is_ok_and(|hash| {
-        Argon2::default().verify_password(password.expose_secret().as_bytes(), &hash).is_ok()
-    })
-}
 
 /// What a session cookie says.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -221,40 +202,10 @@ impl Desks {
         seconds: Option<u32>,
         headers: &HeaderMap,
     ) -> Option<HeaderValue> {
-        let age = seconds.map(|seconds| format!("; Max-Age={seconds}")).unwrap_or_default();
-        let secure = if self.secure(headers) { "; Secure" } else { "" };
-        let cookie = format!("{name}={value}; Path={path}{age}; HttpOnly; SameSite=Strict{secure}");
-        HeaderValue::try_from(cookie).ok()
+        request::cookie((name, value), path, seconds, self.secure(headers))
     }
 }
 
 pub(super) fn receipt_path(desk: &Desk, reference: &str) -> String {
     format!("/desk/{}/receipts/{reference}", desk.id())
-}
-
-fn cookies<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
-    let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    all.flat_map(|line| line.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .filter_map(move |(given, value)| (given == name).then_some(value))
-}
-
-/// Refuses what a page of another site sends in the officer's name.
-///
-/// Browsers tell it by `Sec-Fetch-Site`; older ones, and all on plain HTTP, by `Origin`. Scripts send neither.
-pub(super) fn same_origin(headers: &HeaderMap) -> Result<(), Fault> {
-    let meant = match text(headers, "sec-fetch-site") {
-        Some(site) => matches!(site, "same-origin" | "none"),
-        None => match text(headers, header::ORIGIN.as_str()) {
-            None => !headers.contains_key(header::ORIGIN),
-            Some(origin) => {
-                let authority = origin.split_once("://").map(|(_, authority)| authority);
-                authority.is_some_and(|authority| {
-                    text(headers, header::HOST.as_str())
-                        .is_some_and(|host| host.eq_ignore_ascii_case(authority))
-                })
-            }
-        },
-    };
-    if meant { Ok(()) } else { Err(Fault::CrossSite) }
 }

@@ -1,11 +1,11 @@
 //! Signing in and out.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     Json,
     extract::{Path, Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse, Redirect, Response},
 };
 use secrecy::SecretString;
@@ -13,21 +13,21 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    Desk, Desks, Shared, Visit, client_address,
+    Desk, Desks, Shared, Visit,
     entry::{EntryForm, parse_form},
     fault::Fault,
     pages::{FormPage, Frame, SignInPage, fault_page, page},
     read_body, require_media_type,
-    session::{self, Session},
+    session::Session,
+};
+use crate::web::account::{
+    door::{Door, Knock, Shut},
+    request::{client_address, same_origin, set_cookie},
 };
 
 /// A sign-in form may carry an entry that waits for it.
 const FORM_BYTES: usize = 512 * 1024;
 const JSON_BYTES: usize = 8 * 1024;
-/// How long a sign-in waits for its turn at the password check.
-const TURN: Duration = Duration::from_secs(5);
-/// Longer names are nobody's.
-const NAME_LENGTH: usize = 65;
 
 #[derive(Deserialize)]
 struct SignInForm {
@@ -95,7 +95,7 @@ pub(super) async fn post_form(
 }
 
 async fn read_form(headers: &HeaderMap, body: axum::body::Body) -> Result<SignInForm, Fault> {
-    session::same_origin(headers)?;
+    same_origin(headers)?;
     require_media_type(headers, "application/x-www-form-urlencoded")?;
     parse_form(&read_body(body, FORM_BYTES).await?)
 }
@@ -115,7 +115,7 @@ pub(super) async fn post_json(
 async fn sign_in_json(desks: &Arc<Desks>, channel: &str, visit: Visit) -> Result<Response, Fault> {
     let desk = desks.desk(channel)?;
     let headers = &visit.parts.headers;
-    session::same_origin(headers)?;
+    same_origin(headers)?;
     require_media_type(headers, "application/json")?;
     let body = read_body(visit.body, JSON_BYTES).await?;
     let given: SignInJson = serde_json::from_slice(&body).map_err(|error| Fault::Syntax {
@@ -149,7 +149,7 @@ pub(super) async fn sign_out(
 async fn end(desks: &Desks, channel: &str, visit: Visit) -> Result<Response, Fault> {
     let desk = desks.desk(channel)?;
     let headers = &visit.parts.headers;
-    session::same_origin(headers)?;
+    same_origin(headers)?;
     require_media_type(headers, "application/x-www-form-urlencoded")?;
     let form: SignOutForm = parse_form(&read_body(visit.body, JSON_BYTES).await?)?;
     if let Ok(signed_in) = desks.signed_in(&desk, headers)
@@ -160,12 +160,6 @@ async fn end(desks: &Desks, channel: &str, visit: Visit) -> Result<Response, Fau
     let mut response = Redirect::to(&format!("/desk/{}", desk.id())).into_response();
     set_cookie(&mut response, desks.ended_cookie(headers));
     Ok(response)
-}
-
-fn set_cookie(response: &mut Response, cookie: Option<HeaderValue>) {
-    if let Some(cookie) = cookie {
-        response.headers_mut().append(header::SET_COOKIE, cookie);
-    }
 }
 
 impl Desks {
@@ -224,46 +218,21 @@ impl Desks {
         password: SecretString,
         address: Option<String>,
     ) -> Result<Session, Fault> {
-        let user: String = user.trim().to_lowercase().chars().take(NAME_LENGTH).collect();
-        let who = format!("{}/{user}", desk.id());
-        let now = self.now();
-        if let Some(address) = &address {
-            self.addresses.attempt(address, now).map_err(|wait| Fault::LockedOut { wait })?;
-        }
-        let not_counted = || {
-            if let Some(address) = &address {
-                self.addresses.take_back(address);
-            }
-        };
-        if let Err(wait) = self.officers.attempt(&who, now) {
-            not_counted();
-            return Err(Fault::LockedOut { wait });
-        }
+        let user = Door::name(user);
         let officers = &desk.settings().officers;
         let officer = officers.get(&user);
-        // for an unknown name somebody else's hash is worked through, so that the time does not tell
-        let Some(hash) = officer.or_else(|| officers.values().next()).map(|o| o.password_hash.clone()) else {
-            return Err(Fault::WrongPassword);
+        let knock = Knock {
+            who: format!("{}/{user}", desk.id()),
+            address,
+            password,
+            hash: officer.or_else(|| officers.values().next()).map(|officer| officer.password_hash.clone()),
+            known: officer.is_some(),
         };
-        let Ok(Ok(turn)) = tokio::time::timeout(TURN, Arc::clone(&self.hashing).acquire_owned()).await else {
-            not_counted();
-            self.officers.take_back(&who);
-            return Err(Fault::Busy { wait: TURN });
-        };
-        let checked = tokio::task::spawn_blocking(move || {
-            let fits = session::verify_password(&password, &hash);
-            // held to here even if the client is gone by now
-            drop(turn);
-            fits
-        })
-        .await;
-        match officer {
-            Some(officer) if checked.is_ok_and(|fits| fits) => {
-                not_counted();
-                self.officers.forget(&who);
-                Ok(self.begin(desk, &user, officer)?)
-            }
-            known => {
+        match (self.door.knock(knock, self.now()).await, officer) {
+            (Ok(()), Some(officer)) => Ok(self.begin(desk, &user, officer)?),
+            (Err(Shut::LockedOut { wait }), _) => Err(Fault::LockedOut { wait }),
+            (Err(Shut::Busy { wait }), _) => Err(Fault::Busy { wait }),
+            (Ok(()) | Err(Shut::Wrong), known) => {
                 self.report_failure(desk, known.map(|_| user.as_str()));
                 Err(Fault::WrongPassword)
             }

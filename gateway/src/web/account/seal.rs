@@ -7,24 +7,24 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 /// The key of all seals. Each purpose has seals of its own: a receipt's cannot stand for a session's.
-pub(super) struct Seal {
+pub(in crate::web) struct Seal {
     key: [u8; 32],
 }
 
 impl Seal {
-    pub(super) fn new(key: [u8; 32]) -> Self {
+    pub(in crate::web) fn new(key: [u8; 32]) -> Self {
         Self { key }
     }
 
     /// The value with its seal, in characters that a cookie may hold.
-    pub(super) fn close<T: Serialize>(&self, purpose: &str, value: &T) -> String {
+    pub(in crate::web) fn close<T: Serialize>(&self, purpose: &str, value: &T) -> String {
         let payload = BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(value).unwrap_or_default());
         let seal = BASE64_URL_SAFE_NO_PAD.encode(self.mac(purpose, payload.as_bytes()));
         format!("{payload}.{seal}")
     }
 
     /// The value, if the seal is ours and for this purpose.
-    pub(super) fn open<T: DeserializeOwned>(&self, purpose: &str, sealed: &str) -> Option<T> {
+    pub(in crate::web) fn open<T: DeserializeOwned>(&self, purpose: &str, sealed: &str) -> Option<T> {
         let (payload, seal) = sealed.split_once('.')?;
         let seal = BASE64_URL_SAFE_NO_PAD.decode(seal).ok()?;
         if !bool::from(seal.ct_eq(&self.mac(purpose, payload.as_bytes()))) {
@@ -34,12 +34,12 @@ impl Seal {
     }
 
     /// A short mark of a text for one purpose.
-    pub(super) fn mark(&self, purpose: &str, text: &str) -> String {
+    pub(in crate::web) fn mark(&self, purpose: &str, text: &str) -> String {
         hex::encode(&self.mac(purpose, text.as_bytes())[..16])
     }
 
     /// Whether a mark is that of the text.
-    pub(super) fn fits(&self, purpose: &str, text: &str, mark: &str) -> bool {
+    pub(in crate::web) fn fits(&self, purpose: &str, text: &str, mark: &str) -> bool {
         self.mark(purpose, text).as_bytes().ct_eq(mark.as_bytes()).into()
     }
 
@@ -54,7 +54,7 @@ impl Seal {
 }
 
 /// A random text that nobody can guess.
-pub(super) fn nonce() -> Result<String, getrandom::Error> {
+pub(in crate::web) fn nonce() -> Result<String, getrandom::Error> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)?;
     Ok(hex::encode(bytes))

@@ -14,7 +14,7 @@ const WINDOW: SignedDuration = SignedDuration::from_mins(15);
 const CAPACITY: usize = 10_000;
 
 /// Failures by name or by address.
-pub(super) struct Lockout {
+pub(in crate::web) struct Lockout {
     allowance: u32,
     tries: Mutex<HashMap<String, Tries>>,
 }
@@ -28,14 +28,14 @@ struct Tries {
 
 impl Lockout {
     /// So many failures cost nothing.
-    pub(super) fn new(allowance: u32) -> Self {
+    pub(in crate::web) fn new(allowance: u32) -> Self {
         Self { allowance, tries: Mutex::new(HashMap::new()) }
     }
 
     /// Begins a try and counts it as a failure, so that many at the same time are counted too.
     ///
     /// Fails with the time still to wait.
-    pub(super) fn attempt(&self, who: &str, now: Timestamp) -> Result<(), Duration> {
+    pub(in crate::web) fn attempt(&self, who: &str, now: Timestamp) -> Result<(), Duration> {
         let mut all = self.lock();
         if !all.contains_key(who) {
             make_room(&mut all, now);
@@ -60,12 +60,12 @@ impl Lockout {
     }
 
     /// Forgets the failures of somebody who is known now.
-    pub(super) fn forget(&self, who: &str) {
+    pub(in crate::web) fn forget(&self, who: &str) {
         self.lock().remove(who);
     }
 
     /// Takes one try back: it was no failure.
-    pub(super) fn take_back(&self, who: &str) {
+    pub(in crate::web) fn take_back(&self, who: &str) {
         if let Some(tries) = self.lock().get_mut(who) {
             tries.failures = tries.failures.saturating_sub(1);
             if tries.failures < self.allowance {

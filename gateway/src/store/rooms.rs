@@ -1,0 +1,214 @@
+//! The rooms where messages stand until somebody looks, read as lists: searched, page by page, newest first.
+
+use jiff::Timestamp;
+use muara_normalizer::{Reference, ids::ReferenceKey};
+use rusqlite::{OptionalExtension, Row};
+use uuid::Uuid;
+
+use super::{Store, StoreError, inbox::instant};
+
+/// A room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// What could not be understood.
+    Quarantine,
+    /// Messages over a limit.
+    Held,
+    /// Events the broker would not take.
+    Dead,
+    /// Messages that are no complaints by the rules.
+    Aside,
+    /// Replies that did not arrive.
+    Replies,
+}
+
+/// A part of a list.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    /// Rows before it.
+    pub after: u32,
+    /// Rows in it, at most.
+    pub most: u32,
+}
+
+/// Who stands in a room.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// What tells it from the others.
+    pub key: String,
+    /// The channel.
+    pub channel: String,
+    /// Since when.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: String,
+    /// What else is to be known: the stage, the event's type, the attempts.
+    pub note: String,
+    /// The citizen's code, if there is one.
+    pub reference: Option<Reference>,
+    /// The media type of the bytes.
+    pub content_type: String,
+    /// The bytes: a vendor's, a draft's, an event's or a reply's.
+    pub body: Vec<u8>,
+}
+
+/// How many bytes of each row a list reads.
+const GLANCE: u32 = 2048;
+
+impl Room {
+    /// Key, channel, since when, why, note, number of the receipt, media type, bytes.
+    fn columns(self) -> &'static str {
+        match self {
+            Self::Quarantine => {
+                "id, channel, at, reason, stage || CASE seen WHEN 1 THEN '' ELSE ', seen ' || seen || ' times' END || ', ' || length(raw) || ' bytes', serial,
+                 coalesce(content_type, ''), raw"
+            }
+            Self::Held => {
+                "id, channel, at, reason, 'asked again ' || strftime('%Y-%m-%dT%H:%M:%SZ', release_at / 1000, 'unixepoch'),
+                 serial, 'application/json', draft"
+            }
+            Self::Dead => {
+                "id, replace(routing_key, rtrim(routing_key, replace(routing_key, '.', '')), ''), at, reason,
+                 routing_key || ', ' || attempts || ' attempts', NULL, 'application/json', body"
+            }
+            Self::Aside => "id, channel, at, reason, '', serial, 'application/json', draft",
+            Self::Replies => {
+                "id, channel, changed_at, coalesce(code || ': ' || coalesce(detail, ''), ''),
+                 occasion || ', ' || attempts || ' attempts', serial, 'application/json', body"
+            }
+        }
+    }
+
+    fn table(self) -> &'static str {
+        match self {
+            Self::Quarantine => "quarantine",
+            Self::Held => "held",
+            Self::Dead => "dead",
+            Self::Aside => "set_aside",
+            Self::Replies => "(SELECT * FROM reply WHERE state = 'failed')",
+        }
+    }
+
+    /// The room as a table with names for its columns.
+    fn with(self) -> String {
+        let (columns, table) = (self.columns(), self.table());
+        format!(
+            "WITH room (key, channel, at, reason, note, serial, type, body) AS (SELECT {columns} FROM {table})"
+        )
+    }
+
+    fn key(self, row: &Row<'_>) -> rusqlite::Result<String> {
+        match self {
+            Self::Replies => row.get(0),
+            _ => Ok(row.get::<_, Uuid>(0)?.to_string()),
+        }
+    }
+}
+
+impl Store {
+    /// Those of a room whose channel or reason holds a text, or whose id or reference it is; newest first. Of their bytes
+    /// only the beginning.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn standing(&self, room: Room, text: &str, page: Page) -> Result<Vec<Standing>, StoreError> {
+        let serial = self.serial_of(text);
+        let text = text.trim().to_lowercase();
+        let references = self.shared.references.clone();
+        self.read(move |connection| {
+            let sql = format!(
+                "{} SELECT key, channel, at, reason, note, serial, type, substr(body, 1, {GLANCE}) FROM room
+                 WHERE ?1 = '' OR instr(lower(channel || ' ' || reason || ' ' || note), ?1) OR serial = ?2
+                   OR (?3 <> '' AND lower(hex(key)) LIKE ?3 || '%') OR key = ?1
+                 ORDER BY at DESC, key LIMIT ?4 OFFSET ?5",
+                room.with()
+            );
+            let id = text.replace('-', "");
+            let id = if id.bytes().all(|byte| byte.is_ascii_hexdigit()) { id } else { String::new() };
+            let mut query = connection.prepare_cached(&sql)?;
+            let rows = query.query_map((text, serial, id, page.most, page.after), |row| {
+                standing(room, row, &references)
+            })?;
+            rows.collect()
+        })
+        .await
+    }
+
+    /// The one of a key, with all its bytes.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn standing_at(&self, room: Room, key: &str) -> Result<Option<Standing>, StoreError> {
+        let (key, id) = (key.to_owned(), key.parse::<Uuid>().ok());
+        let references = self.shared.references.clone();
+        self.read(move |connection| {
+            let sql = format!(
+                "{} SELECT key, channel, at, reason, note, serial, type, body FROM room WHERE key = ?1 OR key = ?2",
+                room.with()
+            );
+            let mut query = connection.prepare_cached(&sql)?;
+            query.query_row((key, id), |row| standing(room, row, &references)).optional()
+        })
+        .await
+    }
+
+    /// Since when the one stands that came first.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn standing_since(&self, room: Room) -> Result<Option<Timestamp>, StoreError> {
+        self.read(move |connection| {
+            let sql = format!("{} SELECT min(at) FROM room", room.with());
+            connection.prepare_cached(&sql)?.query_row([], |row| row.get::<_, Option<i64>>(0))
+        })
+        .await
+        .map(|at| at.map(instant))
+    }
+
+    /// How many replies did not arrive.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn failed_replies(&self) -> Result<u64, StoreError> {
+        self.read(|connection| {
+            let sql = "SELECT count(*) FROM reply WHERE state = 'failed'";
+            connection.prepare_cached(sql)?.query_row([], |row| row.get::<_, i64>(0))
+        })
+        .await
+        .map(i64::unsigned_abs)
+    }
+
+    /// Lets the held message of a complaint's id through. False if it is not held.
+    ///
+    /// # Errors
+    /// Nothing was changed.
+    pub async fn release_id(&self, id: Uuid) -> Result<bool, StoreError> {
+        let serial = self.read(move |connection| {
+            let sql = "SELECT serial FROM held WHERE id = ?1";
+            connection.prepare_cached(sql)?.query_row([id], |row| row.get(0)).optional()
+        });
+        match serial.await? {
+            Some(serial) => Ok(self.release(vec![serial]).await? == 1),
+            None => Ok(false),
+        }
+    }
+
+    /// The number of the receipt that a reference stands for; one that nothing has if it is no reference.
+    pub(super) fn serial_of(&self, text: &str) -> i64 {
+        let reference = text.parse::<Reference>().ok();
+        reference.and_then(|known| i64::try_from(self.shared.references.serial(&known)).ok()).unwrap_or(-1)
+    }
+}
+
+fn standing(room: Room, row: &Row<'_>, references: &ReferenceKey) -> rusqlite::Result<Standing> {
+    Ok(Standing {
+        key: room.key(row)?,
+        channel: row.get(1)?,
+        at: instant(row.get(2)?),
+        reason: row.get(3)?,
+        note: row.get(4)?,
+        reference: row.get::<_, Option<i64>>(5)?.map(|serial| references.reference(serial.unsigned_abs())),
+        content_type: row.get(6)?,
+        body: row.get(7)?,
+    })
+}

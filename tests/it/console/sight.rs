@@ -1,0 +1,106 @@
+//! What is to be seen: the report, a complaint's company, and failed replies.
+
+use muara_tests::{callbacks::Callbacks, gateway::Gateway};
+use serde_json::json;
+
+use super::{audited, config, line, signed, visitor::Visitor};
+
+#[tokio::test]
+async fn the_report_counts_by_month_and_channel_and_comes_as_csv() {
+    let qlue = "[channels.qlue]\nconnector = \"qlue\"\ntitle = \"=Qlue, \\\"the app\\\"\"\nsecret = \"s\"\n";
+    let gateway = Gateway::launch(&(config("\"$.body\"", "") + qlue)).await;
+    let place = "Jalan berlubang besar di Jl. Teuku Umar No. 10, Menteng, depan SDN 01";
+    let words = [
+        json!({"id": 1, "from": "a", "body": place}),
+        json!({"id": 2, "from": "b", "body": "Sampah menumpuk di Pasar Minggu sudah seminggu"}),
+        json!({"id": 3, "from": "c", "body": place}),
+    ];
+    gateway.accepted("web", &signed(&words)).await;
+    gateway.waiting("outbox", 3).await;
+    let reports = muara_tests::reports::Reports::new("s");
+    gateway.accepted("qlue", &reports.next()).await;
+    gateway.waiting("outbox", 4).await;
+    let mut vina = Visitor::signed_in(&gateway.internal_url(""), "vina").await;
+    let csv = vina.read("/report.csv").await.to_owned();
+    let lines: Vec<_> = csv.lines().collect();
+    assert_eq!(lines[0], "month,channel,title,received,share,duplicates,answered");
+    assert!(lines[1].ends_with(",qlue,\"Qlue, \"\"the app\"\"\",1,25.0%,0,0"), "{csv}");
+    assert!(lines[2].ends_with(",web,\"Aspirasi Warga\",3,75.0%,1,0"), "{csv}");
+    let page = vina.read("/report").await;
+    assert!(page.contains("75.0 %") && page.contains("Aspirasi Warga"), "{page}");
+
+    let events = gateway.rows(&["outbox", "tail"]).await;
+    let (first, third) = (&events[0]["data"], &events[2]["data"]);
+    assert_eq!(third["links"]["duplicate_of"], first["id"], "{third}");
+    let page = vina.read(&format!("/complaints/{}", first["id"].as_str().unwrap())).await;
+    assert!(page.contains("on its way: an event waits for the broker"), "{page}");
+    assert!(
+        page.contains("reported again by") && page.contains(third["reference"].as_str().unwrap()),
+        "{page}"
+    );
+    let page = vina.read(&format!("/complaints/{}", third["id"].as_str().unwrap())).await;
+    assert!(
+        page.contains("on the same matter as") && page.contains(first["reference"].as_str().unwrap()),
+        "{page}"
+    );
+    assert!(vina.read("/complaints?q=0000-0000-0").await.contains("neither the reference nor the id"));
+}
+
+#[tokio::test]
+async fn a_reply_that_did_not_arrive_is_sent_again() {
+    let vendor = Callbacks::listen().await;
+    vendor.will(400, None);
+    let callback = format!("[channels.web.callback]\nurl = \"{}\"\n", vendor.url("/status"));
+    let gateway = Gateway::launch(&(config("\"$.body\"", "") + &callback)).await;
+    let answer = gateway.accepted("web", &signed(&[json!({"id": "d", "body": "Lampu jalan mati"})])).await;
+    let id = answer["accepted"][0]["id"].as_str().unwrap();
+    gateway.log().line(0, "will not arrive").await;
+    let mut oki = Visitor::signed_in(&gateway.internal_url(""), "oki").await;
+    let list = oki.read("/lists/replies").await.to_owned();
+    let row = format!("receipt:{id}");
+    assert!(list.contains(&row) && list.contains("Failed replies <span class=\"count\">1</span>"), "{list}");
+    assert!(oki.read(&format!("/complaints/{id}")).await.contains("failed"));
+    vendor.will(200, None);
+    oki.acts("replies", "retry", &[&row], "").await;
+    gateway.waiting("replies", 0).await;
+    let page = oki.read(&format!("/complaints/{id}")).await;
+    assert!(page.contains("<td>sent</td>"), "{page}");
+    let again = oki.acts("replies", "retry", &[&row], "").await;
+    assert!(again.contains("tried again: 0 of 1 row."), "{again}");
+    assert_eq!(audited(&gateway).await[0], line(["oki", "retry reply", &row, "", "done"]));
+}
+
+#[tokio::test]
+async fn what_nobody_answered_in_time_is_listed() {
+    let gateway = Gateway::launch(&config("\"$.body\"", "")).await;
+    let answer = gateway.accepted("web", &signed(&[json!({"id": "d", "body": "Lampu jalan mati"})])).await;
+    gateway.waiting("outbox", 1).await;
+    let mut vina = Visitor::signed_in(&gateway.internal_url(""), "vina").await;
+    assert!(vina.read("/overdue").await.contains("Nothing is overdue."));
+    // a day passes
+    let database = rusqlite::Connection::open(gateway.database()).unwrap();
+    let sql = "UPDATE clock SET due_at = since WHERE kind = (SELECT min(kind) FROM clock)";
+    assert_eq!(database.execute(sql, ()).unwrap(), 1);
+    let page = vina.read("/overdue").await;
+    assert!(page.contains(answer["accepted"][0]["reference"].as_str().unwrap()), "{page}");
+}
+
+#[tokio::test]
+async fn open_pages_hear_of_changes_and_do_not_hold_up_a_shutdown() {
+    let mut gateway = Gateway::launch(&config("\"$.body\"", "")).await;
+    let base = gateway.internal_url("");
+    assert_eq!(Visitor::at(&base).open("/live").await, 303, "nobody listens who is not signed in");
+    let vina = Visitor::signed_in(&base, "vina").await;
+    let cookie = format!("muara_console={}", vina.cookies["muara_console"]);
+    let mut live = vina.get("/live").header("cookie", cookie).send().await.unwrap();
+    assert_eq!(live.headers()["content-type"], "text/event-stream");
+    gateway.accepted("web", &signed(&[json!({"id": "d", "body": "Lampu jalan mati"})])).await;
+    let mut heard = String::new();
+    while !heard.contains("event: change") {
+        heard += std::str::from_utf8(&live.chunk().await.unwrap().unwrap()).unwrap();
+    }
+    let (status, _) = gateway.terminate().await;
+    assert!(status.success());
+    while live.chunk().await.unwrap().is_some() {}
+    assert!(!gateway.log().text().contains("still open"), "{}", gateway.log().text());
+}
