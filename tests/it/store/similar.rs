@@ -72,8 +72,11 @@ async fn what_is_older_than_the_window_is_forgotten_step_by_step() {
     assert_eq!(fresh.store.forget_matters(before, 2).await.unwrap(), 2);
     assert_eq!(fresh.store.forget_matters(before, 2).await.unwrap(), 1);
     assert_eq!(fresh.store.forget_matters(before, 2).await.unwrap(), 0);
-    let links =
-        fresh.store.before(vec![kept(9, HOLE, "b", ago(SignedDuration::ZERO))], Thresholds::default()).await.unwrap();
+    let links = fresh
+        .store
+        .before(vec![kept(9, HOLE, "b", ago(SignedDuration::ZERO))], Thresholds::default())
+        .await
+        .unwrap();
     assert_eq!(links[0].alike.as_ref().map(|link| link.serial), Some(4), "of equals the oldest that is kept");
     let blocks = rusqlite::Connection::open(fresh.file()).unwrap();
     let count = |sql: &str| blocks.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
