@@ -60,9 +60,11 @@ const REASONS: [(NotAComplaint, Section); 7] = [
 #[must_use]
 pub fn not_a_complaint(draft: &Draft, reading: &Reading) -> Option<NotAComplaint> {
     let shows = !draft.attachments.is_empty() || draft.has_point();
+    // who chose a category, or sat before an officer, did not come to chat
+    let meant = draft.category.is_some() || draft.office.is_some();
     let scores = scores(draft, reading);
     by_its_words(draft, reading, &scores)
-        .or_else(|| if shows { None } else { without_matter(reading, &scores) })
+        .or_else(|| if shows || meant { None } else { without_matter(reading, &scores) })
 }
 
 /// The same of a message in a talk, which by itself need not say what is the matter: only what its own words tell.
@@ -128,8 +130,16 @@ fn by_its_words(draft: &Draft, reading: &Reading, scores: &Scores) -> Option<Not
     // few words for noise do not outweigh that something is wrong
     let doubtful = score < CERTAIN && kind::said(reading) == Some(Kind::Complaint);
     let shown = shows && reason == NotAComplaint::Chatter;
-    let certain = !doubtful && score >= ENOUGH && score >= against + AHEAD;
+    // who complains leaves a number, too
+    let surely = reason == NotAComplaint::Advertisement && is_surely_a_matter(reading);
+    let certain = !doubtful && !surely && score >= ENOUGH && score >= against + AHEAD;
     (certain && !shown && !mocks(reason, scores, reading)).then_some(reason)
+}
+
+/// Whether the words leave hardly a doubt of what is the matter.
+fn is_surely_a_matter(reading: &Reading) -> bool {
+    const SURE: f64 = 0.85;
+    category::suggest("", None, reading).first().is_some_and(|best| best.confidence >= SURE)
 }
 
 /// Whether an offer is another's that is mocked: who offers something says how to get it.

@@ -82,11 +82,11 @@ async fn every_message_is_valid_to_a_consumer_in_python() {
     sent += 20;
     // as bad as a report may be and still be one
     let odd = json!({"data": [
-        {"id": 900_001, "description": "\u{feff}Tanpa\u{200b} waktu\r\n\r\n\r\ndan tempat \u{202e}"},
+        {"id": 900_001, "description": "\u{feff}Lampu\u{200b} mati\r\n\r\n\r\ndan gelap \u{202e}"},
         {"id": "900002", "title": "Hanya judul", "timestamp": "1999-01-01 00:00:00", "location": {"lat": 0, "lng": 0}},
         {"id": 900_003, "file": {"url": "https:\\/\\/qlue.example\\/foto.jpg"}, "timestamp": "kemarin"},
-        {"id": 900_004, "description": "Terbalik", "location": {"lat": 106.8456, "lng": -6.2088}},
-        {"id": 900_005, "description": "Di luar kota", "timestamp": "2099-01-01 00:00:00", "location": {"lat": 48.1, "lng": 11.5}},
+        {"id": 900_004, "description": "Pohon tumbang", "location": {"lat": 106.8456, "lng": -6.2088}},
+        {"id": 900_005, "description": "Banjir di luar kota", "timestamp": "2099-01-01 00:00:00", "location": {"lat": 48.1, "lng": 11.5}},
     ]});
     gateway.accepted("qlue", &reports.sign(Vec::new(), &odd)).await;
     sent += 5;

@@ -98,7 +98,7 @@ impl Fake {
 pub(super) fn mention(id: u64) -> Value {
     json!({
         "id": id.to_string(), "author_id": "77001234", "conversation_id": id.to_string(),
-        "created_at": "2026-11-03T03:10:00.000Z", "text": format!("@DKIJakarta laporan {id}"),
+        "created_at": "2026-11-03T03:10:00.000Z", "text": format!("@DKIJakarta lampu jalan mati di tiang {id}"),
     })
 }
 
