@@ -23,6 +23,8 @@ const ENOUGH: u32 = 4;
 const CERTAIN: u32 = 6;
 /// and so much more than the grievances.
 const AHEAD: u32 = 2;
+/// An offer that says so much of itself is one, whatever trouble it promises to mend.
+const UNDENIABLE: u32 = 9;
 /// Beyond so many words that say nothing by themselves, a message is no small talk.
 const SMALL_TALK: usize = 12;
 /// A message of so many words is a letter: machines and chains write such, people who thank do not.
@@ -131,7 +133,7 @@ fn by_its_words(draft: &Draft, reading: &Reading, scores: &Scores) -> Option<Not
     let doubtful = score < CERTAIN && kind::said(reading) == Some(Kind::Complaint);
     let shown = shows && reason == NotAComplaint::Chatter;
     // who complains leaves a number, too
-    let surely = reason == NotAComplaint::Advertisement && is_surely_a_matter(reading);
+    let surely = reason == NotAComplaint::Advertisement && score < UNDENIABLE && is_surely_a_matter(reading);
     let certain = !doubtful && !surely && score >= ENOUGH && score >= against + AHEAD;
     (certain && !shown && !mocks(reason, scores, reading)).then_some(reason)
 }

@@ -165,7 +165,7 @@ mod tests {
         );
         assert_eq!(
             shape("application/x-www-form-urlencoded", b"From=%2B62&Body=Halo"),
-            "From=%•••&Body=••••"
+            "From=%••••&Body=••••"
         );
         assert_eq!(shape("text/plain", "Jl. 5".as_bytes()), "••. •");
         assert_eq!(shape("", b"\"Budi\" 0812"), "\"••••\" ••••");
