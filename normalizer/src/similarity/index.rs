@@ -6,16 +6,16 @@ use std::collections::HashMap;
 use super::{Likeness, Matter, Thresholds, compare, hash, mix, rules::RULES};
 
 /// Newest matters looked at in a block of a kelurahan and a kind of trouble. A kelurahan of Jakarta has about two
-/// complaints a day of all kinds together; ten times of that is still seen whole for a day. Each candidate costs some 2 µs.
-const NEWEST: usize = 24;
+/// complaints a day of all kinds together; thirty times of that is still seen whole for a day.
+const NEWEST: usize = 64;
 /// The same of the other blocks, which hold what the first cannot.
-const NEWEST_ELSEWHERE: usize = 8;
+const NEWEST_ELSEWHERE: usize = 16;
 /// Kinds of trouble under which one matter is filed.
 const FAMILIES: usize = 3;
 /// Names under which it is filed.
 const NAMES: usize = 2;
 /// Candidates that one search compares at most: it bounds the time of a search, whatever the store holds.
-pub const CANDIDATES: usize = 32;
+pub const CANDIDATES: usize = 128;
 /// Millionths of a degree of a cell: some 330 m.
 const CELL: i32 = 3_000;
 /// Numbers of the MinHash that make one band.
