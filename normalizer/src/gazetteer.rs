@@ -1,10 +1,9 @@
 //! The names of regions as people write them: shortened, run together, split, or with one slip of the pen. The words are
 //! in `data/place_words.txt`, which anyone can read and extend.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::LazyLock,
-};
+use std::sync::LazyLock;
+
+use foldhash::{HashMap, HashSet};
 
 use crate::{
     region::{self, Level, Region},
@@ -106,11 +105,11 @@ impl Gazetteer {
 
     fn read() -> Self {
         let mut gazetteer = Self {
-            names: HashMap::new(),
-            heads: HashSet::new(),
-            alike: HashMap::new(),
-            signs: HashMap::new(),
-            no_slips: HashSet::new(),
+            names: HashMap::default(),
+            heads: HashSet::default(),
+            alike: HashMap::default(),
+            signs: HashMap::default(),
+            no_slips: HashSet::default(),
         };
         let lines = include_str!("../data/place_words.txt").lines().map(str::trim);
         let rules: Vec<(&'static str, &'static str)> =

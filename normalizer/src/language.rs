@@ -1,10 +1,9 @@
 //! Which language a text is in, by its most frequent small words. They are in `data/language_words.txt`, which anyone can
 //! read and extend.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::LazyLock,
-};
+use std::sync::LazyLock;
+
+use foldhash::{HashMap, HashSet};
 
 use crate::reading::Reading;
 

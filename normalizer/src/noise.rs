@@ -4,7 +4,9 @@
 
 mod phrases;
 
-use std::{collections::HashSet, sync::LazyLock};
+use std::sync::LazyLock;
+
+use foldhash::HashSet;
 
 use crate::{
     category,
@@ -129,13 +131,15 @@ fn by_its_words(draft: &Draft, reading: &Reading, scores: &Scores) -> Option<Not
     let told_of =
         matches!(reason, NotAComplaint::Advertisement | NotAComplaint::Announcement | NotAComplaint::Chatter);
     let against = if told_of { 2 * grievance } else { grievance };
+    if score < ENOUGH || score < against + AHEAD {
+        return None;
+    }
     // few words for noise do not outweigh that something is wrong
     let doubtful = score < CERTAIN && kind::said(reading) == Some(Kind::Complaint);
     let shown = shows && reason == NotAComplaint::Chatter;
     // who complains leaves a number, too
     let surely = reason == NotAComplaint::Advertisement && score < UNDENIABLE && is_surely_a_matter(reading);
-    let certain = !doubtful && !surely && score >= ENOUGH && score >= against + AHEAD;
-    (certain && !shown && !mocks(reason, scores, reading)).then_some(reason)
+    (!doubtful && !surely && !shown && !mocks(reason, scores, reading)).then_some(reason)
 }
 
 /// Whether the words leave hardly a doubt of what is the matter.

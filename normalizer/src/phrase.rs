@@ -4,7 +4,7 @@
 //! other in any order · `WORD/WORD` either of them · `=WORD` exactly this form (or with `-nya`); else words meet by their stem. A rule's
 //! words are read as a citizen's are, so that both may be slang.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use crate::reading::{NEGATIONS, Reading};
 
@@ -98,7 +98,12 @@ pub(crate) struct Hit<'a, T> {
 impl<T> Default for Phrases<T> {
     fn default() -> Self {
         // number 0 is no word
-        Self { stems: HashMap::new(), exact: HashMap::new(), first: vec![Vec::new()], phrases: Vec::new() }
+        Self {
+            stems: HashMap::default(),
+            exact: HashMap::default(),
+            first: vec![Vec::new()],
+            phrases: Vec::new(),
+        }
     }
 }
 
@@ -186,12 +191,13 @@ impl<T> Phrases<T> {
                 [number(&self.stems, &term.stem), if exact > 0 { exact } else { bare() }]
             })
             .collect();
-        let mut hits = Vec::new();
+        let (mut hits, mut places) = (Vec::new(), Vec::new());
         for (at, words) in said.iter().enumerate() {
             for &word in words.iter().filter(|&&word| word > 0) {
                 for &number in self.first.get(word as usize).into_iter().flatten() {
                     let Some(phrase) = self.phrases.get(number) else { continue };
-                    if let Some(terms) = phrase.at(at, &said) {
+                    if phrase.at(at, &said, &mut places) {
+                        let terms = places.clone();
                         let said = reading.terms.get(at).map(|term| Made::of(&term.text, &term.stem));
                         let loose = phrase.made.is_some() && phrase.made != said;
                         hits.push(Hit { phrase, number, terms, loose });
@@ -204,15 +210,15 @@ impl<T> Phrases<T> {
 }
 
 impl<T> Phrase<T> {
-    /// The places of its words if it begins at this place.
-    fn at(&self, begin: usize, said: &[[u32; 2]]) -> Option<Vec<usize>> {
+    /// Whether it begins at this place; then `terms` are the places of its words.
+    fn at(&self, begin: usize, said: &[[u32; 2]], terms: &mut Vec<usize>) -> bool {
         let is = |slot: &Slot, at: usize| {
             said.get(at).is_some_and(|words| words.iter().any(|word| *word > 0 && slot.any.contains(word)))
         };
-        let mut terms = Vec::with_capacity(self.slots.len());
+        terms.clear();
         terms.push(begin);
         let mut last = begin;
-        for slot in self.slots.get(1..)? {
+        for slot in self.slots.iter().skip(1) {
             let next = last + 1;
             let at = match slot.link {
                 Link::Next => Some(next).filter(|&at| is(slot, at)),
@@ -220,10 +226,11 @@ impl<T> Phrase<T> {
                 Link::Near => (begin.saturating_sub(NEAR)..=begin + NEAR)
                     .filter(|&at| at != begin && is(slot, at))
                     .min_by_key(|at| at.abs_diff(begin)),
-            }?;
+            };
+            let Some(at) = at else { return false };
             terms.push(at);
             last = at;
         }
-        Some(terms)
+        true
     }
 }

@@ -1,7 +1,9 @@
 //! A text as the rules read it: words folded, slang spelled out, repetitions taken back, negation marked. For matching
 //! only, never for what is shown. The spellings are in `data/slang.txt`, which anyone can read and extend.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::{borrow::Cow, sync::LazyLock};
+
+use foldhash::HashMap;
 
 use crate::{
     stem,
@@ -67,7 +69,10 @@ impl Reading {
                 continue;
             }
             let single = unrepeated(&word.folded);
-            let meant = SLANG.get(word.folded.as_str()).or_else(|| SLANG.get(single.as_str()));
+            let meant = SLANG.get(word.folded.as_str()).or_else(|| match &single {
+                Cow::Borrowed(_) => None,
+                Cow::Owned(single) => SLANG.get(single.as_str()),
+            });
             // `anak-anak`
             if meant.is_none()
                 && word.gap == Gap::Hyphen
@@ -108,7 +113,15 @@ impl Reading {
 }
 
 /// A word without what people add by repeating: `bangettt` is `banget`, `lubang2` and `lubang2nya` are `lubang`.
-fn unrepeated(word: &str) -> String {
+fn unrepeated(word: &str) -> Cow<'_, str> {
+    let bytes = word.as_bytes();
+    // most words repeat nothing
+    if word.is_ascii()
+        && !bytes.contains(&b'2')
+        && !bytes.windows(3).any(|three| three[0] == three[1] && three[1] == three[2])
+    {
+        return Cow::Borrowed(word);
+    }
     let mut out = String::with_capacity(word.len());
     let mut run = 0;
     for c in word.chars() {
@@ -125,7 +138,7 @@ fn unrepeated(word: &str) -> String {
     let letters = out.find(|c: char| !c.is_alphabetic()).unwrap_or(out.len());
     let (root, rest) = out.split_at(letters);
     if root.chars().count() >= 2 && matches!(rest, "2" | "2nya" | "2an" | "2kan" | "2in") {
-        return root.to_owned();
+        out.truncate(letters);
     }
-    out
+    Cow::Owned(out)
 }

@@ -1,6 +1,8 @@
 //! A light stem of an Indonesian word: enough that `berlubang`, `lubangnya` and `lubang` meet. Both a rule's word and a
 //! citizen's word go through it, so a stem need not be a word.
 
+use std::borrow::Cow;
+
 /// What is cut off the end: first the particles and possessives, then the suffixes that make words of words.
 const PARTICLES: [&str; 5] = ["nya", "lah", "kah", "pun", "tah"];
 const SUFFIXES: [&str; 4] = ["kan", "in", "an", "i"];
@@ -24,6 +26,7 @@ const PREFIXES: [(&str, Option<char>); 17] = [
     ("se", None),
     ("pe", None),
 ];
+const VOWELS: [char; 5] = ['a', 'e', 'i', 'o', 'u'];
 /// A stem has at least so many letters.
 const SHORTEST: usize = 4;
 
@@ -42,22 +45,23 @@ pub fn stem(word: &str) -> String {
     {
         rest = cut;
     }
-    let mut stem = rest.to_owned();
+    let mut stem = Cow::Borrowed(rest);
     for _ in 0..2 {
-        let Some(shorter) = without_prefix(&stem) else { break };
-        stem = shorter;
+        let Some((cut, nasal)) = prefix(&stem) else { break };
+        stem = match (stem, nasal) {
+            (Cow::Borrowed(word), None) => Cow::Borrowed(&word[cut..]),
+            (word, nasal) => nasal.into_iter().chain(word[cut..].chars()).collect::<String>().into(),
+        };
     }
-    stem
+    stem.into_owned()
 }
 
-fn without_prefix(word: &str) -> Option<String> {
+/// How much is cut off the beginning, and the letter that then stands there again.
+fn prefix(word: &str) -> Option<(usize, Option<char>)> {
     PREFIXES.iter().find_map(|(prefix, nasal)| {
         let rest = word.strip_prefix(prefix)?;
-        let vowel = rest.starts_with(['a', 'e', 'i', 'o', 'u']);
-        let restored = match nasal {
-            Some(letter) if vowel => format!("{letter}{rest}"),
-            _ => rest.to_owned(),
-        };
-        (restored.len() >= SHORTEST && restored.contains(['a', 'e', 'i', 'o', 'u'])).then_some(restored)
+        let nasal = nasal.filter(|_| rest.starts_with(VOWELS));
+        let long = rest.len() + usize::from(nasal.is_some()) >= SHORTEST;
+        (long && rest.contains(VOWELS)).then_some((prefix.len(), nasal))
     })
 }

@@ -1,9 +1,8 @@
 //! Street, landmark and postal code in the citizen's own words: where the officer has to look, once there.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::LazyLock,
-};
+use std::sync::LazyLock;
+
+use foldhash::{HashMap, HashSet};
 
 use crate::{
     gazetteer::{Gazetteer, Meaning},
@@ -37,11 +36,11 @@ struct Rules {
 
 static RULES: LazyLock<Rules> = LazyLock::new(|| {
     let mut rules = Rules {
-        kinds: HashMap::new(),
-        beside: HashSet::new(),
-        plain: HashSet::new(),
-        ends: HashSet::new(),
-        vague: HashSet::new(),
+        kinds: HashMap::default(),
+        beside: HashSet::default(),
+        plain: HashSet::default(),
+        ends: HashSet::default(),
+        vague: HashSet::default(),
         postal_codes: region::all().filter_map(|region| region.postal_code.as_deref()).collect(),
     };
     let lines = include_str!("../data/place_words.txt").lines().map(str::trim);

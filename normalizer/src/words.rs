@@ -99,7 +99,9 @@ pub fn words(text: &str) -> Vec<Word> {
 
 fn fold(written: &str) -> String {
     if written.is_ascii() {
-        return written.to_ascii_lowercase().replace('\'', "");
+        let mut folded = written.to_ascii_lowercase();
+        folded.retain(|c| c != '\'');
+        return folded;
     }
     written.nfkc().flat_map(char::to_lowercase).filter(|c| c.is_alphanumeric()).collect()
 }

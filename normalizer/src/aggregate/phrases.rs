@@ -1,6 +1,8 @@
 //! The words of `data/chat_words.txt`, and where a text has them.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::sync::LazyLock;
+
+use foldhash::HashMap;
 
 use crate::reading::Reading;
 
@@ -65,7 +67,7 @@ static PHRASES: LazyLock<Phrases> = LazyLock::new(Phrases::read);
 impl Phrases {
     fn read() -> Self {
         let mut subjects: Vec<&str> = Vec::new();
-        let mut phrases = Self { by_first: HashMap::new(), kin: vec![0; 64], desk: 0 };
+        let mut phrases = Self { by_first: HashMap::default(), kin: vec![0; 64], desk: 0 };
         let lines = include_str!("../../data/chat_words.txt").lines().filter(|line| !line.starts_with('#'));
         for (kind, list) in lines.filter_map(|line| line.split_once(':')) {
             let items = list.split(',').map(str::trim).filter(|item| !item.is_empty());

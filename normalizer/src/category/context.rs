@@ -1,7 +1,9 @@
 //! How much a word counts where it stands: as the matter itself, as what is asked for, or only as a place, a name or
 //! what is denied.
 
-use std::{collections::HashMap, collections::HashSet, sync::LazyLock};
+use std::sync::LazyLock;
+
+use foldhash::{HashMap, HashSet};
 
 use crate::{
     reading::{NEGATIONS, Reading},

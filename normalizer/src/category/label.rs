@@ -1,6 +1,8 @@
 //! What the labels of the channels mean in the city's list.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::sync::LazyLock;
+
+use foldhash::HashMap;
 
 use crate::{complaint::CategorySource, complaint::CategorySuggestion, text};
 

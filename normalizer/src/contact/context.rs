@@ -1,7 +1,9 @@
 //! What the words before a number say that it is. They are in `data/number_words.txt`, which anyone can read and
 //! extend.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::sync::LazyLock;
+
+use foldhash::HashMap;
 
 /// What a number is said to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +46,7 @@ enum Part {
 }
 
 static PARTS: LazyLock<HashMap<&'static str, Vec<Part>>> = LazyLock::new(|| {
-    let mut parts: HashMap<&str, Vec<Part>> = HashMap::new();
+    let mut parts: HashMap<&str, Vec<Part>> = HashMap::default();
     let lines = include_str!("../../data/number_words.txt").lines().filter(|line| !line.starts_with('#'));
     for (name, words) in lines.filter_map(|line| line.split_once(':')) {
         let part = match name {

@@ -1,9 +1,8 @@
 //! The phrases of `data/noise_words.txt`, and how much of each kind a text holds.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::LazyLock,
-};
+use std::sync::LazyLock;
+
+use foldhash::{HashMap, HashSet};
 
 use crate::{reading::Term, stem};
 
@@ -108,12 +107,12 @@ impl Phrases {
     fn read(file: &'static str) -> Self {
         let mut phrases = Self {
             all: Vec::new(),
-            by_text: HashMap::new(),
-            by_stem: HashMap::new(),
+            by_text: HashMap::default(),
+            by_stem: HashMap::default(),
             by_number: Vec::new(),
             by_money: Vec::new(),
             by_phone: Vec::new(),
-            alone: HashSet::new(),
+            alone: HashSet::default(),
         };
         let mut section = Section::Filler;
         for line in file.lines().map(str::trim).filter(|line| !line.starts_with('#') && !line.is_empty()) {
@@ -216,7 +215,7 @@ impl Slot {
         if word == "*" {
             return Self::Gap;
         }
-        let (mut texts, mut stems) = (HashSet::new(), HashSet::new());
+        let (mut texts, mut stems) = (HashSet::default(), HashSet::default());
         let (mut number, mut money, mut phone) = (false, false, false);
         for one in word.split('|') {
             match one.strip_prefix('~') {
