@@ -58,6 +58,12 @@ pub struct Matter {
 }
 
 impl Matter {
+    /// Where it is, in millionths of a degree, north and east.
+    #[must_use]
+    pub fn point(&self) -> Option<[i32; 2]> {
+        self.point
+    }
+
     /// Whether both are of one place, as far as either says one.
     #[must_use]
     pub fn same_spot(&self, other: &Self) -> bool {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use muara_normalizer::ids::ReferenceKey;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, config::DbConfig};
 use tokio::sync::{Notify, watch};
 
 use super::{Shared, Store, StoreError, writer};
@@ -21,6 +21,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/sqlite_3.sql"),
     include_str!("../../migrations/sqlite_4.sql"),
     include_str!("../../migrations/sqlite_5.sql"),
+    include_str!("../../migrations/sqlite_6.sql"),
 ];
 
 /// How the store is opened.
@@ -116,6 +117,11 @@ fn connect(file: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
         .map_err(|error| classify(error, file))?;
     connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(|error| classify(error, file))?;
     connection.set_prepared_statement_cache_capacity(64);
+    // without it a statement that might use a partial index is prepared anew each time its parameters change
+    // (<https://sqlite.org/queryplanner-ng.html#qpstab>)
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map_err(|error| classify(error, file))?;
     Ok(connection)
 }
 

@@ -12,6 +12,8 @@ use crate::stem;
 
 /// So many equal numbers of a MinHash are nearly the same words (an estimated Jaccard similarity of 0.8).
 const NEARLY_SAME: usize = SHINGLES * 4 / 5;
+/// So many times the metres of its kind apart, two are never one.
+const APART: f64 = 3.0;
 /// Metres across the border of two kelurahan.
 const ACROSS: f64 = 60.0;
 /// What nearly the same words or the same photo score.
@@ -25,22 +27,30 @@ pub fn compare(new: &Matter, old: &Matter, thresholds: &Thresholds) -> Option<Li
     if apart > window {
         return None;
     }
+    if thresholds.too_far(new.point, old.point) {
+        return None;
+    }
+    let metres = new.point.zip(old.point).map(|(one, other)| distance(one, other));
     let rules = &*RULES;
     let equal = new.shingles.iter().zip(&old.shingles).filter(|(one, other)| one == other).count();
     let same_words = new.text == old.text || equal >= NEARLY_SAME;
     let photo = new.photos.iter().any(|photo| old.photos.contains(photo));
     let mut sum = Sum::default();
     let category = agreement(&new.categories, &old.categories);
-    let named = common_name(new, old).map(str::to_owned);
-    let overlap = overlap(&new.words, &old.words);
     let subject = subject(rules, new, old, category, &mut sum);
     if subject.is_none() && !same_words && !photo {
         return None;
     }
-    let Reach { metres, wide } = reach(rules, &subject.unwrap_or_default(), thresholds);
-    place(new, old, named.as_deref(), metres, wide, same_words || photo, &mut sum)?;
+    let reach = reach(rules, &subject.unwrap_or_default(), thresholds);
+    let wide = reach.wide;
+    let close = metres.is_some_and(|metres| metres <= reach.metres);
+    let placed = spot(new, old, metres, reach, &mut sum)?;
+    let named = common_name(new, old);
+    anchor(new, old, named, wide || close, &mut sum);
+    if !placed && named.is_none() && !close && !same_words && !photo {
+        return None;
+    }
     let shared = landmarks(rules, new, old, wide || named.is_some(), &mut sum);
-    let close = new.point.zip(old.point).is_some_and(|(one, other)| distance(one, other) <= metres);
     let quarter = new.rw > 0 && new.rw == old.rw;
     let anchored = |matter: &Matter| !matter.names.is_empty() || !matter.places.is_empty();
     details(rules, new, old, &mut sum);
@@ -52,6 +62,7 @@ pub fn compare(new: &Matter, old: &Matter, thresholds: &Thresholds) -> Option<Li
             _ => 0.05,
         };
     }
+    let overlap = overlap(&new.words, &old.words);
     if overlap >= 0.5 {
         sum.say(format!("{:.0} % of the words that count", overlap * 100.0));
     }
@@ -73,6 +84,16 @@ pub fn compare(new: &Matter, old: &Matter, thresholds: &Thresholds) -> Option<Li
     }
     let score = (score.clamp(0.0, 1.0) * 100.0).round() / 100.0;
     (score >= thresholds.score).then_some(Likeness { score, reasons: sum.reasons })
+}
+
+impl Thresholds {
+    /// Whether two points (millionths of a degree, north and east) are known and too far from each other to be one
+    /// matter, of whatever kind.
+    #[must_use]
+    pub fn too_far(&self, one: Option<[i32; 2]>, other: Option<[i32; 2]>) -> bool {
+        let widest = self.radii.values().copied().fold(self.radius_m, u32::max);
+        one.zip(other).is_some_and(|(one, other)| distance(one, other) > APART * f64::from(widest))
+    }
 }
 
 /// Points so far, and why.
@@ -252,26 +273,16 @@ fn agreement(new: &[u32], old: &[u32]) -> Agreement {
     }
 }
 
-/// How places agree: nothing if they are two, or if nothing says that they are one.
-fn place(
-    new: &Matter,
-    old: &Matter,
-    named: Option<&str>,
-    metres: f64,
-    wide: bool,
-    same: bool,
-    sum: &mut Sum,
-) -> Option<()> {
-    let distance = new.point.zip(old.point).map(|(one, other)| distance(one, other));
-    let mut near = false;
+/// How points, regions and RWs agree: nothing if they are two places; else whether they say that it is one.
+fn spot(new: &Matter, old: &Matter, distance: Option<f64>, reach: Reach, sum: &mut Sum) -> Option<bool> {
+    let Reach { metres, wide } = reach;
     if let Some(distance) = distance {
-        if distance > 3.0 * metres {
+        if distance > APART * metres {
             return None;
         }
-        near = distance <= metres;
         let points = if distance <= metres / 3.0 {
             0.18
-        } else if near {
+        } else if distance <= metres {
             0.1
         } else {
             -0.12
@@ -280,7 +291,7 @@ fn place(
     }
     let (one, other) = (new.region, old.region);
     let (low, high) = (one.min(other), one.max(other));
-    let mut known = same || near;
+    let mut known = false;
     if is_kelurahan(one) && one == other {
         sum.add(if wide { 0.22 } else { 0.15 }, "same kelurahan".to_owned());
         known = true;
@@ -313,24 +324,27 @@ fn place(
             known |= low > 0;
         }
     }
+    Some(known)
+}
+
+/// How names agree; `lax`: one matter may well be told of by the names of two places.
+fn anchor(new: &Matter, old: &Matter, named: Option<&str>, lax: bool, sum: &mut Sum) {
     if let Some(name) = named {
         sum.add(0.25, format!("both name `{name}`"));
-        known = true;
-    } else {
-        let streets = |matter: &Matter| matter.names.iter().any(|name| name.street);
-        let anchored = |matter: &Matter| !matter.names.is_empty() || !matter.places.is_empty();
-        if many(new, old) {
-            sum.score -= 0.4;
-        } else if streets(new) && streets(old) {
-            sum.score -= if wide || near { 0.1 } else { 0.4 };
-        } else if !new.names.is_empty() && !old.names.is_empty() {
-            sum.score -= if wide || near { 0.05 } else { 0.2 };
-        } else if anchored(new) != anchored(old) && !wide && !near {
-            // one says where exactly, the other may mean any other place
-            sum.score -= 0.06;
-        }
+        return;
     }
-    known.then_some(())
+    let streets = |matter: &Matter| matter.names.iter().any(|name| name.street);
+    let anchored = |matter: &Matter| !matter.names.is_empty() || !matter.places.is_empty();
+    if many(new, old) {
+        sum.score -= 0.4;
+    } else if streets(new) && streets(old) {
+        sum.score -= if lax { 0.1 } else { 0.4 };
+    } else if !new.names.is_empty() && !old.names.is_empty() {
+        sum.score -= if lax { 0.05 } else { 0.2 };
+    } else if anchored(new) != anchored(old) && !lax {
+        // one says where exactly, the other may mean any other place
+        sum.score -= 0.06;
+    }
 }
 
 /// Whether both name one of many that are told apart by a number, and not the same: two schools, two bus routes.

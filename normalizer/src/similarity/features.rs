@@ -479,10 +479,12 @@ fn regions(rules: &Rules, reading: &Reading, terms: &[Term]) -> (Vec<bool>, u32)
             id.is_some_and(|id| rules.streets.contains(&id) || rules.anchors.contains(&id))
         };
         // `Jl. Raya Cilincing`, `Halte Bus Guntur`, `arah Klender`
-        let of_another = sign(before(1))
-            || before(1) == "arah"
-            || matches!(before(1), "raya" | "bus" | "kereta") && sign(before(2));
-        if is_kelurahan(code) && !of_another {
+        let of_another = || {
+            sign(before(1))
+                || before(1) == "arah"
+                || matches!(before(1), "raya" | "bus" | "kereta") && sign(before(2))
+        };
+        if is_kelurahan(code) && !of_another() {
             several |= named > 0 && named != code;
             named = code;
         }

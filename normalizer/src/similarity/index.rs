@@ -1,7 +1,7 @@
 //! Where the matters are found that may be alike: blocks, each a number that two alike share. The same blocks are used
 //! in memory and in the store.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use super::{Likeness, Matter, Thresholds, compare, hash, mix, rules::RULES};
 
@@ -115,17 +115,25 @@ pub struct Index<K> {
 
 impl<K> Default for Index<K> {
     fn default() -> Self {
-        Self { matters: Vec::new(), blocks: HashMap::new() }
+        Self { matters: Vec::new(), blocks: HashMap::default() }
     }
 }
 
 impl<K> Index<K> {
-    /// Adds a matter, which must not be older than those before it.
-    pub fn insert(&mut self, key: K, matter: Matter) {
+    /// Adds a matter, which must not be older than those before it. Returns its place.
+    pub fn insert(&mut self, key: K, matter: Matter) -> usize {
+        let place = self.matters.len();
         for block in matter.filed_under() {
-            self.blocks.entry(block).or_default().push(self.matters.len());
+            self.blocks.entry(block).or_default().push(place);
         }
         self.matters.push((key, matter));
+        place
+    }
+
+    /// The matter at a place, with its key.
+    #[must_use]
+    pub fn get(&self, place: usize) -> Option<&(K, Matter)> {
+        self.matters.get(place)
     }
 
     /// The one that is most alike; of equals the oldest.

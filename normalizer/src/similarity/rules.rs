@@ -1,9 +1,8 @@
 //! The rules of `data/matter_words.txt` and `data/matter_places.txt`, read once.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::LazyLock,
-};
+use std::sync::LazyLock;
+
+use foldhash::{HashMap, HashSet};
 
 use super::{half, hash};
 use crate::{
@@ -75,6 +74,31 @@ pub(super) struct Part {
     pub(super) negated: bool,
 }
 
+/// A set of words: they are few and asked for often.
+#[derive(Debug, Default)]
+pub(super) struct Words(Vec<bool>);
+
+impl Words {
+    pub(super) fn contains(&self, word: &WordId) -> bool {
+        usize::try_from(*word).is_ok_and(|word| self.0.get(word).copied().unwrap_or_default())
+    }
+}
+
+impl Extend<WordId> for Words {
+    fn extend<I: IntoIterator<Item = WordId>>(&mut self, words: I) {
+        for word in words.into_iter().filter_map(|word| usize::try_from(word).ok()) {
+            self.0.resize(self.0.len().max(word + 1), false);
+            self.0[word] = true;
+        }
+    }
+}
+
+impl<'a> Extend<&'a WordId> for Words {
+    fn extend<I: IntoIterator<Item = &'a WordId>>(&mut self, words: I) {
+        self.extend(words.into_iter().copied());
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Rules {
     words: HashMap<String, WordId>,
@@ -89,9 +113,9 @@ pub(super) struct Rules {
     by_word: Vec<Vec<u32>>,
     near: HashSet<(u16, u16)>,
     apart: HashSet<(u16, u16)>,
-    pub(super) streets: HashSet<WordId>,
-    pub(super) anchors: HashSet<WordId>,
-    pub(super) stops: HashSet<WordId>,
+    pub(super) streets: Words,
+    pub(super) anchors: Words,
+    pub(super) stops: Words,
     /// Words before a number of which there are many, with what they stand for: `sdn 5` and `sd 05` are one.
     pub(super) numbered: HashMap<&'static str, &'static str>,
     /// Words before a trouble that has not come yet.
@@ -99,7 +123,7 @@ pub(super) struct Rules {
     /// Words that many names have.
     pub(super) titles: HashSet<&'static str>,
     /// Words by which a subject is named.
-    pub(super) spoken: HashSet<WordId>,
+    pub(super) spoken: Words,
     /// Names of kelurahan, kecamatan and kota, longest first: the rest of the name by its first word, and the digits of
     /// the code.
     pub(super) regions: HashMap<String, Vec<(Vec<String>, u32)>>,
@@ -113,9 +137,9 @@ pub(super) static RULES: LazyLock<Rules> = LazyLock::new(Rules::read);
 impl Rules {
     fn read() -> Self {
         let mut rules = Self::default();
-        let mut names: HashMap<&'static str, u8> = HashMap::new();
-        let mut keys: HashMap<String, u16> = HashMap::new();
-        let mut alternatives: HashMap<&'static str, Vec<&'static str>> = HashMap::new();
+        let mut names: HashMap<&'static str, u8> = HashMap::default();
+        let mut keys: HashMap<String, u16> = HashMap::default();
+        let mut alternatives: HashMap<&'static str, Vec<&'static str>> = HashMap::default();
         let files =
             [include_str!("../../data/matter_words.txt"), include_str!("../../data/matter_places.txt")];
         let lines = files.into_iter().flat_map(str::lines).map(str::trim);
@@ -256,7 +280,7 @@ impl Rules {
         reading.terms.into_iter().map(|term| self.id(term.stem)).collect()
     }
 
-    fn ids(&mut self, list: &str) -> HashSet<WordId> {
+    fn ids(&mut self, list: &str) -> Vec<WordId> {
         list.split_whitespace()
             .flat_map(|word| {
                 // a word is also known as it is written: slang may make something else of it
@@ -277,7 +301,7 @@ impl Rules {
     }
 
     fn read_regions(&mut self) {
-        let mut kecamatan = HashMap::new();
+        let mut kecamatan = HashMap::default();
         for region in region::all() {
             let name = region.name.to_lowercase().replace("kota administrasi ", "");
             let code = digits(region.code.as_str());
