@@ -385,7 +385,7 @@ async fn drained(store: &Store, broker: Option<&Broker>) {
     loop {
         levels.borrow_and_update();
         // an error means that the store is gone, and there is nothing to wait for
-        if store.waiting(1).await.is_ok_and(|rows| rows.is_empty()) || levels.changed().await.is_err() {
+        if store.waiting(1).await.is_ok_and(|next| next.rows.is_empty()) || levels.changed().await.is_err() {
             break;
         }
     }

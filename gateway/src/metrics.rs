@@ -39,6 +39,7 @@ metrics_table! {
     WAITING_BYTES gauge "muara_waiting_bytes" "Bytes of all drafts and events that wait.";
     DISK_FREE gauge "muara_disk_free_bytes" "Free bytes on the store's disk.";
     REFINED counter "muara_refined_total" "Drafts refined, by channel and result: event, follow_up, repeated, set_aside, quarantined.";
+    REFINE histogram "muara_refine_seconds" "Seconds of one batch in the rules, by stage: gather, read, search, compare, write.";
     PUBLISHED counter "muara_published_total" "Publishes by channel and result: confirmed, returned, nacked, unknown, invalid.";
     BROKER_UP gauge "muara_broker_up" "1 while the broker takes events, 0 while it does not.";
     UNROUTED gauge "muara_unrouted" "Events in the broker's queue for what no other queue wanted: more than none is an alarm.";
@@ -158,6 +159,11 @@ pub fn levels(levels: crate::store::Levels, disk_free: Option<u64>, oldest: Dura
 /// Drafts of one channel refined.
 pub fn refined(channel: &str, result: &'static str, count: u64) {
     counter!(REFINED.name, "channel" => channel.to_owned(), "result" => result).increment(count);
+}
+
+/// One stage of refining a batch.
+pub fn refine_stage(stage: &'static str, took: Duration) {
+    histogram!(REFINE.name, "stage" => stage).record(took.as_secs_f64());
 }
 
 /// Publishes of one channel's events.

@@ -1,43 +1,41 @@
 //! From drafts to events: normalizes what waits in the inbox and opens the outbox rows, in one transaction with
 //! closing the inbox rows. A row that a rule fails or panics on is quarantined alone.
 
+mod row;
+
 use std::{
     collections::BTreeMap,
-    panic::{AssertUnwindSafe, catch_unwind},
+    num::NonZeroUsize,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use arc_swap::ArcSwap;
-use jiff::{SignedDuration, Timestamp};
-use muara_normalizer::{
-    Amendment, AttachmentRef, ChannelId, ComplaintId, Draft, Event, Normalized, Normalizer, Receipt,
-    Reference,
-    complaint::NotAComplaint,
-    draft::Change,
-    identity::PersonRef,
-    similarity::{Likeness, compare},
-};
+use jiff::Timestamp;
+use muara_normalizer::Normalizer;
+use row::{Step, step};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     channel::Channels,
     config::Duplicates,
-    egress, gather, media, metrics,
+    gather, media, metrics,
     store::{
         Store, StoreError,
-        inbox::{NewComplaint, Refined, Waiting},
-        links::{Referred, Referring},
+        inbox::{Next, Refined, Waiting},
         media::File,
-        outbox::NewEvent,
-        reply::NewCorrespondence,
-        similar::{Before, Kept},
+        similar::Kept,
     },
     watch::Clocks,
 };
 
-/// Rows refined in one transaction.
-const BATCH: u32 = 512;
+/// Rows refined in one transaction: whoever waits for the answer to a request waits for such a transaction, too.
+const BATCH: u32 = 128;
+/// Batches that may follow each other before those are looked for that came to wait before them: bundles of chats, rows
+/// whose files have come.
+const AHEAD: u32 = 32;
+/// Rows for which another processor is worth waking.
+const SHARE: usize = 16;
 /// Rows also come without a wake-up: a command of another process released them, or a start found them.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -58,8 +56,9 @@ pub struct Rules {
 
 /// Refines what waits until it is cancelled.
 pub async fn run(store: Store, rules: Rules, cancel: CancellationToken) {
+    let mut ahead = None;
     while !cancel.is_cancelled() {
-        match round(&store, &rules, Timestamp::now()).await {
+        match turn(&store, &rules, Timestamp::now(), &mut ahead).await {
             Ok(0) => {}
             Ok(_) => continue,
             Err(error) => tracing::error!(%error, "Drafts could not be refined; it is tried again."),
@@ -77,314 +76,168 @@ pub async fn run(store: Store, rules: Rules, cancel: CancellationToken) {
 /// # Errors
 /// The store cannot be read or written; nothing was changed.
 pub async fn round(store: &Store, rules: &Rules, now: Timestamp) -> Result<usize, StoreError> {
+    let (gathered, batch) = begin(store, rules, now).await?;
+    Ok(gathered + finish(store, rules, batch).await?.0)
+}
+
+/// The same, but under load the rules read the next rows while these are written. What fails is begun anew.
+async fn turn(
+    store: &Store,
+    rules: &Rules,
+    now: Timestamp,
+    ahead: &mut Option<Batch>,
+) -> Result<usize, StoreError> {
+    let (gathered, batch) = match ahead.take() {
+        Some(batch) => (0, batch),
+        None => begin(store, rules, now).await?,
+    };
+    let Some(after) = batch.more_after.filter(|_| batch.ahead < AHEAD) else {
+        return Ok(gathered + finish(store, rules, batch).await?.0);
+    };
+    let number = batch.ahead + 1;
+    let next = async { read(store, rules, store.waiting_after(after, BATCH).await?).await };
+    let (done, next) = tokio::join!(finish(store, rules, batch), next);
+    let (done, unseen) = done?;
+    *ahead = Some(Batch { ahead: number, unseen, ..next? });
+    Ok(gathered + done)
+}
+
+/// Rows that the rules have read.
+#[derive(Default)]
+struct Batch {
+    rows: Vec<(Waiting, Step)>,
+    /// The number after which more rows wait, if there may be more.
+    more_after: Option<i64>,
+    /// How many batches before it were followed without a look at what waits before them.
+    ahead: u32,
+    /// The complaints that were written while these were read: the search in the store may not have seen them.
+    unseen: Vec<Kept>,
+}
+
+/// Gathers messages of chats, and reads the next rows.
+async fn begin(store: &Store, rules: &Rules, now: Timestamp) -> Result<(usize, Batch), StoreError> {
     let channels = rules.channels.load_full();
+    let mut clock = Stages::default();
     let gathered = gather::round(store, &rules.normalizer, &channels, now).await?;
-    let rows = store.waiting(BATCH).await?;
+    clock.done("gather");
+    let next = store.waiting(BATCH).await?;
+    Ok((gathered, read(store, rules, next).await?))
+}
+
+/// Reads rows by the rules and searches for what each is like; on all processors but one if they are many: requests are
+/// answered meanwhile.
+async fn read(store: &Store, rules: &Rules, next: Next) -> Result<Batch, StoreError> {
+    let mut clock = Stages::default();
+    let Next { rows, more_after } = next;
     if rows.is_empty() {
-        return Ok(gathered);
+        return Ok(Batch::default());
     }
     let mut files = BTreeMap::<i64, Vec<File>>::new();
     for file in store.files_of(rows.iter().map(|row| row.serial).collect()).await? {
         files.entry(file.serial).or_default().push(file);
     }
-    let mut read: Vec<_> = rows
-        .into_iter()
-        .map(|mut row| {
+    let channels = rules.channels.load_full();
+    let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let share = rows.len().div_ceil(processors.saturating_sub(1).max(1)).max(SHARE);
+    let mut rows = rows.into_iter().peekable();
+    let mut shares = Vec::with_capacity(processors);
+    while rows.peek().is_some() {
+        let share = rows.by_ref().take(share).map(|mut row| {
             let files = files.get(&row.serial).map(Vec::as_slice).unwrap_or_default();
             row.files_settled = media::settled(files);
-            let files = media::describe(files, &rules.files_url);
-            let step = step(&row, files, store, &rules.normalizer, &channels);
-            (row, step)
-        })
-        .collect();
+            (row, media::describe(files, &rules.files_url))
+        });
+        let share: Vec<_> = share.collect();
+        let (store, normalizer, channels) =
+            (store.clone(), Arc::clone(&rules.normalizer), Arc::clone(&channels));
+        shares.push(tokio::task::spawn_blocking(move || {
+            let read = share.into_iter().map(|(row, files)| {
+                let step = step(&row, files, &store, &normalizer, &channels);
+                (row, step)
+            });
+            read.collect::<Vec<_>>()
+        }));
+    }
+    let mut rows = Vec::new();
+    for share in shares {
+        // a share ends early only when the program does
+        rows.extend(share.await.map_err(|_| StoreError::Closed)?);
+    }
+    clock.done("read");
+    if rules.duplicates.enabled {
+        let kept = rows.iter().filter_map(|(row, step)| step.kept(row)).collect();
+        let mut alike = store.alike(kept, rules.duplicates.thresholds()).await?.into_iter();
+        for (row, step) in &mut rows {
+            if step.may_repeat(row)
+                && let (Some(said), Some(alike)) = (step.said(), alike.next())
+            {
+                said.before.alike = alike;
+            }
+        }
+    }
+    clock.done("search");
+    Ok(Batch { rows, more_after, ..Batch::default() })
+}
+
+/// Holds rows against what was said before, and writes what became of them; returns how many, and the new complaints.
+async fn finish(store: &Store, rules: &Rules, batch: Batch) -> Result<(usize, Vec<Kept>), StoreError> {
+    let Batch { rows: mut read, unseen, .. } = batch;
+    if read.is_empty() {
+        return Ok((0, Vec::new()));
+    }
+    let mut clock = Stages::default();
     let referred =
         store.referred(read.iter().filter_map(|(row, step)| step.referring(row)).collect()).await?;
     let said = read.iter_mut().filter_map(|(_, step)| step.said());
     said.zip(referred).for_each(|(said, referred)| said.refers_to(referred));
     if rules.duplicates.enabled {
-        let matters = read.iter().filter_map(|(row, step)| step.kept(row)).collect();
-        let before = store.before(matters, rules.duplicates.thresholds()).await?;
+        let searched = read.iter().filter_map(|(row, step)| Some((step.kept(row)?, step.alike())));
+        let before = store.before(unseen, searched.collect(), rules.duplicates.thresholds()).await?;
         let mut before = before.into_iter();
         for (row, step) in &mut read {
-            if step.kept(row).is_some()
+            if step.may_repeat(row)
                 && let (Some(said), Some(before)) = (step.said(), before.next())
             {
                 said.before = before;
             }
         }
     }
+    clock.done("compare");
     let refined: Vec<_> = read
         .into_iter()
         .map(|(row, step)| {
-            let made = refine(&row, step, rules);
+            let made = row::refine(&row, step, rules);
             (row, made)
         })
         .collect();
-    let counts: Vec<_> = refined.iter().map(|(row, made)| (row.channel.clone(), result(made))).collect();
+    let counts: Vec<_> = refined.iter().map(|(row, made)| (row.channel.clone(), row::result(made))).collect();
+    let new = refined.iter().filter_map(|(row, made)| match made {
+        Refined::Complaint(made) => {
+            Some(Kept { serial: row.serial, id: row.id, matter: made.matter.clone()? })
+        }
+        Refined::Change(..) | Refined::Repeated(..) | Refined::Aside(_) | Refined::Rejected(_) => None,
+    });
+    let new = new.collect();
     store.refine(refined).await?;
+    clock.done("write");
     let mut tally = metrics::Tally::default();
     counts.iter().for_each(|(channel, result)| tally.count(channel, result));
     tally.report(metrics::refined);
-    Ok(gathered + counts.len())
+    Ok((counts.len(), new))
 }
 
-fn result(made: &Refined) -> &'static str {
-    match made {
-        Refined::Complaint(made) if made.follows.is_some() => "follow_up",
-        Refined::Complaint(_) | Refined::Change(..) => "event",
-        Refined::Repeated(..) => "repeated",
-        Refined::Aside(_) => "set_aside",
-        Refined::Rejected(_) => "quarantined",
-    }
-}
+/// Tells how long each stage of a round takes.
+struct Stages(Instant);
 
-/// A row half way: what it says, before it is held against what was said before.
-enum Step {
-    Said(Box<Said>),
-    Changed(NewEvent, Option<String>),
-    Rejected(String),
-}
-
-/// A message that was understood.
-struct Said {
-    made: Normalized,
-    answering: Vec<String>,
-    persons: Vec<PersonRef>,
-    answered: Option<NewCorrespondence>,
-    publish_not_a_complaint: bool,
-    referred: Referred,
-    before: Before,
-}
-
-impl Said {
-    fn refers_to(&mut self, referred: Referred) {
-        self.referred = referred;
-        if let Some(person) = referred.person {
-            self.made.complaint.reporter.reference = Some(hex::encode(person));
-            if let Some(matter) = &mut self.made.matter {
-                matter.sender = Some(person);
-            }
-        }
-    }
-
-    /// What it is taken for, if that is why it is not published.
-    fn aside(&self, row: &Waiting) -> Option<NotAComplaint> {
-        let published = row.reviewed || self.publish_not_a_complaint;
-        let talk =
-            |reason: &NotAComplaint| *reason == NotAComplaint::Chatter && self.continues(row).is_some();
-        // what is said about a complaint is no idle talk
-        self.made.complaint.not_a_complaint.filter(|reason| !published && !talk(reason))
-    }
-
-    /// The complaint that it continues: number of its receipt and id.
-    fn continues(&self, row: &Waiting) -> Option<(i64, ComplaintId)> {
-        self.referred.complaint.filter(|(serial, _)| *serial != row.serial)
-    }
-
-    /// The complaint of the same person that it says once more, by the same words about the same place.
-    fn repeats(&self, duplicates: &Duplicates) -> Option<(i64, ComplaintId)> {
-        let matter = self.made.matter.as_ref()?;
-        let within = SignedDuration::from_mins(duplicates.repeat_minutes.into());
-        // a file may be what is new about it
-        let again =
-            self.before.own.iter().filter(|_| self.made.complaint.attachments.is_empty()).find(|own| {
-                own.matter.text == matter.text
-                    && own.matter.same_spot(matter)
-                    && matter.at.duration_since(own.matter.at).abs() <= within
-            });
-        again.map(|own| (own.serial, own.id))
-    }
-
-    /// The complaint of the same person about the same matter that it comes soon after.
-    fn carries_on(&self, duplicates: &Duplicates) -> Option<(i64, ComplaintId, Likeness)> {
-        let matter = self.made.matter.as_ref()?;
-        let within = SignedDuration::from_hours(duplicates.follow_up_hours.into());
-        let soon =
-            self.before.own.iter().filter(|own| matter.at.duration_since(own.matter.at).abs() <= within);
-        let mut alike = soon.filter_map(|own| {
-            Some((own.serial, own.id, compare(matter, &own.matter, &duplicates.thresholds())?))
-        });
-        alike.next()
+impl Default for Stages {
+    fn default() -> Self {
+        Self(Instant::now())
     }
 }
 
-impl Step {
-    fn said(&mut self) -> Option<&mut Said> {
-        match self {
-            Self::Said(said) => Some(said),
-            Self::Changed(..) | Self::Rejected(_) => None,
-        }
+impl Stages {
+    fn done(&mut self, stage: &'static str) {
+        let now = Instant::now();
+        metrics::refine_stage(stage, now.duration_since(std::mem::replace(&mut self.0, now)));
     }
-
-    /// What it is about, if it may repeat another one.
-    fn kept(&self, row: &Waiting) -> Option<Kept> {
-        let Self::Said(said) = self else { return None };
-        if said.aside(row).is_some() || said.continues(row).is_some() {
-            return None;
-        }
-        Some(Kept { serial: row.serial, id: row.id, matter: said.made.matter.clone()? })
-    }
-
-    fn referring(&self, row: &Waiting) -> Option<Referring> {
-        let Self::Said(said) = self else { return None };
-        Some(Referring {
-            persons: said.persons.clone(),
-            channel: row.channel.clone(),
-            answering: said.answering.clone(),
-            follows: row.follows,
-        })
-    }
-}
-
-fn step(
-    row: &Waiting,
-    files: Vec<AttachmentRef>,
-    store: &Store,
-    normalizer: &Normalizer,
-    channels: &Channels,
-) -> Step {
-    let made = catch_unwind(AssertUnwindSafe(|| match row.amends {
-        Some(amends) => changed(row, amends, files, store, normalizer)
-            .map(|(event, original)| Step::Changed(event, original)),
-        None => said(row, files, store, normalizer, channels).map(|said| Step::Said(Box::new(said))),
-    }));
-    let made = made.unwrap_or_else(|_| {
-        Err("a rule failed on it, which is a fault in Muara; keep it and report the fault".to_owned())
-    });
-    made.unwrap_or_else(|reason| {
-        tracing::warn!(id = %row.id, channel = row.channel, "Message {} could not become a complaint and is kept: see `muara quarantine show {}`.", row.id, row.id);
-        Step::Rejected(reason)
-    })
-}
-
-fn said(
-    row: &Waiting,
-    files: Vec<AttachmentRef>,
-    store: &Store,
-    normalizer: &Normalizer,
-    channels: &Channels,
-) -> Result<Said, String> {
-    let draft: Draft = serde_json::from_slice(&row.draft)
-        .map_err(|error| format!("the stored draft cannot be read: {error}"))?;
-    let channel: ChannelId =
-        row.channel.parse().map_err(|error| format!("channel `{}`: {error}", row.channel))?;
-    // a channel that was removed from the configuration while its message waited still had a name
-    let configured = channels.get(&row.channel);
-    let connector = configured.map_or("unknown", |channel| channel.connector_name).to_owned();
-    let answered = configured.map(|channel| egress::correspondence(channel, row, &draft));
-    let persons = normalizer.persons(&channel, &draft.reporter);
-    let quoted = Reference::quoted(&draft.text).into_iter().map(|reference| format!("ref:{reference}"));
-    let answering = draft.replies_to.iter().cloned().chain(quoted).collect();
-    let reference = store.reference(row.serial);
-    let receipt = Receipt { id: row.id, reference, channel, connector, received_at: row.received_at };
-    let mut made = normalizer.normalize(draft, &receipt).map_err(|error| error.to_string())?;
-    if !files.is_empty() {
-        made.matter = made.matter.map(|matter| matter.with_photos(&files));
-        made.complaint.attachments = files;
-    }
-    Ok(Said {
-        made,
-        answering,
-        persons,
-        answered,
-        publish_not_a_complaint: configured.is_some_and(|channel| channel.publish_not_a_complaint),
-        referred: Referred::default(),
-        before: Before::default(),
-    })
-}
-
-/// What a row becomes, now that it is known what was said before.
-fn refine(row: &Waiting, step: Step, rules: &Rules) -> Refined {
-    let duplicates = &rules.duplicates;
-    let said = match step {
-        Step::Said(said) => *said,
-        Step::Changed(event, original) => return Refined::Change(event, original),
-        Step::Rejected(reason) => return Refined::Rejected(reason),
-    };
-    if let Some(reason) = said.aside(row) {
-        return Refined::Aside(reason);
-    }
-    let first = match said.continues(row) {
-        Some((serial, id)) => Some((serial, id, None)),
-        None => match said.repeats(duplicates) {
-            Some((serial, id)) => return Refined::Repeated(serial, id),
-            None => said.carries_on(duplicates).map(|(serial, id, alike)| (serial, id, Some(alike))),
-        },
-    };
-    let Said { made, mut answered, persons, referred, before, .. } = said;
-    let Normalized { mut complaint, original, matter, .. } = made;
-    let follows = first.as_ref().map(|(serial, ..)| *serial);
-    let mut duplicate_of = None;
-    let (event, matter) = match first {
-        Some((_, first, alike)) => {
-            complaint.links.follow_up_of = Some(first);
-            if let Some(alike) = alike {
-                complaint.links.score = Some(alike.score);
-                complaint.links.reasons = alike.reasons;
-            }
-            // they have their reference
-            if let Some(answered) = &mut answered {
-                answered.receipt = None;
-            }
-            (Event::followed_up(first, complaint), None)
-        }
-        None => {
-            if let Some(link) = before.alike {
-                complaint.links.repeats(link.id, link.likeness);
-            }
-            duplicate_of = complaint.links.duplicate_of;
-            (Event::received(complaint), matter)
-        }
-    };
-    let clocks = if follows.is_some() { Vec::new() } else { rules.clocks.start(row.received_at) };
-    match written(&event) {
-        Ok(event) => Refined::Complaint(Box::new(NewComplaint {
-            event,
-            clocks,
-            answered,
-            follows,
-            duplicate_of,
-            original,
-            matter,
-            persons: referred.person.map(|person| (person, persons)),
-        })),
-        Err(reason) => Refined::Rejected(reason),
-    }
-}
-
-/// The event that says a complaint was changed.
-fn changed(
-    row: &Waiting,
-    amends: i64,
-    files: Vec<AttachmentRef>,
-    store: &Store,
-    normalizer: &Normalizer,
-) -> Result<(NewEvent, Option<String>), String> {
-    let amendment: Amendment = serde_json::from_slice(&row.draft)
-        .map_err(|error| format!("the stored change cannot be read: {error}"))?;
-    let channel: ChannelId =
-        row.channel.parse().map_err(|error| format!("channel `{}`: {error}", row.channel))?;
-    let receipt = Receipt {
-        id: row.id,
-        reference: store.reference(amends),
-        channel,
-        connector: String::new(),
-        received_at: row.received_at,
-    };
-    let number = row.serial.unsigned_abs();
-    let words = match &amendment.change {
-        Change::Edited { draft } => Some(draft.text.clone()),
-        Change::Reworded { .. } | Change::Deleted => None,
-    };
-    let mut amended = normalizer.amend(amendment, &receipt);
-    if !files.is_empty() {
-        amended.attachments = Some(files);
-    }
-    let original = words.filter(|words| amended.original.as_ref().is_some_and(|shown| shown != words));
-    Ok((written(&Event::amended(amended, number, row.received_at))?, original))
-}
-
-fn written<D: serde::Serialize>(event: &Event<D>) -> Result<NewEvent, String> {
-    let body = serde_json::to_vec(event).map_err(|error| format!("the event cannot be written: {error}"))?;
-    Ok(NewEvent { id: event.id, routing_key: event.routing_key(), body })
 }

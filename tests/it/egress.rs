@@ -41,6 +41,7 @@ use tokio::{
     task::JoinSet,
     time::{Instant, sleep, timeout_at},
 };
+use tokio_util::sync::CancellationToken;
 
 /// What a vendor says next; when nothing is written down any more it takes every message.
 type Answers = VecDeque<Result<Sent, DeliverError>>;
@@ -202,24 +203,44 @@ impl Office {
 
     /// Takes items in as one page of a channel and refines them; returns the ids of the complaints.
     pub(crate) async fn takes(&self, channel: &str, items: Vec<Item>) -> Vec<String> {
+        let taken = self.submits(channel, items).await;
+        self.refines(Timestamp::now()).await;
+        taken
+    }
+
+    /// The same, refined as the running gateway does it.
+    pub(crate) async fn runs(&self, channel: &str, items: Vec<Item>) -> Vec<String> {
+        let taken = self.submits(channel, items).await;
+        let end = CancellationToken::new();
+        let running = tokio::spawn(refine::run(self.store.clone(), self.rules(), end.clone()));
+        self.store.watch_levels().wait_for(|levels| levels.inbox == 0).await.unwrap();
+        end.cancel();
+        running.await.unwrap();
+        taken
+    }
+
+    async fn submits(&self, channel: &str, items: Vec<Item>) -> Vec<String> {
         let channel = Arc::clone(self.channels.load().get(channel).unwrap());
         let cursor = Cursor(format!("{:?}", Timestamp::now()));
         let page = Page { items, cursor, ..Page::default() };
         let submitted = self.intake.submit_page(&channel, page).await.unwrap();
-        self.refines(Timestamp::now()).await;
         submitted.receipts.iter().map(|receipt| receipt.id.to_string()).collect()
     }
 
     /// Refines all that is to be refined at a time.
     pub(crate) async fn refines(&self, now: Timestamp) {
-        let rules = Rules {
+        let rules = self.rules();
+        while refine::round(&self.store, &rules, now).await.unwrap() > 0 {}
+    }
+
+    fn rules(&self) -> Rules {
+        Rules {
             normalizer: Arc::clone(&self.normalizer),
             channels: Arc::clone(&self.channels),
             files_url: "http://files/".to_owned(),
             duplicates: muara::config::Duplicates::default(),
-            clocks: std::sync::Arc::new(muara::watch::Clocks::default()),
-        };
-        while refine::round(&self.store, &rules, now).await.unwrap() > 0 {}
+            clocks: Arc::new(muara::watch::Clocks::default()),
+        }
     }
 
     /// One complaint.

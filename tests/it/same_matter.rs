@@ -67,6 +67,25 @@ async fn reports_of_one_request_see_each_other() {
 }
 
 #[tokio::test]
+async fn a_flood_keeps_its_order_and_sees_what_came_batches_before() {
+    const FLOOD: usize = 500;
+    let office = Office::open([channel("jaki")]);
+    let lamp = |number: usize| {
+        let words = format!("Lampu jalan padam di Jl. Kenanga {number}, Kel. Cililitan");
+        says(&format!("warga {number}"), &number.to_string(), &words)
+    };
+    let mut items: Vec<_> = (0..FLOOD).map(lamp).collect();
+    items[0] = says("budi", "first", HOLE);
+    items[FLOOD - 2] = says("siti", "other", SAME_HOLE);
+    items[FLOOD - 1] = says("budi", "again", HOLE);
+    let ids = office.runs("jaki", items).await;
+    let events = office.events(RECEIVED).await;
+    let order: Vec<_> = events.iter().map(|event| event["id"].as_str().unwrap()).collect();
+    assert_eq!(order, ids[..FLOOD - 1].iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(link(&events[FLOOD - 2]), &json!(ids[0]));
+}
+
+#[tokio::test]
 async fn the_same_words_of_one_person_within_minutes_are_one_message() {
     let office = Office::open([channel("jaki")]);
     office.takes("jaki", vec![says("budi", "1", HOLE), says("budi", "2", &HOLE.to_uppercase())]).await;

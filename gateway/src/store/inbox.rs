@@ -2,6 +2,7 @@
 
 mod amend;
 mod keys;
+mod waiting;
 
 use std::collections::BTreeSet;
 
@@ -17,13 +18,15 @@ use uuid::Uuid;
 use super::{
     Db, Store, StoreError, gather,
     media::{self, NewFiles},
-    now_ms,
     outbox::NewEvent,
     quarantine::{self, NewQuarantine},
     reply::{NewCorrespondence, NewReply},
     report::NewReport,
     writer::size,
 };
+
+pub use waiting::{Next, Waiting};
+pub(super) use waiting::{WAITING, WAITING_COLUMNS, waiting};
 
 /// One draft on its way in.
 #[derive(Clone, Debug)]
@@ -148,36 +151,6 @@ pub struct Taken {
     pub strangers: usize,
 }
 
-/// A draft that waits to be refined.
-#[derive(Clone, Debug)]
-pub struct Waiting {
-    /// Number of the receipt.
-    pub serial: i64,
-    /// The complaint's id.
-    pub id: ComplaintId,
-    /// The channel.
-    pub channel: String,
-    /// When it was stored.
-    pub received_at: Timestamp,
-    /// The draft as JSON; of a change the amendment.
-    pub draft: Vec<u8>,
-    /// Whether it was held or quarantined before: nobody waits for an automatic answer any more.
-    pub held: bool,
-    /// Of a change: the number of the receipt of the message that is changed.
-    pub amends: Option<i64>,
-    /// Number of the receipt of the complaint that it continues, if that was found out when it was gathered.
-    pub follows: Option<i64>,
-    /// An operator let it through: it is published whatever it is taken for.
-    pub reviewed: bool,
-    /// How many of its files the event calls settled; none if it has no files.
-    pub files_settled: Option<u32>,
-}
-
-/// The columns of a row that waits, as [`waiting`] reads them.
-pub(super) const WAITING: &str = "serial, id, channel, at, draft, held, amends, follows, reviewed";
-/// How many they are.
-pub(super) const WAITING_COLUMNS: usize = 9;
-
 /// What refining made of a draft.
 #[derive(Clone, Debug)]
 pub enum Refined {
@@ -258,25 +231,6 @@ impl Store {
         self.read(move |connection| {
             let mut query = connection.prepare_cached(RECEIPT)?;
             keys.iter().map(|key| find(&mut query, key, now.as_millisecond())).collect()
-        })
-        .await
-    }
-
-    /// The next drafts that are to be refined, oldest first. Those that wait for their files are passed over until
-    /// their time has come.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub async fn waiting(&self, most: u32) -> Result<Vec<Waiting>, StoreError> {
-        self.read(move |connection| {
-            // two ranges of one index, each in order: nothing that waits is read
-            let sql = format!(
-                "SELECT * FROM (SELECT {WAITING} FROM inbox WHERE wait_until = 0 ORDER BY serial LIMIT ?1)
-                 UNION ALL
-                 SELECT * FROM (SELECT {WAITING} FROM inbox
-                                WHERE wait_until BETWEEN 1 AND ?2 ORDER BY wait_until, serial LIMIT ?1)"
-            );
-            connection.prepare_cached(&sql)?.query_map((most, now_ms()), waiting)?.collect()
         })
         .await
     }
@@ -457,21 +411,6 @@ fn accept(db: &Db<'_>, intake: &Intake, message: &NewMessage, at: i64) -> rusqli
     db.count(|change| change.bytes += size(&message.draft));
     let received_at = instant(at);
     Ok(Receipt { serial, id: message.id, received_at, fresh: true, held: message.hold.is_some() })
-}
-
-pub(super) fn waiting(row: &rusqlite::Row<'_>) -> rusqlite::Result<Waiting> {
-    Ok(Waiting {
-        serial: row.get(0)?,
-        id: ComplaintId(row.get(1)?),
-        channel: row.get(2)?,
-        received_at: instant(row.get(3)?),
-        draft: row.get(4)?,
-        held: row.get(5)?,
-        amends: row.get(6)?,
-        follows: row.get(7)?,
-        reviewed: row.get(8)?,
-        files_settled: None,
-    })
 }
 
 /// A time of the store; what no clock ever wrote reads as 1970.

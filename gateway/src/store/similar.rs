@@ -49,19 +49,41 @@ pub struct Before {
 }
 
 impl Store {
-    /// For each of a batch what came before it: the older complaint that it is most alike, and what its sender said
-    /// lately that may be the same. Those of the batch also see the earlier ones of the batch.
+    /// For each of a batch the stored complaint that it is most alike, if it is alike enough to one.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub async fn before(&self, batch: Vec<Kept>, thresholds: Thresholds) -> Result<Vec<Before>, StoreError> {
+    pub async fn alike(
+        &self,
+        batch: Vec<Kept>,
+        thresholds: Thresholds,
+    ) -> Result<Vec<Option<Link>>, StoreError> {
+        self.read(move |connection| {
+            batch.iter().map(|kept| best(connection, kept.serial, &kept.matter, &thresholds)).collect()
+        })
+        .await
+    }
+
+    /// For each of a batch what came before it: the older complaint that it is most alike, of [`Store::alike`]'s, of
+    /// those that this did not see, and of the earlier ones of the batch; and what its sender said lately that may be the
+    /// same.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn before(
+        &self,
+        unseen: Vec<Kept>,
+        batch: Vec<(Kept, Option<Link>)>,
+        thresholds: Thresholds,
+    ) -> Result<Vec<Before>, StoreError> {
         self.read(move |connection| {
             let mut earlier = Index::default();
+            for Kept { serial, id, matter } in unseen {
+                earlier.insert((serial, id), matter);
+            }
             let mut befores = Vec::with_capacity(batch.len());
-            let mut senders: HashMap<[u8; 16], Vec<Kept>> = HashMap::new();
-            for kept in batch {
-                let Kept { serial, id, matter } = kept.clone();
-                let stored = best(connection, serial, &matter, &thresholds)?;
+            let mut senders: HashMap<[u8; 16], Vec<usize>> = HashMap::new();
+            for (Kept { serial, id, matter }, stored) in batch {
                 let beside = earlier.best(&matter, &thresholds).map(|(key, likeness)| {
                     let (serial, id) = *key;
                     Link { serial, id, likeness }
@@ -74,14 +96,20 @@ impl Store {
                     (stored, beside) => stored.or(beside),
                 };
                 let mut own = Vec::new();
-                if let Some(sender) = matter.sender {
-                    let known = senders.entry(sender).or_default();
-                    own.extend(known.iter().rev().cloned());
-                    own.extend(recent_of(connection, &sender, serial)?);
-                    known.push(kept);
+                let sender = matter.sender;
+                if let Some(sender) = &sender {
+                    let known = senders.get(sender).into_iter().flatten().rev();
+                    own.extend(known.filter_map(|place| earlier.get(*place)).map(|(key, matter)| {
+                        let (serial, id) = *key;
+                        Kept { serial, id, matter: matter.clone() }
+                    }));
+                    own.extend(recent_of(connection, sender, serial)?);
                 }
                 befores.push(Before { alike, own });
-                earlier.insert((serial, id), matter);
+                let place = earlier.insert((serial, id), matter);
+                if let Some(sender) = sender {
+                    senders.entry(sender).or_default().push(place);
+                }
             }
             Ok(befores)
         })
@@ -128,9 +156,10 @@ pub(super) fn remember(db: &Db<'_>, serial: i64, id: ComplaintId, matter: &Matte
     if kept == 0 {
         return Ok(());
     }
+    let [lat, lon] = matter.point().map_or([None; 2], |point| point.map(Some));
     matter.filed_under().into_iter().try_for_each(|block| {
-        let sql = "INSERT INTO matter_block VALUES (?1, ?2) ON CONFLICT DO NOTHING";
-        db.execute(sql, (block, serial)).map(drop)
+        let sql = "INSERT INTO matter_block VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+        db.execute(sql, (block, serial, lat, lon)).map(drop)
     })
 }
 
@@ -142,29 +171,34 @@ fn best(
     thresholds: &Thresholds,
 ) -> rusqlite::Result<Option<Link>> {
     let mut candidates = BTreeSet::new();
-    let sql =
-        "SELECT serial FROM matter_block WHERE block = ?1 AND serial <> ?2 ORDER BY serial DESC LIMIT ?3";
+    let sql = "SELECT serial, lat, lon FROM matter_block WHERE block = ?1 AND serial <> ?2
+               ORDER BY serial DESC LIMIT ?3";
     let mut newest = connection.prepare_cached(sql)?;
     for block in matter.sought_in() {
         let most = i64::try_from(block.most).unwrap_or(i64::MAX);
-        for serial in newest.query_map((block.key, own, most), |row| row.get::<_, i64>(0))? {
-            candidates.insert(serial?);
+        let mut rows = newest.query((block.key, own, most))?;
+        while let Some(row) = rows.next()? {
+            let point = row.get::<_, Option<i32>>(1)?.zip(row.get::<_, Option<i32>>(2)?);
+            if !thresholds.too_far(matter.point(), point.map(<[i32; 2]>::from)) {
+                candidates.insert(row.get::<_, i64>(0)?);
+            }
         }
         // the blocks that say most come first
         if candidates.len() >= CANDIDATES {
             break;
         }
     }
-    let mut one = connection.prepare_cached("SELECT serial, id, at, matter FROM matter WHERE serial = ?1")?;
+    let mut one = connection.prepare_cached("SELECT id, matter FROM matter WHERE serial = ?1")?;
     let mut best: Option<Link> = None;
     for serial in candidates {
-        let Some(Kept { serial, id, matter: other }) = one.query_row([serial], kept).optional()?.flatten()
-        else {
-            continue;
-        };
-        let Some(likeness) = compare(matter, &other, thresholds) else { continue };
-        if best.as_ref().is_none_or(|known| likeness.score > known.likeness.score) {
-            best = Some(Link { serial, id, likeness });
+        let alike = one.query_row([serial], |row| {
+            let Some(other) = Matter::from_bytes(row.get_ref(1)?.as_blob()?) else { return Ok(None) };
+            let Some(likeness) = compare(matter, &other, thresholds) else { return Ok(None) };
+            Ok(Some(Link { serial, id: ComplaintId(row.get(0)?), likeness }))
+        });
+        let Some(alike) = alike.optional()?.flatten() else { continue };
+        if best.as_ref().is_none_or(|known| alike.likeness.score > known.likeness.score) {
+            best = Some(alike);
         }
     }
     Ok(best)
@@ -172,7 +206,7 @@ fn best(
 
 /// A person's latest complaints before this one, newest first.
 fn recent_of(connection: &Connection, sender: &[u8; 16], before: i64) -> rusqlite::Result<Vec<Kept>> {
-    let sql = "SELECT serial, id, at, matter FROM matter WHERE sender = ?1 AND serial < ?2
+    let sql = "SELECT serial, id, matter FROM matter WHERE sender = ?1 AND serial < ?2
                ORDER BY serial DESC LIMIT ?3";
     let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map((sender, before, MOST_RECENT), kept)?;
@@ -181,7 +215,7 @@ fn recent_of(connection: &Connection, sender: &[u8; 16], before: i64) -> rusqlit
 
 /// A row; nothing if its matter is of a form that this program does not know.
 fn kept(row: &Row<'_>) -> rusqlite::Result<Option<Kept>> {
-    let matter = Matter::from_bytes(row.get_ref(3)?.as_blob()?);
+    let matter = Matter::from_bytes(row.get_ref(2)?.as_blob()?);
     let (serial, id) = (row.get(0)?, ComplaintId(row.get(1)?));
     Ok(matter.map(|matter| Kept { serial, id, matter }))
 }

@@ -62,11 +62,11 @@ async fn a_change_waits_as_long_as_the_message_that_it_changes() {
         change("with a file", one_file(SignedDuration::from_hours(1))),
     ];
     store.take(intake(vec![], changes)).await.unwrap();
-    assert!(store.waiting(10).await.unwrap().is_empty());
+    assert!(store.waiting(10).await.unwrap().rows.is_empty());
     // the change's own file is there first, and the change must wait all the same
     assert_eq!(store.files(None).await.unwrap()[1].number, 2);
     assert!(settle(&store, 1).await);
-    assert!(store.waiting(10).await.unwrap().is_empty());
+    assert!(store.waiting(10).await.unwrap().rows.is_empty());
     assert!(settle(&store, 0).await);
     assert!(!settle(&store, 0).await, "a file is settled once");
     let rows = store.waiting(10).await.unwrap();
@@ -81,7 +81,7 @@ async fn a_file_that_settles_while_its_event_is_made_is_in_the_event() {
     let store = Store::open(&Settings::new(folder.path().join("muara.db"))).unwrap();
     // its time is over at once
     store.take(intake(vec![message(one_file(SignedDuration::ZERO))], vec![])).await.unwrap();
-    let mut row = store.waiting(10).await.unwrap().remove(0);
+    let mut row = store.waiting(10).await.unwrap().rows.remove(0);
     row.files_settled = Some(0);
     assert!(settle(&store, 0).await);
     let made = event(&row);
@@ -89,7 +89,7 @@ async fn a_file_that_settles_while_its_event_is_made_is_in_the_event() {
     let levels = store.levels();
     assert_eq!((levels.inbox, levels.outbox), (1, 0), "an event went out that does not know of the file");
 
-    let mut row = store.waiting(10).await.unwrap().remove(0);
+    let mut row = store.waiting(10).await.unwrap().rows.remove(0);
     let files = store.files_of(vec![row.serial]).await.unwrap();
     assert_eq!(files[0].state, Some(AttachmentState::Stored));
     row.files_settled = Some(1);

@@ -81,7 +81,7 @@ async fn held_messages_are_let_through_once_or_put_off() {
     assert_eq!(store.release(all.iter().map(|held| held.serial).collect()).await.unwrap(), 2);
     assert_eq!((fresh.levels().held, fresh.levels().inbox), (0, 4));
     // in the order in which they came, whenever they were let through
-    let keys: Vec<_> = store.waiting(10).await.unwrap().into_iter().map(|row| row.draft).collect();
+    let keys: Vec<_> = store.waiting(10).await.unwrap().rows.into_iter().map(|row| row.draft).collect();
     assert_eq!(keys, ["a", "b", "c", "d"].map(|key| keyed(key).draft));
     // a redelivery of what was held is what it was
     assert!(take(store, "b").await.receipts[0].held);

@@ -1,7 +1,10 @@
 //! What complaints are about is kept, found again, and forgotten in its time.
 
 use jiff::{SignedDuration, Timestamp};
-use muara::store::similar::Kept;
+use muara::store::{
+    Store,
+    similar::{Before, Kept},
+};
 use muara_normalizer::{
     ComplaintId, Draft, Receipt,
     draft::{DraftReporter, SourceTime},
@@ -22,6 +25,12 @@ fn kept(serial: i64, text: &str, sender: &str, at: Timestamp) -> Kept {
 
 const HOLE: &str = "jalan bolong deket apotek pahlawan revolusi pondok bambu";
 
+/// What came before each of a batch of which the store was asked at once.
+async fn before(store: &Store, batch: Vec<Kept>) -> Vec<Before> {
+    let alike = store.alike(batch.clone(), Thresholds::default()).await.unwrap();
+    store.before(Vec::new(), batch.into_iter().zip(alike).collect(), Thresholds::default()).await.unwrap()
+}
+
 #[tokio::test]
 async fn another_process_finds_what_this_one_kept_and_a_batch_sees_itself() {
     let fresh = Fresh::open();
@@ -39,7 +48,7 @@ async fn another_process_finds_what_this_one_kept_and_a_batch_sees_itself() {
         kept(4, "segerombol anjing tanpa pemilik di cibubur rw 08", "c", ago(day)),
         kept(5, "perpustakaan keliling tidak datang di kel. marunda", "c", ago(day)),
     ];
-    let links = fresh.beside().before(batch, Thresholds::default()).await.unwrap();
+    let links = before(&fresh.beside(), batch).await;
     let serials: Vec<_> = links.iter().map(|link| link.alike.as_ref().map(|link| link.serial)).collect();
     assert_eq!(serials, [None, Some(1), None, Some(3), None], "never itself");
     assert_eq!(links[1].alike.as_ref().unwrap().id, first.id);
@@ -56,7 +65,7 @@ async fn what_a_person_reported_lately_is_found_newest_first() {
     ];
     let new = kept(5, "banjir di kel. rawa buaya", "a", ago(SignedDuration::ZERO));
     fresh.store.keep_matters(all).await.unwrap();
-    let before = fresh.store.before(vec![new.clone()], Thresholds::default()).await.unwrap().remove(0);
+    let before = before(&fresh.store, vec![new.clone()]).await.remove(0);
     assert_eq!(before.own.iter().map(|own| own.serial).collect::<Vec<_>>(), [4, 2]);
     assert_eq!(before.own[0].matter.text, new.matter.text, "the same words");
 }
@@ -72,11 +81,7 @@ async fn what_is_older_than_the_window_is_forgotten_step_by_step() {
     assert_eq!(fresh.store.forget_matters(before, 2).await.unwrap(), 2);
     assert_eq!(fresh.store.forget_matters(before, 2).await.unwrap(), 1);
     assert_eq!(fresh.store.forget_matters(before, 2).await.unwrap(), 0);
-    let links = fresh
-        .store
-        .before(vec![kept(9, HOLE, "b", ago(SignedDuration::ZERO))], Thresholds::default())
-        .await
-        .unwrap();
+    let links = self::before(&fresh.store, vec![kept(9, HOLE, "b", ago(SignedDuration::ZERO))]).await;
     assert_eq!(links[0].alike.as_ref().map(|link| link.serial), Some(4), "of equals the oldest that is kept");
     let blocks = rusqlite::Connection::open(fresh.file()).unwrap();
     let count = |sql: &str| blocks.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
