@@ -30,7 +30,7 @@ use crate::{
     health::Health,
     intake::Intake,
     media::{self, Media, MediaStartError},
-    metrics, poller, refine, relay, replies,
+    metrics, poller, refine, relay, replies, silence,
     store::{self, Store, StoreError},
     upkeep,
     web::{
@@ -127,6 +127,7 @@ struct Workers {
     consumer: Option<tokio::task::JoinHandle<()>>,
     upkeep: tokio::task::JoinHandle<()>,
     watch: tokio::task::JoinHandle<()>,
+    silence: tokio::task::JoinHandle<()>,
     media: tokio::task::JoinHandle<()>,
     internal: tokio::task::JoinHandle<()>,
 }
@@ -193,6 +194,11 @@ impl Gateway {
         });
         let (consumer, watch_consumer) = consumed.unzip();
         let clocks = Arc::new(config.clocks);
+        let silence = silence::run(
+            (store.clone(), Arc::clone(&health), Arc::clone(&channels)),
+            config.holidays,
+            stop.refine.clone(),
+        );
         let rules = refine::Rules {
             normalizer,
             channels: Arc::clone(&channels),
@@ -259,6 +265,7 @@ impl Gateway {
             consumer,
             upkeep: tokio::spawn(upkeep),
             watch: tokio::spawn(crate::watch::run(store.clone(), clocks, stop.refine.clone())),
+            silence: tokio::spawn(silence),
             media: tokio::spawn(media::run(media, intake.clone(), stop.refine.clone())),
             internal: tokio::spawn(server::serve(
                 internal,
@@ -361,6 +368,7 @@ impl Gateway {
         finish(self.workers.refine).await;
         finish(self.workers.upkeep).await;
         finish(self.workers.watch).await;
+        finish(self.workers.silence).await;
         finish(self.workers.media).await;
         if let Some(relay) = self.workers.relay {
             finish(relay).await;

@@ -17,6 +17,7 @@ pub mod refine;
 pub mod relay;
 pub mod replies;
 pub mod request_file;
+pub mod silence;
 pub mod store;
 pub mod telemetry;
 pub mod upkeep;

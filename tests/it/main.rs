@@ -33,6 +33,7 @@ mod qlue_feed;
 mod relay;
 mod replies;
 mod same_matter;
+mod silence;
 mod smpp;
 mod sms;
 mod store;

@@ -14,8 +14,9 @@ pub mod sample;
 mod value;
 mod watch;
 
-use std::net::SocketAddr;
+use std::{collections::BTreeSet, net::SocketAddr};
 
+use jiff::civil::Date;
 use muara_normalizer::polygons::Polygons;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -29,7 +30,7 @@ pub use media::{Media, S3};
 pub use places::Places;
 pub use rules::{Duplicates, Gather};
 pub use value::{PrivacyKeySource, Secret};
-pub use watch::Watch;
+pub use watch::{Silence, Watch};
 
 /// The whole configuration, checked.
 #[derive(Debug)]
@@ -56,8 +57,10 @@ pub struct Config {
     pub duplicates: Duplicates,
     /// The clocks of a complaint.
     pub watch: Watch,
-    /// The same, with the holidays read.
+    /// The same as the watch takes them.
     pub clocks: Clocks,
+    /// Days on which nobody works.
+    pub holidays: BTreeSet<Date>,
     /// What the city knows of its regions.
     pub places: Places,
     /// The kelurahan's polygons that `places` names.

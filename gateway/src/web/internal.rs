@@ -102,9 +102,9 @@ async fn health(State(state): State<InternalState>) -> Response {
         && full.is_none()
         && matches!(broker_state, "absent" | "connected")
         && matches!(replies_state, "absent" | "connected")
-        && channels
-            .iter()
-            .all(|channel| !matches!(channel.state, ChannelState::Failing | ChannelState::Degraded));
+        && channels.iter().all(|channel| {
+            !matches!(channel.state, ChannelState::Failing | ChannelState::Degraded | ChannelState::Silent)
+        });
     let body = json!({
         "status": if failing.is_some() || full.is_some() { "failing" } else if well { "healthy" } else { "degraded" },
         "version": env!("CARGO_PKG_VERSION"),
