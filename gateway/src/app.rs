@@ -23,6 +23,7 @@ use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    alarms::{self, Alarms},
     broker::{self, Broker, BrokerState},
     channel::Channels,
     config::{Config, ConfigError},
@@ -128,6 +129,7 @@ struct Workers {
     upkeep: tokio::task::JoinHandle<()>,
     watch: tokio::task::JoinHandle<()>,
     silence: tokio::task::JoinHandle<()>,
+    alarms: tokio::task::JoinHandle<()>,
     media: tokio::task::JoinHandle<()>,
     internal: tokio::task::JoinHandle<()>,
 }
@@ -160,8 +162,8 @@ impl Gateway {
         let (unrouted, watch_unrouted_depth) = watch::channel(0);
         let broker = config.broker.as_ref().map(|settings| {
             let broker = Broker::start(broker_settings(settings), stop.broker.clone());
-            tokio::spawn(watch_broker(broker.clone()));
-            tokio::spawn(watch_unrouted(broker.clone(), unrouted, stop.broker.clone()));
+            tokio::spawn(alarms::watch_broker(broker.clone()));
+            tokio::spawn(alarms::watch_unrouted(broker.clone(), unrouted, stop.broker.clone()));
             broker
         });
         if broker.is_none() {
@@ -216,6 +218,14 @@ impl Gateway {
             stop.refine.clone(),
         );
 
+        let alarms = Alarms::default();
+        let alarmed = alarms::run(
+            alarms.clone(),
+            (store.clone(), intake.clone(), broker.clone()),
+            config.watch.alarms,
+            stop.refine.clone(),
+        );
+
         let drain = Duration::from_secs(config.intake.drain_seconds.into());
         let slow = Duration::from_secs(config.intake.body_timeout_seconds.into());
         let (draining, watch_draining) = watch::channel(false);
@@ -245,6 +255,7 @@ impl Gateway {
             metrics: handle.clone(),
             draining: watch_draining.clone(),
             started_at: Timestamp::now(),
+            alarms: alarms.clone(),
         });
         let console = console::router(ConsoleState {
             channels: Arc::clone(&channels),
@@ -252,6 +263,7 @@ impl Gateway {
             store: store.clone(),
             intake: intake.clone(),
             broker: broker.clone(),
+            alarms,
             settings: config.console,
             session_key: privacy.keyed("console session", &[]),
             draining: watch_draining,
@@ -266,6 +278,7 @@ impl Gateway {
             upkeep: tokio::spawn(upkeep),
             watch: tokio::spawn(crate::watch::run(store.clone(), clocks, stop.refine.clone())),
             silence: tokio::spawn(silence),
+            alarms: tokio::spawn(alarmed),
             media: tokio::spawn(media::run(media, intake.clone(), stop.refine.clone())),
             internal: tokio::spawn(server::serve(
                 internal,
@@ -369,6 +382,7 @@ impl Gateway {
         finish(self.workers.upkeep).await;
         finish(self.workers.watch).await;
         finish(self.workers.silence).await;
+        finish(self.workers.alarms).await;
         finish(self.workers.media).await;
         if let Some(relay) = self.workers.relay {
             finish(relay).await;
@@ -442,35 +456,6 @@ fn broker_settings(config: &crate::config::Broker) -> broker::Settings {
     };
     settings.confirm_timeout = Duration::from_secs(config.confirm_timeout_seconds.into());
     settings
-}
-
-async fn watch_broker(broker: Broker) {
-    let mut state = broker.state();
-    loop {
-        metrics::broker_up(matches!(*state.borrow_and_update(), BrokerState::Connected { .. }));
-        if state.changed().await.is_err() {
-            break;
-        }
-    }
-}
-
-/// Nobody reads the unrouted queue: a message in it is a binding that is missing.
-async fn watch_unrouted(broker: Broker, depth: watch::Sender<u32>, stop: CancellationToken) {
-    let mut tick = tokio::time::interval(Duration::from_secs(10));
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => break,
-            _ = tick.tick() => {}
-        }
-        let Some(now) = broker.unrouted_depth().await else { continue };
-        metrics::unrouted(now);
-        if depth.send_replace(now) == 0 && now > 0 {
-            tracing::error!(
-                messages = now,
-                "Events reach the broker but no queue: see that crm.complaints is bound to the exchange, then move them out of muara.unrouted."
-            );
-        }
-    }
 }
 
 /// Histograms grow until they are drained, scraped or not.

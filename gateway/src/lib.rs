@@ -1,5 +1,6 @@
 //! Muara: the channel integration gateway of a city's citizen-complaint system. See `ARCHITECTURE.md`.
 
+pub mod alarms;
 pub mod app;
 pub mod broker;
 pub mod channel;

@@ -30,7 +30,7 @@ pub use media::{Media, S3};
 pub use places::Places;
 pub use rules::{Duplicates, Gather};
 pub use value::{PrivacyKeySource, Secret};
-pub use watch::{Silence, Watch};
+pub use watch::{Alarms, Silence, Watch};
 
 /// The whole configuration, checked.
 #[derive(Debug)]

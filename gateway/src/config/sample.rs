@@ -4,7 +4,8 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::Value;
 
 use super::{
-    Broker, Console, Desk, Duplicates, Gather, Intake, Listen, Log, Media, Places, S3, Silence, Store, Watch,
+    Alarms, Broker, Console, Desk, Duplicates, Gather, Intake, Listen, Log, Media, Places, S3, Silence,
+    Store, Watch,
 };
 
 const HEAD: &str = "\
@@ -75,6 +76,7 @@ pub fn sample() -> String {
     radii(&mut out);
     table::<Watch>("watch", &mut out);
     table::<Silence>("watch.silence", &mut out);
+    table::<Alarms>("watch.alarms", &mut out);
     table::<Places>("places", &mut out);
     table::<Log>("log", &mut out);
     out + TAIL
@@ -108,7 +110,10 @@ fn table<T: JsonSchema>(name: &str, out: &mut String) {
         // a table of its own
         if matches!(
             (name, key.as_str()),
-            ("media", "s3") | ("duplicates", "radii") | ("console", "users") | ("watch", "silence")
+            ("media", "s3")
+                | ("duplicates", "radii")
+                | ("console", "users")
+                | ("watch", "silence" | "alarms")
         ) {
             continue;
         }

@@ -30,6 +30,8 @@ pub struct Watch {
     pub repeat_hours: u32,
     /// When a channel is too quiet.
     pub silence: Silence,
+    /// When what all channels stand on is wrong.
+    pub alarms: Alarms,
 }
 
 impl Default for Watch {
@@ -42,6 +44,39 @@ impl Default for Watch {
             holidays: String::new(),
             repeat_hours: 24,
             silence: Silence::default(),
+            alarms: Alarms::default(),
+        }
+    }
+}
+
+/// What all channels stand on, and what waits too long: each raises an alarm in `/health`, the console and the metrics. 0 for
+/// no such alarm.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Alarms {
+    /// Minutes for which the broker takes no events.
+    pub broker_minutes: u32,
+    /// MiB that are free on the store's disk.
+    pub disk_free_mb: u64,
+    /// Minutes for which a message waits to be made a complaint; chats gather for some, see [gather].
+    pub inbox_minutes: u32,
+    /// Minutes for which an event waits for the broker.
+    pub outbox_minutes: u32,
+    /// Hours for which a message over a limit waits.
+    pub held_hours: u32,
+    /// Hours for which nobody looks at what could not be understood.
+    pub quarantine_hours: u32,
+}
+
+impl Default for Alarms {
+    fn default() -> Self {
+        Self {
+            broker_minutes: 5,
+            disk_free_mb: 1024,
+            inbox_minutes: 30,
+            outbox_minutes: 15,
+            held_hours: 24,
+            quarantine_hours: 24,
         }
     }
 }
