@@ -40,6 +40,15 @@ pub struct Hour {
     pub seconds: u32,
 }
 
+impl Hour {
+    fn plus(self, more: Self) -> Self {
+        Self {
+            messages: self.messages.saturating_add(more.messages),
+            seconds: self.seconds.saturating_add(more.seconds),
+        }
+    }
+}
+
 /// The hours of each channel; hours are counted from 1970 in UTC.
 pub type Traffic = BTreeMap<String, BTreeMap<i64, Hour>>;
 
@@ -106,19 +115,23 @@ impl Listener {
                 let since = self.silent.get(id).map_or(now, |quiet| quiet.since);
                 silent.insert(id.to_owned(), Quiet { since, words });
             }
-            health.silent(&channel.id, silent.get(id).cloned());
         }
         self.tell(&silent);
-        let before = this - WEEK * i64::from(weeks + 1);
+        let before = this - WEEK * (i64::from(weeks) + 1);
         self.silent = silent;
         self.traffic.values_mut().for_each(|hours| hours.retain(|hour, _| *hour >= before));
         let changed = self.unwritten.iter().map(|(channel, hour)| {
             let came = self.traffic.get(channel).and_then(|hours| hours.get(hour)).copied();
             (channel.clone(), *hour, came.unwrap_or_default())
         });
-        store.write_traffic(changed.collect(), self.silent.clone(), before).await?;
-        self.unwritten.clear();
-        Ok(())
+        let written = store.write_traffic(changed.collect(), self.silent.clone(), before).await;
+        if written.is_ok() {
+            self.unwritten.clear();
+        }
+        channels.iter().for_each(|channel| {
+            health.silent(&channel.id, self.silent.get(channel.id.as_str()).cloned());
+        });
+        written
     }
 
     fn add(&mut self, channel: &str, hour: i64, came: Hour) {
@@ -127,8 +140,8 @@ impl Listener {
         }
         let hours = self.traffic.entry(channel.to_owned()).or_default();
         let sum = hours.entry(hour).or_default();
-        sum.messages = sum.messages.saturating_add(came.messages);
-        sum.seconds = sum.seconds.saturating_add(came.seconds).min(3600);
+        *sum = sum.plus(came);
+        sum.seconds = sum.seconds.min(3600);
         self.unwritten.insert((channel.to_owned(), hour));
         let lately = self.lately.entry(channel.to_owned()).or_default();
         lately.push_back(came);
@@ -151,38 +164,37 @@ impl Listener {
     /// is usual came, until so little is no chance any more.
     fn judge(&self, channel: &str, this: i64, policy: &Silence) -> Option<String> {
         let hours = self.traffic.get(channel)?;
+        if let Some(words) = nothing(hours, policy.longest_hours) {
+            return Some(words);
+        }
         let lately = self.lately.get(channel).into_iter().flatten();
-        let lately = lately.fold(Hour::default(), |sum, came| Hour {
-            messages: sum.messages.saturating_add(came.messages),
-            seconds: sum.seconds.saturating_add(came.seconds),
-        });
+        let lately = lately.fold(Hour::default(), |sum, came| sum.plus(*came));
         let mut usual = Usual::new(policy);
         usual.add(hours, &self.holidays, this, lately.seconds);
-        if usual.brings().is_some_and(|usual| enough(lately.messages, usual)) {
+        if usual.brings().is_some_and(|usual| enough(lately, usual)) {
             return None;
         }
         let mut usual = Usual::new(policy);
         let mut came = Hour::default();
         for back in 0..LONGEST {
             let hour = hours.get(&(this - back)).copied().unwrap_or_default();
-            came.messages = came.messages.saturating_add(hour.messages);
-            came.seconds = came.seconds.saturating_add(hour.seconds);
+            came = came.plus(hour);
             usual.add(hours, &self.holidays, this - back, hour.seconds);
             let Some(usual) = usual.brings() else { continue };
-            if enough(came.messages, usual) {
+            if enough(came, usual) {
                 return None;
             }
             if chance(came.messages, usual) < policy.improbable {
                 return Some(words(came, usual));
             }
         }
-        nothing(hours, policy.longest_hours)
+        None
     }
 }
 
-/// Whether so much may come by a channel that is well.
-fn enough(came: u32, usual: f64) -> bool {
-    came > 0 && f64::from(came) * 2.0 >= usual
+/// Whether so much may come by a channel that is well. A few minutes do not say.
+fn enough(came: Hour, usual: f64) -> bool {
+    came.seconds >= LATELY && came.messages > 0 && f64::from(came.messages) * 2.0 >= usual
 }
 
 /// A bound for the chance that so few come, or fewer, where `usual` come on average and each by itself (Chernoff's for a
