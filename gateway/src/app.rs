@@ -31,7 +31,7 @@ use crate::{
     health::Health,
     intake::Intake,
     media::{self, Media, MediaStartError},
-    metrics, poller, refine, relay, replies, silence,
+    metrics, poller, refine, relay, replies, retention, silence,
     store::{self, Store, StoreError},
     upkeep,
     web::{
@@ -131,6 +131,7 @@ struct Workers {
     silence: tokio::task::JoinHandle<()>,
     alarms: tokio::task::JoinHandle<()>,
     media: tokio::task::JoinHandle<()>,
+    retention: tokio::task::JoinHandle<()>,
     internal: tokio::task::JoinHandle<()>,
 }
 
@@ -279,6 +280,12 @@ impl Gateway {
             watch: tokio::spawn(crate::watch::run(store.clone(), clocks, stop.refine.clone())),
             silence: tokio::spawn(silence),
             alarms: tokio::spawn(alarmed),
+            retention: tokio::spawn(retention::run(
+                store.clone(),
+                Arc::clone(&media),
+                config.retention,
+                stop.refine.clone(),
+            )),
             media: tokio::spawn(media::run(media, intake.clone(), stop.refine.clone())),
             internal: tokio::spawn(server::serve(
                 internal,
@@ -384,6 +391,7 @@ impl Gateway {
         finish(self.workers.silence).await;
         finish(self.workers.alarms).await;
         finish(self.workers.media).await;
+        finish(self.workers.retention).await;
         if let Some(relay) = self.workers.relay {
             finish(relay).await;
         }

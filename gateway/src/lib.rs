@@ -18,6 +18,7 @@ pub mod refine;
 pub mod relay;
 pub mod replies;
 pub mod request_file;
+pub mod retention;
 pub mod silence;
 pub mod store;
 pub mod telemetry;

@@ -55,6 +55,7 @@ metrics_table! {
     MEDIA_WAITING gauge "muara_media_waiting" "Files that are still to be fetched.";
     ALARM gauge "muara_alarm" "1 while an alarm of [watch.alarms] is raised, by alarm: broker, store, disk, inbox, outbox, held, quarantine.";
     OLDEST_OF gauge "muara_oldest_seconds" "Age of what waits longest, by place: inbox, outbox, held, quarantine; 0 for nothing.";
+    REMOVED counter "muara_removed_total" "What was kept long enough and is removed, by what: complaints, published, media (complaints with files), files, persons, audit.";
     LIMITER_KEYS gauge "muara_limiter_keys" "Senders the limiter remembers.";
 }
 
@@ -109,6 +110,13 @@ pub fn backlog<'a>(channels: impl Iterator<Item = (&'a str, u64, Duration)>) {
 /// Complaints that are overdue now, by clock.
 pub fn overdue(clock: &'static str, count: u64) {
     gauge!(OVERDUE.name, "clock" => clock).set(to_f64(count));
+}
+
+/// What was kept long enough is removed.
+pub fn removed(what: &'static str, count: u64) {
+    if count > 0 {
+        counter!(REMOVED.name, "what" => what).increment(count);
+    }
 }
 
 /// Whether an alarm is raised.

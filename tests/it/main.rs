@@ -33,6 +33,7 @@ mod open311;
 mod qlue_feed;
 mod relay;
 mod replies;
+mod retention;
 mod same_matter;
 mod silence;
 mod smpp;

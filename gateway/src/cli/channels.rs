@@ -17,6 +17,7 @@ pub(super) fn check(config: &Config) -> Result<(), CliError> {
     if config.broker.is_none() {
         text += "There is no [broker]: events wait in the outbox.\n";
     }
+    text += &format!("{}\n", config.retention.in_words());
     print(&text)
 }
 

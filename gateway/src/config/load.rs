@@ -116,6 +116,7 @@ fn finish(
     let clocks = clocks.map_err(|error| {
         tables.errors.push(ConfigError::Setting { table: "watch".to_owned(), error });
     });
+    let retention = tables.take("retention");
     let places: Places = tables.take("places");
     let polygons = places.polygons(&base).unwrap_or_else(|error| {
         tables.errors.push(ConfigError::Setting { table: "places".to_owned(), error });
@@ -142,6 +143,7 @@ fn finish(
             watch,
             clocks,
             holidays,
+            retention,
             listen,
             store,
             broker,

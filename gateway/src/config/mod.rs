@@ -9,6 +9,7 @@ mod error;
 mod load;
 mod media;
 mod places;
+mod retention;
 mod rules;
 pub mod sample;
 mod value;
@@ -28,6 +29,7 @@ pub use error::{ConfigError, ConfigErrors};
 pub use load::{load, parse};
 pub use media::{Media, S3};
 pub use places::Places;
+pub use retention::Retention;
 pub use rules::{Duplicates, Gather};
 pub use value::{PrivacyKeySource, Secret};
 pub use watch::{Alarms, Silence, Watch};
@@ -59,6 +61,8 @@ pub struct Config {
     pub watch: Watch,
     /// The same as the watch takes them.
     pub clocks: Clocks,
+    /// How long what is done is kept.
+    pub retention: Retention,
     /// Days on which nobody works.
     pub holidays: BTreeSet<Date>,
     /// What the city knows of its regions.

@@ -4,8 +4,8 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::Value;
 
 use super::{
-    Alarms, Broker, Console, Desk, Duplicates, Gather, Intake, Listen, Log, Media, Places, S3, Silence,
-    Store, Watch,
+    Alarms, Broker, Console, Desk, Duplicates, Gather, Intake, Listen, Log, Media, Places, Retention, S3,
+    Silence, Store, Watch,
 };
 
 const HEAD: &str = "\
@@ -77,6 +77,7 @@ pub fn sample() -> String {
     table::<Watch>("watch", &mut out);
     table::<Silence>("watch.silence", &mut out);
     table::<Alarms>("watch.alarms", &mut out);
+    table::<Retention>("retention", &mut out);
     table::<Places>("places", &mut out);
     table::<Log>("log", &mut out);
     out + TAIL

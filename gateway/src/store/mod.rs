@@ -4,7 +4,7 @@
 //! transaction (group commit), so that an fsync is shared by all who wait for it. Reads use connections of
 //! their own and never wait for a write. Each table has its room: [`inbox`], [`held`], [`outbox`],
 //! [`quarantine`], [`reply`], [`media`], [`gather`], [`links`], [`aside`], [`original`], [`similar`], [`paused`], [`audit`],
-//! [`traffic`].
+//! [`traffic`]. What was kept long enough goes by [`retention`].
 //! What operators look for is in [`rooms`], [`steps`] and [`monthly`].
 
 pub mod aside;
@@ -25,6 +25,7 @@ pub mod paused;
 pub mod quarantine;
 pub mod reply;
 pub mod report;
+pub mod retention;
 pub mod rooms;
 pub mod similar;
 pub mod steps;
