@@ -130,7 +130,9 @@ async fn what_is_done_goes_when_its_time_has_come_and_nothing_that_is_under_way(
         external_id: ExternalId::new("changed").unwrap(),
         revision: "2".to_owned(),
         at: None,
-        change: Change::Edited { draft: Box::new(draft("changed")) },
+        change: Change::Edited {
+            draft: Box::new(Draft { text: "Jalan rusak berat".to_owned(), ..draft("changed") }),
+        },
     };
     office.takes("jaki", vec![Item::Amendment(Box::new(amendment))]).await;
 
@@ -165,7 +167,7 @@ async fn a_file_goes_with_the_last_complaint_that_has_it_also_after_a_crash() {
     done(&office, &first).await;
     office.sends();
     vendor.has(1).await;
-    office.stops().await;
+    office.finishes().await;
     settles(&office, "").await;
     let settings = Retention { personal_days: 0, published_days: 0, ..Retention::default() };
     let later = removed(&office, &settings, days(401)).await;
@@ -176,7 +178,7 @@ async fn a_file_goes_with_the_last_complaint_that_has_it_also_after_a_crash() {
     done(&office, &second).await;
     office.sends();
     vendor.has(2).await;
-    office.stops().await;
+    office.finishes().await;
     settles(&office, "").await;
     assert_eq!(removed(&office, &settings, days(402)).await.media, 1);
     // the process ends before the file is removed; meanwhile the photo comes once more
@@ -202,7 +204,7 @@ async fn a_file_that_nobody_has_is_removed_once_however_often_it_is_tried() {
     done(&office, &only).await;
     office.sends();
     vendor.has(1).await;
-    office.stops().await;
+    office.finishes().await;
     settles(&office, "").await;
     let settings = Retention::default();
     let all = removed(&office, &settings, days(401)).await;
