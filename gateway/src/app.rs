@@ -23,6 +23,7 @@ use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    alarms::{self, Alarms},
     broker::{self, Broker, BrokerState},
     channel::Channels,
     config::{Config, ConfigError},
@@ -30,7 +31,7 @@ use crate::{
     health::Health,
     intake::Intake,
     media::{self, Media, MediaStartError},
-    metrics, poller, refine, relay, replies,
+    metrics, poller, refine, relay, replies, retention, silence,
     store::{self, Store, StoreError},
     upkeep,
     web::{
@@ -127,7 +128,10 @@ struct Workers {
     consumer: Option<tokio::task::JoinHandle<()>>,
     upkeep: tokio::task::JoinHandle<()>,
     watch: tokio::task::JoinHandle<()>,
+    silence: tokio::task::JoinHandle<()>,
+    alarms: tokio::task::JoinHandle<()>,
     media: tokio::task::JoinHandle<()>,
+    retention: tokio::task::JoinHandle<()>,
     internal: tokio::task::JoinHandle<()>,
 }
 
@@ -159,8 +163,8 @@ impl Gateway {
         let (unrouted, watch_unrouted_depth) = watch::channel(0);
         let broker = config.broker.as_ref().map(|settings| {
             let broker = Broker::start(broker_settings(settings), stop.broker.clone());
-            tokio::spawn(watch_broker(broker.clone()));
-            tokio::spawn(watch_unrouted(broker.clone(), unrouted, stop.broker.clone()));
+            tokio::spawn(alarms::watch_broker(broker.clone()));
+            tokio::spawn(alarms::watch_unrouted(broker.clone(), unrouted, stop.broker.clone()));
             broker
         });
         if broker.is_none() {
@@ -193,6 +197,11 @@ impl Gateway {
         });
         let (consumer, watch_consumer) = consumed.unzip();
         let clocks = Arc::new(config.clocks);
+        let silence = silence::run(
+            (store.clone(), Arc::clone(&health), Arc::clone(&channels)),
+            config.holidays,
+            stop.refine.clone(),
+        );
         let rules = refine::Rules {
             normalizer,
             channels: Arc::clone(&channels),
@@ -207,6 +216,14 @@ impl Gateway {
             Arc::clone(&channels),
             config.store.keep_keys_days,
             config.duplicates.days,
+            stop.refine.clone(),
+        );
+
+        let alarms = Alarms::default();
+        let alarmed = alarms::run(
+            alarms.clone(),
+            (store.clone(), intake.clone(), broker.clone()),
+            config.watch.alarms,
             stop.refine.clone(),
         );
 
@@ -239,6 +256,7 @@ impl Gateway {
             metrics: handle.clone(),
             draining: watch_draining.clone(),
             started_at: Timestamp::now(),
+            alarms: alarms.clone(),
         });
         let console = console::router(ConsoleState {
             channels: Arc::clone(&channels),
@@ -246,6 +264,7 @@ impl Gateway {
             store: store.clone(),
             intake: intake.clone(),
             broker: broker.clone(),
+            alarms,
             settings: config.console,
             session_key: privacy.keyed("console session", &[]),
             draining: watch_draining,
@@ -259,6 +278,14 @@ impl Gateway {
             consumer,
             upkeep: tokio::spawn(upkeep),
             watch: tokio::spawn(crate::watch::run(store.clone(), clocks, stop.refine.clone())),
+            silence: tokio::spawn(silence),
+            alarms: tokio::spawn(alarmed),
+            retention: tokio::spawn(retention::run(
+                store.clone(),
+                Arc::clone(&media),
+                config.retention,
+                stop.refine.clone(),
+            )),
             media: tokio::spawn(media::run(media, intake.clone(), stop.refine.clone())),
             internal: tokio::spawn(server::serve(
                 internal,
@@ -361,7 +388,10 @@ impl Gateway {
         finish(self.workers.refine).await;
         finish(self.workers.upkeep).await;
         finish(self.workers.watch).await;
+        finish(self.workers.silence).await;
+        finish(self.workers.alarms).await;
         finish(self.workers.media).await;
+        finish(self.workers.retention).await;
         if let Some(relay) = self.workers.relay {
             finish(relay).await;
         }
@@ -434,35 +464,6 @@ fn broker_settings(config: &crate::config::Broker) -> broker::Settings {
     };
     settings.confirm_timeout = Duration::from_secs(config.confirm_timeout_seconds.into());
     settings
-}
-
-async fn watch_broker(broker: Broker) {
-    let mut state = broker.state();
-    loop {
-        metrics::broker_up(matches!(*state.borrow_and_update(), BrokerState::Connected { .. }));
-        if state.changed().await.is_err() {
-            break;
-        }
-    }
-}
-
-/// Nobody reads the unrouted queue: a message in it is a binding that is missing.
-async fn watch_unrouted(broker: Broker, depth: watch::Sender<u32>, stop: CancellationToken) {
-    let mut tick = tokio::time::interval(Duration::from_secs(10));
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => break,
-            _ = tick.tick() => {}
-        }
-        let Some(now) = broker.unrouted_depth().await else { continue };
-        metrics::unrouted(now);
-        if depth.send_replace(now) == 0 && now > 0 {
-            tracing::error!(
-                messages = now,
-                "Events reach the broker but no queue: see that crm.complaints is bound to the exchange, then move them out of muara.unrouted."
-            );
-        }
-    }
 }
 
 /// Histograms grow until they are drained, scraped or not.

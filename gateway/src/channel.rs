@@ -6,7 +6,7 @@ use muara_connectors::{Auth, ChannelSettings, Connector, Limits, Rate};
 use muara_normalizer::{ChannelId, aggregate::Policy};
 use serde::Deserialize;
 
-use crate::limits::Limiter;
+use crate::{config::Silence, limits::Limiter};
 
 /// One configured channel with the connector that speaks its protocol.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub struct Channel {
     pub gather: Option<Policy>,
     /// Whether what is no complaint by the rules is published, too, with its flag.
     pub publish_not_a_complaint: bool,
+    /// When it is too quiet.
+    pub silence: Silence,
     /// Why it takes nothing, if it does not: switched off, or a secret is not there.
     pub disabled: Option<String>,
 }

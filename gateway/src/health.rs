@@ -14,6 +14,7 @@ use crate::{
     channel::{Channel, Channels},
     media::FetchError,
     metrics,
+    silence::Quiet,
     store::{
         StoreError,
         paused::{Pause, Paused},
@@ -32,6 +33,8 @@ pub enum State {
     Degraded,
     /// Nothing can be taken in.
     Failing,
+    /// Nothing fails, but less comes than is usual at this hour.
+    Silent,
     /// An operator stopped it.
     Paused,
     /// Switched off, or a secret is not there.
@@ -40,7 +43,7 @@ pub enum State {
 
 impl State {
     /// Every state, as metrics name them.
-    pub const ALL: &[&str] = &["starting", "healthy", "degraded", "failing", "paused", "disabled"];
+    pub const ALL: &[&str] = &["starting", "healthy", "degraded", "failing", "silent", "paused", "disabled"];
 
     /// The state as metrics name it.
     #[must_use]
@@ -50,6 +53,7 @@ impl State {
             Self::Healthy => "healthy",
             Self::Degraded => "degraded",
             Self::Failing => "failing",
+            Self::Silent => "silent",
             Self::Paused => "paused",
             Self::Disabled => "disabled",
         }
@@ -81,6 +85,11 @@ pub struct ChannelHealth {
     pub quarantined: u64,
     /// Requests refused as forged since the start.
     pub forged: u64,
+    /// That less comes than is usual, whatever else ails it.
+    pub silence: Option<Quiet>,
+    /// New messages since they were last asked for.
+    #[serde(skip)]
+    arrived: u32,
     #[serde(skip)]
     trouble: Option<Trouble>,
     #[serde(skip)]
@@ -139,10 +148,11 @@ impl Health {
         }
     }
 
-    /// Messages were stored, and items of them perhaps not understood.
-    pub fn took(&self, id: &ChannelId, messages: usize, quarantined: usize) {
+    /// Messages were stored, so many and so many of them new, and items of them perhaps not understood.
+    pub fn took(&self, id: &ChannelId, (messages, fresh): (usize, usize), quarantined: usize) {
         self.change(id, |channel| {
             channel.messages += count(messages);
+            channel.arrived = channel.arrived.saturating_add(u32::try_from(fresh).unwrap_or(u32::MAX));
             channel.quarantined += count(quarantined);
             if messages > 0 {
                 channel.last_message_at = Some(Timestamp::now());
@@ -247,6 +257,22 @@ impl Health {
         }
     }
 
+    /// How many new messages came by each channel since this was last asked.
+    #[must_use]
+    pub fn arrived(&self) -> BTreeMap<ChannelId, u32> {
+        let mut all = self.all();
+        all.iter_mut().map(|(id, channel)| (id.clone(), std::mem::take(&mut channel.arrived))).collect()
+    }
+
+    /// Less comes by a channel than is usual, or no longer so.
+    pub fn silent(&self, id: &ChannelId, silence: Option<Quiet>) {
+        self.change(id, |channel| {
+            channel.silence = silence;
+            let shown = channel.shown();
+            metrics::channel_state(id.as_str(), shown.as_str(), State::ALL);
+        });
+    }
+
     /// All channels, by id.
     #[must_use]
     pub fn report(&self) -> Vec<ChannelHealth> {
@@ -278,15 +304,22 @@ fn blank(channel: &Channel) -> ChannelHealth {
         messages: 0,
         quarantined: 0,
         forged: 0,
+        silence: None,
+        arrived: 0,
         trouble: None,
         pause: None,
     }
 }
 
 impl ChannelHealth {
-    /// A channel that is off is off, paused or not.
+    /// A channel that is off is off, paused or not; what fails says more than that little comes.
     fn shown(&self) -> State {
-        if self.pause.is_some() && self.state != State::Disabled { State::Paused } else { self.state }
+        match self.state {
+            State::Disabled => State::Disabled,
+            _ if self.pause.is_some() => State::Paused,
+            State::Starting | State::Healthy if self.silence.is_some() => State::Silent,
+            state => state,
+        }
     }
 
     fn told(&self) -> Self {
@@ -295,6 +328,14 @@ impl ChannelHealth {
             told.state = State::Paused;
             told.since = pause.at;
             told.advice = Some("resume it in the console when the reason is gone");
+        }
+        if let (State::Silent, Some(quiet)) = (self.shown(), &self.silence) {
+            told.state = State::Silent;
+            told.since = quiet.since;
+            told.advice = Some(
+                "ask whether the vendor still delivers to this address and whether citizens can reach it there; nothing \
+                 if the quiet has a reason",
+            );
         }
         told
     }

@@ -326,7 +326,8 @@ impl Intake {
         for quarantine in &taken.quarantined {
             tracing::warn!(channel = id, %quarantine, "Bytes of channel {id} could not be understood and are kept: see `muara quarantine show {quarantine}`.");
         }
-        self.inner.health.took(&channel.id, taken.receipts.len(), taken.quarantined.len());
+        let fresh = count(|r| r.fresh) + taken.quarantined.len();
+        self.inner.health.took(&channel.id, (taken.receipts.len(), fresh), taken.quarantined.len());
         Ok(taken)
     }
 

@@ -1,5 +1,6 @@
 //! Muara: the channel integration gateway of a city's citizen-complaint system. See `ARCHITECTURE.md`.
 
+pub mod alarms;
 pub mod app;
 pub mod broker;
 pub mod channel;
@@ -17,6 +18,8 @@ pub mod refine;
 pub mod relay;
 pub mod replies;
 pub mod request_file;
+pub mod retention;
+pub mod silence;
 pub mod store;
 pub mod telemetry;
 pub mod upkeep;

@@ -29,13 +29,15 @@ use muara_normalizer::{
 };
 use sha2::{Digest, Sha256};
 
+use tokio::sync::{OwnedRwLockReadGuard, RwLock};
+
 use crate::{
     channel::{Channel, Channels},
     config,
     health::Health,
     metrics,
     store::{
-        Store,
+        Store, StoreError,
         media::{Fetched, File, NewFile, NewFiles},
     },
 };
@@ -140,6 +142,17 @@ pub enum MediaStartError {
     Client(#[from] reqwest::Error),
 }
 
+/// Why an unwanted file is still there.
+#[derive(Debug, thiserror::Error)]
+pub enum RemoveError {
+    /// Where it is kept.
+    #[error("{0}")]
+    Vault(#[from] VaultError),
+    /// The store.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+}
+
 /// Everything that fetching, keeping and showing files needs.
 #[derive(Debug)]
 pub struct Media {
@@ -152,6 +165,8 @@ pub struct Media {
     base_url: String,
     sources: Sources,
     failing: Mutex<Option<String>>,
+    /// Held by who keeps a file until its row says so, so that nobody removes it as unwanted in between.
+    keeping: Arc<RwLock<()>>,
 }
 
 /// The vendors' media APIs, opened once for each configured channel.
@@ -194,6 +209,8 @@ struct Verdict {
     result: &'static str,
     /// Nothing of this channel is fetched for so long.
     pause: Option<Duration>,
+    /// Let go when it is written down.
+    _keeping: Option<OwnedRwLockReadGuard<()>>,
 }
 
 impl Media {
@@ -220,6 +237,7 @@ impl Media {
             base_url,
             sources: Sources::default(),
             failing: Mutex::new(None),
+            keeping: Arc::default(),
         })
     }
 
@@ -241,9 +259,26 @@ impl Media {
         self.failing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Removes files that no complaint has any more, so many at most. Returns how many.
+    ///
+    /// # Errors
+    /// The place or the store fails; what is left is removed later.
+    pub async fn remove_unwanted(&self, most: u32) -> Result<u64, RemoveError> {
+        let mut removed = 0;
+        for sha256 in self.store.unwanted(most).await? {
+            let _nobody_keeps = self.keeping.write().await;
+            if !self.store.is_wanted(sha256).await? {
+                self.vault.remove(&sha256).await?;
+                removed += 1;
+            }
+            self.store.unwanted_is_done(sha256).await?;
+        }
+        Ok(removed)
+    }
+
     /// One attempt at one file, written down. Returns how long its channel pauses.
     async fn work(&self, file: File) -> Option<Duration> {
-        let Verdict { fetched, result, pause } = self.attempt(&file).await;
+        let Verdict { fetched, result, pause, _keeping } = self.attempt(&file).await;
         if let Err(error) = self.store.fetched(file.clone(), fetched.clone(), self.base_url.clone()).await {
             tracing::error!(%error, "What became of a file could not be written down; it is fetched again.");
             return Some(LOOK_AGAIN);
@@ -300,7 +335,12 @@ impl Media {
         else {
             let found = sniff::kind(&content).unwrap_or("of an unknown kind");
             let reason = format!("its content is {found}, which is not among the kinds that are kept");
-            return Verdict { fetched: Fetched::Refused(reason), result: "refused", pause: None };
+            return Verdict {
+                fetched: Fetched::Refused(reason),
+                result: "refused",
+                pause: None,
+                _keeping: None,
+            };
         };
         self.keep(file, kind, content).await
     }
@@ -312,6 +352,7 @@ impl Media {
         let Ok((sha256, content)) = hashing.await else {
             return self.later(file, "vault", "the file could not be read".to_owned(), None, None);
         };
+        let keeping = Arc::clone(&self.keeping).read_owned().await;
         let kept = self.vault.keep(&sha256, content.into()).await;
         let words = kept.as_ref().err().map(ToString::to_string);
         let before = std::mem::replace(
@@ -325,6 +366,7 @@ impl Media {
                     fetched: Fetched::Stored { sha256, bytes, content_type },
                     result: "stored",
                     pause: None,
+                    _keeping: Some(keeping),
                 }
             }
             Some(words) => {
@@ -340,7 +382,7 @@ impl Media {
         let reason = error.to_string();
         match error {
             FetchError::Private(_) | FetchError::Address | FetchError::TooLarge { .. } => {
-                Verdict { fetched: Fetched::Refused(reason), result: "refused", pause: None }
+                Verdict { fetched: Fetched::Refused(reason), result: "refused", pause: None, _keeping: None }
             }
             FetchError::Removed => gone(reason),
             // a vendor's files may be there some seconds after its message
@@ -391,12 +433,12 @@ impl Media {
         let wait = wait.unwrap_or_else(|| self::pause(file.attempts));
         let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::from_hours(1));
         let due_at = now.saturating_add(wait).unwrap_or(Timestamp::MAX);
-        Verdict { fetched: Fetched::Later { due_at, reason }, result, pause }
+        Verdict { fetched: Fetched::Later { due_at, reason }, result, pause, _keeping: None }
     }
 }
 
 fn gone(reason: String) -> Verdict {
-    Verdict { fetched: Fetched::Gone(reason), result: "gone", pause: None }
+    Verdict { fetched: Fetched::Gone(reason), result: "gone", pause: None, _keeping: None }
 }
 
 /// 1, 2, 4 … seconds, at most an hour.

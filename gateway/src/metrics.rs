@@ -54,6 +54,9 @@ metrics_table! {
     MEDIA_BYTES counter "muara_media_bytes_total" "Bytes of files fetched and kept, by channel.";
     OVERDUE gauge "muara_overdue" "Complaints that nobody answered in their time, by clock: follow_up, response, finish.";
     MEDIA_WAITING gauge "muara_media_waiting" "Files that are still to be fetched.";
+    ALARM gauge "muara_alarm" "1 while an alarm of [watch.alarms] is raised, by alarm: broker, store, disk, inbox, outbox, held, quarantine.";
+    OLDEST_OF gauge "muara_oldest_seconds" "Age of what waits longest, by place: inbox, outbox, held, quarantine; 0 for nothing.";
+    REMOVED counter "muara_removed_total" "What was kept long enough and is removed, by what: complaints, published, media (complaints with files), files, persons, audit.";
     LIMITER_KEYS gauge "muara_limiter_keys" "Senders the limiter remembers.";
 }
 
@@ -108,6 +111,32 @@ pub fn backlog<'a>(channels: impl Iterator<Item = (&'a str, u64, Duration)>) {
 /// Complaints that are overdue now, by clock.
 pub fn overdue(clock: &'static str, count: u64) {
     gauge!(OVERDUE.name, "clock" => clock).set(to_f64(count));
+}
+
+/// What was kept long enough is removed.
+pub fn removed(what: &'static str, count: u64) {
+    if count > 0 {
+        counter!(REMOVED.name, "what" => what).increment(count);
+    }
+}
+
+/// Whether an alarm is raised.
+pub fn alarm(alarm: &'static str, raised: bool) {
+    gauge!(ALARM.name, "alarm" => alarm).set(if raised { 1.0 } else { 0.0 });
+}
+
+/// Since when the first of each place waits.
+pub fn oldest(oldest: &crate::alarms::Oldest, now: jiff::Timestamp) {
+    let places = [
+        ("inbox", oldest.inbox),
+        ("outbox", oldest.outbox),
+        ("held", oldest.held),
+        ("quarantine", oldest.quarantine),
+    ];
+    for (place, since) in places {
+        let age = since.map_or(0.0, |since| now.duration_since(since).as_secs_f64().max(0.0));
+        gauge!(OLDEST_OF.name, "place" => place).set(age);
+    }
 }
 
 /// One message on the queue of replies.

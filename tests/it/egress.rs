@@ -149,6 +149,7 @@ pub(crate) fn channel(id: &str, vendor: Option<&Arc<Vendor>>) -> Channel {
         disabled: None,
         gather: None,
         publish_not_a_complaint: false,
+        silence: muara::config::Silence::default(),
         id,
     }
 }

@@ -8,6 +8,7 @@ mod disk;
 mod gateway;
 mod replies;
 mod signals;
+mod watch;
 
 const SECRET: &str = "a secret that only Qlue knows";
 

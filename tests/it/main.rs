@@ -1,6 +1,7 @@
 //! The integration tests: one binary, one module for each promise.
 #![allow(clippy::print_stdout, reason = "a failing test shows what it printed")]
 
+mod alarms;
 mod broker;
 mod callback;
 mod cli;
@@ -32,7 +33,9 @@ mod open311;
 mod qlue_feed;
 mod relay;
 mod replies;
+mod retention;
 mod same_matter;
+mod silence;
 mod smpp;
 mod sms;
 mod store;

@@ -1,9 +1,11 @@
 //! `muara check` and `muara channels`.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use super::{CliError, print};
-use crate::{channel::Channel, config::Config};
+use crate::{channel::Channel, config::Config, silence::Quiet, store};
 
 pub(super) fn check(config: &Config) -> Result<(), CliError> {
     let total = config.channels.iter().count();
@@ -15,16 +17,28 @@ pub(super) fn check(config: &Config) -> Result<(), CliError> {
     if config.broker.is_none() {
         text += "There is no [broker]: events wait in the outbox.\n";
     }
+    text += &format!("{}\n", config.retention.in_words());
     print(&text)
 }
 
 pub(super) fn list(config: &Config, as_json: bool) -> Result<(), CliError> {
-    let rows: Vec<Row> = config.channels.iter().map(|channel| Row::of(channel)).collect();
+    let silent = silent(config).unwrap_or_else(|error| {
+        eprintln!("muara: which channels are silent is not known: {error}");
+        BTreeMap::new()
+    });
+    let rows: Vec<Row> =
+        config.channels.iter().map(|channel| Row::of(channel, silent.get(channel.id.as_str()))).collect();
     if as_json {
         let rows: Vec<_> = rows.iter().map(Row::json).collect();
         return print(&format!("{:#}\n", json!(rows)));
     }
     print(&table(&rows))
+}
+
+/// The channels that the gateway on the configured store calls silent.
+fn silent(config: &Config) -> Result<BTreeMap<String, Quiet>, store::StoreError> {
+    let settings = store::Settings::from_url(&config.store.url, &config.base)?;
+    store::traffic::silences(&settings.file)
 }
 
 struct Row {
@@ -39,15 +53,20 @@ struct Row {
 }
 
 impl Row {
-    fn of(channel: &Channel) -> Self {
+    fn of(channel: &Channel, silent: Option<&Quiet>) -> Self {
+        let silent = silent.filter(|_| channel.disabled.is_none());
         Self {
             id: channel.id.to_string(),
             connector: channel.connector_name,
             direction: channel.direction(),
             auth: channel.settings.auth.name(),
             redelivers: channel.redelivers,
-            state: if channel.disabled.is_some() { "disabled" } else { "enabled" },
-            reason: channel.disabled.clone(),
+            state: match silent {
+                Some(_) => "silent",
+                None if channel.disabled.is_some() => "disabled",
+                None => "enabled",
+            },
+            reason: channel.disabled.clone().or_else(|| silent.map(|quiet| quiet.words.clone())),
             limits: limits(channel),
         }
     }

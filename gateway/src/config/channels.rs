@@ -7,7 +7,7 @@ use muara_connectors::{
 use muara_normalizer::ChannelId;
 use serde::Deserialize;
 
-use super::{ConfigError, Gather, Secret, value::Unresolved};
+use super::{ConfigError, Gather, Secret, Silence, value::Unresolved};
 use crate::{
     channel::{Channel, Channels, PublicPolicy, Replies},
     egress,
@@ -30,6 +30,8 @@ struct Shared {
     replies: SharedReplies,
     #[serde(default)]
     gather: SharedGather,
+    #[serde(default)]
+    silence: SharedSilence,
     #[serde(default)]
     publish_not_a_complaint: bool,
 }
@@ -57,6 +59,29 @@ impl SharedGather {
     }
 }
 
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SharedSilence {
+    enabled: Option<bool>,
+    weeks: Option<u8>,
+    learn_weeks: Option<u8>,
+    improbable: Option<f64>,
+    longest_hours: Option<u32>,
+}
+
+impl SharedSilence {
+    /// What a channel says, and where it says nothing what all do.
+    fn over(self, all: &Silence) -> Silence {
+        Silence {
+            enabled: self.enabled.unwrap_or(all.enabled),
+            weeks: self.weeks.unwrap_or(all.weeks),
+            learn_weeks: self.learn_weeks.unwrap_or(all.learn_weeks),
+            improbable: self.improbable.unwrap_or(all.improbable),
+            longest_hours: self.longest_hours.unwrap_or(all.longest_hours),
+        }
+    }
+}
+
 const SHARED: &[&str] = &[
     "connector",
     "title",
@@ -67,6 +92,7 @@ const SHARED: &[&str] = &[
     "limits",
     "replies",
     "gather",
+    "silence",
     "publish_not_a_complaint",
 ];
 
@@ -104,7 +130,7 @@ fn yes() -> bool {
 pub(super) fn read(
     table: toml::Table,
     unresolved: &[Unresolved],
-    gather: &Gather,
+    all: (&Gather, &Silence),
     errors: &mut Vec<ConfigError>,
 ) -> Channels {
     if table.is_empty() {
@@ -112,7 +138,7 @@ pub(super) fn read(
     }
     let faults = errors.len();
     let channels: Channels =
-        table.into_iter().filter_map(|(name, value)| one(&name, value, unresolved, gather, errors)).collect();
+        table.into_iter().filter_map(|(name, value)| one(&name, value, unresolved, all, errors)).collect();
     // a channel with a fault of its own is not in the list, and is not to be missed, too
     if errors.len() == faults {
         check_fallbacks(&channels, errors);
@@ -124,7 +150,7 @@ fn one(
     name: &str,
     value: toml::Value,
     unresolved: &[Unresolved],
-    gather: &Gather,
+    (gather, silence): (&Gather, &Silence),
     errors: &mut Vec<ConfigError>,
 ) -> Option<Channel> {
     let table_name = format!("channels.{name}");
@@ -187,6 +213,13 @@ fn one(
         outgoing: shared.limits.outgoing.unwrap_or(connector.limits.outgoing),
         body_bytes: shared.limits.body_kb.map_or(connector.limits.body_bytes, |kb| kb * 1024),
     };
+    let silence = shared.silence.over(silence);
+    errors.extend(
+        silence
+            .wrong()
+            .into_iter()
+            .map(|error| ConfigError::Setting { table: format!("{table_name}.silence"), error }),
+    );
     let replies = replies(shared.replies, connector, &settings, limits.outgoing, &table_name, errors);
     Some(Channel {
         title: shared.title.unwrap_or_else(|| connector.title.to_owned()),
@@ -199,6 +232,7 @@ fn one(
         replies,
         gather: shared.gather.over(gather).policy_of(connector),
         publish_not_a_complaint: shared.publish_not_a_complaint,
+        silence,
         settings,
         id,
     })

@@ -112,10 +112,11 @@ fn finish(
     let log = tables.take("log");
     let broker = tables.table.contains_key("broker").then(|| tables.take::<Broker>("broker"));
     let watch: Watch = tables.take("watch");
-    let clocks = watch.clocks(&base);
+    let clocks = watch.read_holidays(&base).and_then(|days| Ok((watch.clocks(days.clone())?, days)));
     let clocks = clocks.map_err(|error| {
         tables.errors.push(ConfigError::Setting { table: "watch".to_owned(), error });
     });
+    let retention = tables.take("retention");
     let places: Places = tables.take("places");
     let polygons = places.polygons(&base).unwrap_or_else(|error| {
         tables.errors.push(ConfigError::Setting { table: "places".to_owned(), error });
@@ -123,7 +124,8 @@ fn finish(
     });
     let wrong = check::tables((&store, broker.as_ref(), &intake, &desk, &media, &duplicates, &log), &base);
     let of_console = Console::wrong(&console).into_iter().map(|error| ("console", error));
-    let wrong = wrong.into_iter().chain(of_console);
+    let of_silence = watch.silence.wrong().into_iter().map(|error| ("watch.silence", error));
+    let wrong = wrong.into_iter().chain(of_console).chain(of_silence);
     let wrong = wrong.map(|(table, error)| ConfigError::Setting { table: table.to_owned(), error });
     tables.errors.extend(wrong);
     let table = tables.take_table("channels");
@@ -135,11 +137,13 @@ fn finish(
     errors.extend(
         elsewhere.into_iter().map(|Unresolved { key, what, .. }| ConfigError::Unresolved { key, what }),
     );
-    let channels = channels::read(table, &of_channels, &gather, &mut errors);
+    let channels = channels::read(table, &of_channels, (&gather, &watch.silence), &mut errors);
     match (privacy, clocks) {
-        (Some(privacy), Ok(clocks)) if errors.is_empty() => Ok(Config {
+        (Some(privacy), Ok((clocks, holidays))) if errors.is_empty() => Ok(Config {
             watch,
             clocks,
+            holidays,
+            retention,
             listen,
             store,
             broker,

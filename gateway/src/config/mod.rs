@@ -9,13 +9,15 @@ mod error;
 mod load;
 mod media;
 mod places;
+mod retention;
 mod rules;
 pub mod sample;
 mod value;
 mod watch;
 
-use std::net::SocketAddr;
+use std::{collections::BTreeSet, net::SocketAddr};
 
+use jiff::civil::Date;
 use muara_normalizer::polygons::Polygons;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -27,9 +29,10 @@ pub use error::{ConfigError, ConfigErrors};
 pub use load::{load, parse};
 pub use media::{Media, S3};
 pub use places::Places;
+pub use retention::Retention;
 pub use rules::{Duplicates, Gather};
 pub use value::{PrivacyKeySource, Secret};
-pub use watch::Watch;
+pub use watch::{Alarms, Silence, Watch};
 
 /// The whole configuration, checked.
 #[derive(Debug)]
@@ -56,8 +59,12 @@ pub struct Config {
     pub duplicates: Duplicates,
     /// The clocks of a complaint.
     pub watch: Watch,
-    /// The same, with the holidays read.
+    /// The same as the watch takes them.
     pub clocks: Clocks,
+    /// How long what is done is kept.
+    pub retention: Retention,
+    /// Days on which nobody works.
+    pub holidays: BTreeSet<Date>,
     /// What the city knows of its regions.
     pub places: Places,
     /// The kelurahan's polygons that `places` names.

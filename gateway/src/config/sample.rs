@@ -4,7 +4,8 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::Value;
 
 use super::{
-    Broker, Console, Desk, Duplicates, Gather, Intake, Listen, Log, Media, Places, S3, Store, Watch,
+    Alarms, Broker, Console, Desk, Duplicates, Gather, Intake, Listen, Log, Media, Places, Retention, S3,
+    Silence, Store, Watch,
 };
 
 const HEAD: &str = "\
@@ -39,6 +40,8 @@ const TAIL: &str = r#"
 ##                 outgoing = { per_minute, burst }, body_kb }
 ##   gather      of a chat: { enabled, quiet_seconds, longest_seconds, settle_seconds, follow_up_hours }, each as in
 ##               [gather] if it is not said
+##   silence     when it is too quiet: { enabled, weeks, learn_weeks, improbable, longest_hours }, each as in
+##               [watch.silence] if it is not said
 ##   publish_not_a_complaint   true publishes thanks, greetings and advertisements, too, flagged as what they are;
 ##               else they are kept where `muara aside list` shows them
 ##   replies     how citizens are answered:
@@ -72,6 +75,9 @@ pub fn sample() -> String {
     table::<Duplicates>("duplicates", &mut out);
     radii(&mut out);
     table::<Watch>("watch", &mut out);
+    table::<Silence>("watch.silence", &mut out);
+    table::<Alarms>("watch.alarms", &mut out);
+    table::<Retention>("retention", &mut out);
     table::<Places>("places", &mut out);
     table::<Log>("log", &mut out);
     out + TAIL
@@ -103,7 +109,13 @@ fn table<T: JsonSchema>(name: &str, out: &mut String) {
     let properties = schema.get("properties").and_then(Value::as_object);
     for (key, property) in properties.into_iter().flatten() {
         // a table of its own
-        if matches!((name, key.as_str()), ("media", "s3") | ("duplicates", "radii") | ("console", "users")) {
+        if matches!(
+            (name, key.as_str()),
+            ("media", "s3")
+                | ("duplicates", "radii")
+                | ("console", "users")
+                | ("watch", "silence" | "alarms")
+        ) {
             continue;
         }
         comment(property.get("description"), "##", out);

@@ -135,6 +135,17 @@ impl Vault {
         Ok(())
     }
 
+    /// Removes a kept file. One that is not there is removed.
+    ///
+    /// # Errors
+    /// The folder or the service fails.
+    pub async fn remove(&self, sha256: &[u8; 32]) -> Result<(), VaultError> {
+        match self.store.delete(&key(sha256)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Reads a kept file: its size and its content piece by piece.
     ///
     /// # Errors

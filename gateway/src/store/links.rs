@@ -86,7 +86,8 @@ pub(super) fn one_person(db: &Db<'_>, reference: &PersonRef, ids: &[PersonRef]) 
         return Ok(());
     }
     ids.iter().try_for_each(|id| {
-        db.execute("INSERT INTO person VALUES (?1, ?2) ON CONFLICT DO NOTHING", (id, reference)).map(drop)
+        let sql = "INSERT INTO person VALUES (?1, ?2, ?3) ON CONFLICT (id) DO UPDATE SET at = ?3";
+        db.execute(sql, (id, reference, now_ms())).map(drop)
     })
 }
 

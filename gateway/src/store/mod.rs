@@ -3,7 +3,8 @@
 //! Every write goes through one writer thread ([`writer`]), which commits whatever is waiting as one
 //! transaction (group commit), so that an fsync is shared by all who wait for it. Reads use connections of
 //! their own and never wait for a write. Each table has its room: [`inbox`], [`held`], [`outbox`],
-//! [`quarantine`], [`reply`], [`media`], [`gather`], [`links`], [`aside`], [`original`], [`similar`], [`paused`], [`audit`].
+//! [`quarantine`], [`reply`], [`media`], [`gather`], [`links`], [`aside`], [`original`], [`similar`], [`paused`], [`audit`],
+//! [`traffic`]. What was kept long enough goes by [`retention`].
 //! What operators look for is in [`rooms`], [`steps`] and [`monthly`].
 
 pub mod aside;
@@ -24,9 +25,11 @@ pub mod paused;
 pub mod quarantine;
 pub mod reply;
 pub mod report;
+pub mod retention;
 pub mod rooms;
 pub mod similar;
 pub mod steps;
+pub mod traffic;
 mod writer;
 
 use std::{

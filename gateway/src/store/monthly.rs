@@ -127,6 +127,6 @@ pub(super) fn given_at(id: Uuid) -> Timestamp {
 }
 
 /// Ids sort by the time they were given: none of that time sorts before this one.
-fn first(at: Timestamp) -> Uuid {
+pub(super) fn first(at: Timestamp) -> Uuid {
     ComplaintId::from_parts(at, &[0; 10]).0
 }

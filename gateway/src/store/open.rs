@@ -22,6 +22,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/sqlite_4.sql"),
     include_str!("../../migrations/sqlite_5.sql"),
     include_str!("../../migrations/sqlite_6.sql"),
+    include_str!("../../migrations/sqlite_7.sql"),
 ];
 
 /// How the store is opened.
@@ -112,7 +113,7 @@ impl Store {
     }
 }
 
-fn connect(file: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
+pub(super) fn connect(file: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     let connection = Connection::open_with_flags(file, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
         .map_err(|error| classify(error, file))?;
     connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(|error| classify(error, file))?;

@@ -6,6 +6,7 @@ use rusqlite::{OptionalExtension, Row};
 use uuid::Uuid;
 
 use super::{Store, StoreError, inbox::instant};
+use crate::alarms::Oldest;
 
 /// A room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,6 +164,28 @@ impl Store {
         })
         .await
         .map(|at| at.map(instant))
+    }
+
+    /// Since when the first of each place waits.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn oldest_of_each(&self) -> Result<Oldest, StoreError> {
+        self.read(|connection| {
+            // rows stand in the order in which they came
+            let first = |table: &str, order: &str| {
+                let sql = format!("SELECT at FROM {table} ORDER BY {order} LIMIT 1");
+                let at = connection.prepare_cached(&sql)?.query_row([], |row| row.get(0)).optional()?;
+                Ok::<_, rusqlite::Error>(at.map(instant))
+            };
+            Ok(Oldest {
+                inbox: first("inbox", "serial")?,
+                outbox: first("outbox", "seq")?,
+                held: first("held", "serial")?,
+                quarantine: first("quarantine", "rowid")?,
+            })
+        })
+        .await
     }
 
     /// How many replies did not arrive.

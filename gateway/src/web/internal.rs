@@ -16,6 +16,7 @@ use tokio::sync::watch;
 
 use super::media;
 use crate::{
+    alarms::Alarms,
     broker::{Broker, BrokerState},
     health::{Health, State as ChannelState},
     intake::Intake,
@@ -44,6 +45,8 @@ pub struct InternalState {
     pub consumer: Option<watch::Receiver<BrokerState>>,
     /// True once shutdown has begun.
     pub draining: watch::Receiver<bool>,
+    /// What is wrong with what all channels stand on.
+    pub alarms: Alarms,
     /// When the process started.
     pub started_at: Timestamp,
 }
@@ -96,15 +99,17 @@ async fn health(State(state): State<InternalState>) -> Response {
             (broker_word(&now), now.to_string())
         }
     };
+    let alarms = state.alarms.raised();
     let well = failing.is_none()
+        && alarms.is_empty()
         && files_failing.is_none()
         && unrouted == 0
         && full.is_none()
         && matches!(broker_state, "absent" | "connected")
         && matches!(replies_state, "absent" | "connected")
-        && channels
-            .iter()
-            .all(|channel| !matches!(channel.state, ChannelState::Failing | ChannelState::Degraded));
+        && channels.iter().all(|channel| {
+            !matches!(channel.state, ChannelState::Failing | ChannelState::Degraded | ChannelState::Silent)
+        });
     let body = json!({
         "status": if failing.is_some() || full.is_some() { "failing" } else if well { "healthy" } else { "degraded" },
         "version": env!("CARGO_PKG_VERSION"),
@@ -118,6 +123,7 @@ async fn health(State(state): State<InternalState>) -> Response {
         "broker": { "state": broker_state, "detail": broker_detail, "unrouted": unrouted },
         "media": { "state": if files_failing.is_some() { "failing" } else { "healthy" }, "error": files_failing },
         "replies": { "state": replies_state, "detail": replies_detail },
+        "alarms": alarms,
         "channels": channels,
     });
     Json(body).into_response()

@@ -119,6 +119,7 @@ async fn check_names_the_file_of_a_slip_and_reads_conf_d() {
     let gateway = qlue();
     let (stdout, _) = ended(&gateway.muara(&["check"]).await, 0);
     assert!(stdout.contains("1 channels") && stdout.contains("no [broker]"), "{stdout}");
+    assert!(stdout.contains("words and addresses 400 days"), "{stdout}");
     let more = gateway.folder().join("conf.d");
     fs::create_dir(&more).unwrap();
     fs::write(

@@ -98,6 +98,7 @@ async fn with_clock() -> (String, Arc<AtomicI64>, tempfile::TempDir, tokio_util:
     let intake =
         Intake::new(store.clone(), Arc::clone(&health), &config.store, &config.intake, &config.media);
     let state = ConsoleState {
+        alarms: muara::alarms::Alarms::default(),
         channels: Arc::new(ArcSwap::from_pointee(config.channels)),
         health,
         store,

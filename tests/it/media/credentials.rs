@@ -133,6 +133,7 @@ impl Rig {
                 disabled: None,
                 gather: None,
                 publish_not_a_complaint: false,
+                silence: muara::config::Silence::default(),
             })
             .collect();
         let store = Store::open(&Settings::new(folder.path().join("muara.db"))).unwrap();

@@ -93,8 +93,10 @@ pub(super) async fn page(
         .collect();
     let mut report = console.state.health.report();
     report.sort_by_key(|channel| (rank(channel.state), channel.id.to_string()));
-    let sick: Vec<_> =
-        report.iter().filter(|channel| matches!(channel.state, How::Failing | How::Degraded)).collect();
+    let sick: Vec<_> = report
+        .iter()
+        .filter(|channel| matches!(channel.state, How::Failing | How::Degraded | How::Silent))
+        .collect();
     let headline = match sick.as_slice() {
         [] => format!("{} channels, none of them ill.", report.len()),
         some => {
@@ -119,10 +121,11 @@ fn rank(state: How) -> u8 {
     match state {
         How::Failing => 0,
         How::Degraded => 1,
-        How::Paused => 2,
-        How::Starting => 3,
-        How::Healthy => 4,
-        How::Disabled => 5,
+        How::Silent => 2,
+        How::Paused => 3,
+        How::Starting => 4,
+        How::Healthy => 5,
+        How::Disabled => 6,
     }
 }
 
@@ -147,6 +150,10 @@ fn card(
         (How::Disabled, _) => format!("Off: {error}"),
         (How::Degraded, _) => format!("It works, but {error}"),
         (How::Failing, _) => format!("It does not work: {error}"),
+        (How::Silent, _) => {
+            let quiet = channel.silence.as_ref().map(|quiet| quiet.words.as_str()).unwrap_or_default();
+            format!("Nothing fails, but too little comes: {quiet}.")
+        }
     };
     let ill = matches!(channel.state, How::Failing | How::Degraded | How::Disabled);
     let usual = rates.before.get(id).copied().unwrap_or_default();

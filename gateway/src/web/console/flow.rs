@@ -14,6 +14,7 @@ use tokio::sync::Mutex;
 
 use super::{Console, Shared, frame::shown, guard::Fault, session::SignedIn, words};
 use crate::{
+    alarms::Raised,
     broker::BrokerState,
     store::{StoreError, rooms::Room},
 };
@@ -42,6 +43,7 @@ struct Bar {
 #[derive(Template)]
 #[template(path = "console/flow.html")]
 struct Flow {
+    alarms: Vec<Raised>,
     way: Vec<Station>,
     aside: Vec<Station>,
     broker: String,
@@ -139,6 +141,7 @@ pub(super) async fn page(
     let rows = levels.inbox + levels.held + levels.outbox;
     let hours = console.day.at(&console, now).await?;
     let part = Flow {
+        alarms: console.state.alarms.raised(),
         day: words::number(hours.iter().sum()),
         bars: bars(&hours, now),
         way,

@@ -15,7 +15,7 @@ use futures_util::stream;
 use jiff::Timestamp;
 
 use super::{Console, Shared, session::SignedIn};
-use crate::{health, store::Levels};
+use crate::{alarms::Alarm, health, store::Levels};
 
 /// Changes are told at most so often.
 const BEAT: Duration = Duration::from_secs(1);
@@ -25,6 +25,7 @@ const BEAT: Duration = Duration::from_secs(1);
 struct Glance {
     levels: Levels,
     broker: Option<String>,
+    alarms: Vec<Alarm>,
     channels: BTreeMap<String, (health::State, Option<Timestamp>, Option<Timestamp>)>,
 }
 
@@ -34,6 +35,7 @@ impl Console {
             (channel.id.to_string(), (channel.state, channel.last_message_at, channel.last_error_at))
         });
         Glance {
+            alarms: self.state.alarms.raised().into_iter().map(|raised| raised.alarm).collect(),
             levels: self.state.store.levels(),
             broker: self.state.broker.as_ref().map(|broker| broker.state().borrow().to_string()),
             channels: channels.collect(),

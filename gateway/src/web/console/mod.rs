@@ -36,7 +36,9 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::account::{door::Door, request, seal::Seal};
-use crate::{broker::Broker, channel::Channels, config, health::Health, intake::Intake, store::Store};
+use crate::{
+    alarms::Alarms, broker::Broker, channel::Channels, config, health::Health, intake::Intake, store::Store,
+};
 
 /// What the console needs of the gateway.
 #[derive(Clone)]
@@ -51,6 +53,8 @@ pub struct ConsoleState {
     pub intake: Intake,
     /// The broker, if one is configured.
     pub broker: Option<Broker>,
+    /// What is wrong with what all channels stand on.
+    pub alarms: Alarms,
     /// Who may sign in.
     pub settings: config::Console,
     /// Seals session cookies; the same after a restart, so that users stay signed in.
