@@ -14,6 +14,8 @@ use crate::stem;
 const NEARLY_SAME: usize = SHINGLES * 4 / 5;
 /// Metres across the border of two kelurahan.
 const ACROSS: f64 = 60.0;
+/// How the names of blocks of an estate begin.
+const BLOCK: &str = "blok ";
 /// What nearly the same words or the same photo score.
 const SAME: f64 = 0.95;
 
@@ -37,8 +39,9 @@ pub fn compare(new: &Matter, old: &Matter, thresholds: &Thresholds) -> Option<Li
     if subject.is_none() && !same_words && !photo {
         return None;
     }
-    let Reach { metres, wide } = reach(rules, &subject.unwrap_or_default(), thresholds);
-    place(new, old, named.as_deref(), metres, wide, same_words || photo, &mut sum)?;
+    let reach = reach(rules, &subject.unwrap_or_default(), thresholds);
+    let Reach { metres, wide, .. } = reach;
+    place(new, old, named.as_deref(), reach, same_words || photo, &mut sum)?;
     let shared = landmarks(rules, new, old, wide || named.is_some(), &mut sum);
     let close = new.point.zip(old.point).is_some_and(|(one, other)| distance(one, other) <= metres);
     let quarter = new.rw > 0 && new.rw == old.rw;
@@ -215,6 +218,8 @@ struct Reach {
     metres: f64,
     /// It strikes a neighbourhood, so different streets do not tell two apart.
     wide: bool,
+    /// But different RW do.
+    quarters: bool,
 }
 
 /// The wider reach of two kinds of trouble.
@@ -223,10 +228,14 @@ fn reach(rules: &Rules, families: &[Option<u8>; 2], thresholds: &Thresholds) -> 
     let mut reach: Option<Reach> = None;
     for family in families {
         let metres = thresholds.radii.get(family.name).copied().unwrap_or(thresholds.radius_m);
-        let known = reach.unwrap_or(Reach { metres: 0.0, wide: false });
-        reach = Some(Reach { metres: known.metres.max(f64::from(metres)), wide: known.wide || family.wide });
+        let known = reach.unwrap_or(Reach { metres: 0.0, wide: false, quarters: false });
+        reach = Some(Reach {
+            metres: known.metres.max(f64::from(metres)),
+            wide: known.wide || family.wide,
+            quarters: known.quarters || family.quarters,
+        });
     }
-    reach.unwrap_or(Reach { metres: f64::from(thresholds.radius_m), wide: false })
+    reach.unwrap_or(Reach { metres: f64::from(thresholds.radius_m), wide: false, quarters: false })
 }
 
 /// How the suggested categories agree.
@@ -257,8 +266,7 @@ fn place(
     new: &Matter,
     old: &Matter,
     named: Option<&str>,
-    metres: f64,
-    wide: bool,
+    Reach { metres, wide, quarters }: Reach,
     same: bool,
     sum: &mut Sum,
 ) -> Option<()> {
@@ -300,7 +308,7 @@ fn place(
     }
     if new.rw > 0 && old.rw > 0 {
         if new.rw != old.rw {
-            if !wide {
+            if !wide || quarters {
                 return None;
             }
             sum.score -= 0.12;
@@ -315,7 +323,8 @@ fn place(
     }
     if let Some(name) = named {
         sum.add(0.25, format!("both name `{name}`"));
-        known = true;
+        // every estate has a block 5
+        known |= !name.starts_with(BLOCK);
     } else {
         let streets = |matter: &Matter| matter.names.iter().any(|name| name.street);
         let anchored = |matter: &Matter| !matter.names.is_empty() || !matter.places.is_empty();

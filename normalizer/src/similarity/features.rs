@@ -26,6 +26,8 @@ const CATEGORIES: usize = 3;
 const NAME_WORDS: usize = 4;
 /// By which streets of one name are told apart.
 pub(super) const COMPASS: [&str; 5] = ["utara", "selatan", "barat", "timur", "tengah"];
+/// What has letters for numbers.
+const LETTERED: &str = "blok";
 /// From here a suggested category counts.
 const CATEGORY_CONFIDENCE: f64 = 0.4;
 
@@ -39,7 +41,8 @@ impl Matter {
         }
         let rules = &*RULES;
         let terms = &reading.terms[..reading.terms.len().min(READ)];
-        let text = Text::read(rules, reading, terms);
+        let mut text = Text::read(rules, reading, terms);
+        let names = text.names(rules, reading);
         let mut matter = Self {
             at: complaint.sent_at,
             sender: complaint.reporter.reference.as_deref().and_then(sender),
@@ -52,7 +55,7 @@ impl Matter {
             subjects: Vec::new(),
             places: Vec::new(),
             details: Vec::new(),
-            names: text.names(rules, reading),
+            names,
             words: text.words(rules),
             shingles: text.shingles(),
             photos: Vec::new(),
@@ -255,8 +258,8 @@ impl<'a> Text<'a> {
         })
     }
 
-    /// Names of streets and other places.
-    fn names(&self, rules: &Rules, reading: &Reading) -> Vec<Name> {
+    /// Names of streets and other places. What a street is named after is no matter: there is no tree in `Jl. Mahoni`.
+    fn names(&mut self, rules: &Rules, reading: &Reading) -> Vec<Name> {
         let mut names: Vec<Name> = Vec::new();
         let shouted =
             !reading.words.iter().any(|word| !word.capital && word.folded.starts_with(char::is_alphabetic));
@@ -279,6 +282,9 @@ impl<'a> Text<'a> {
             if !text.is_empty() {
                 // `jalan` also begins `jalan licin banget`
                 let sure = capital && !shouted || written != "jalan" && written != "jalanan";
+                if street && sure {
+                    self.void[place + 1..after].fill(true);
+                }
                 names.push(Name { street: street && sure, text });
             }
             place = after.max(place + 1);
@@ -295,6 +301,13 @@ impl<'a> Text<'a> {
         let sign = first.trim_end_matches(|c: char| c.is_ascii_digit());
         let key = rules.numbered.get(sign)?;
         let mut number = &first[sign.len()..];
+        if number.is_empty() && *key == LETTERED {
+            // `blok C` is as good as a number
+            let letter = written(place + 1)?.as_bytes();
+            if let [letter @ b'a'..=b'z'] = letter {
+                return Some(format!("{key} {}", letter - b'a' + 1));
+            }
+        }
         if number.is_empty() {
             let after = (place + 1..self.terms.len()).take(NAME_WORDS).find(|place| !self.region[*place])?;
             number = written(after)?;
@@ -354,8 +367,11 @@ impl<'a> Text<'a> {
                 let spoken = id.is_some_and(|id| rules.spoken.contains(&id));
                 // `gang masjid` is called so, whatever else is said of mosques
                 let alley = first && matches!(sign, "gang" | "gg");
+                // so is `jl mahoni`
+                let sort = first && sign != "jalan" && id.is_some_and(|id| rules.sorts.contains(&id));
                 !spoken
-                    || street && (word.capital || alley && id.is_some_and(|id| rules.anchors.contains(&id)))
+                    || street
+                        && (word.capital || sort || alley && id.is_some_and(|id| rules.anchors.contains(&id)))
             };
             if !joined || !taken || ended || word.folded.len() < 2 && !number {
                 break;

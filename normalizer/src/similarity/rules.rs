@@ -56,6 +56,8 @@ pub(super) struct Family {
     pub(super) metres: u32,
     /// It strikes a whole neighbourhood.
     pub(super) wide: bool,
+    /// Two RW that are both named are two matters, although it strikes a whole neighbourhood.
+    pub(super) quarters: bool,
     /// Everybody has his own of it.
     own: bool,
 }
@@ -100,6 +102,8 @@ pub(super) struct Rules {
     pub(super) titles: HashSet<&'static str>,
     /// Words by which a subject is named.
     pub(super) spoken: HashSet<WordId>,
+    /// Words that alone are a detail: a sort of tree, of goods.
+    pub(super) sorts: HashSet<WordId>,
     /// Names of kelurahan, kecamatan and kota, longest first: the rest of the name by its first word, and the digits of
     /// the code.
     pub(super) regions: HashMap<String, Vec<(Vec<String>, u32)>>,
@@ -129,8 +133,14 @@ impl Rules {
                     names.insert(name, u8::try_from(rules.families.len()).unwrap_or(u8::MAX));
                     let metres = metres.parse().unwrap_or(200);
                     let more: Vec<&str> = words.collect();
-                    let (wide, own) = (more.contains(&"wide"), more.contains(&"own"));
-                    rules.families.push(Family { key: half(hash(name.as_bytes())), name, metres, wide, own });
+                    rules.families.push(Family {
+                        key: half(hash(name.as_bytes())),
+                        name,
+                        metres,
+                        wide: more.contains(&"wide"),
+                        quarters: more.contains(&"quarters"),
+                        own: more.contains(&"own"),
+                    });
                 }
                 "words" => {
                     let Some((name, list)) = rest.split_once(' ') else { continue };
@@ -230,13 +240,17 @@ impl Rules {
                 }
             }
             let Some(first) = parts.first().and_then(|part| part.words.first()).copied() else { continue };
-            if subject {
+            if subject || parts.len() > 1 {
                 self.spoken.extend(parts.iter().flat_map(|part| &part.words));
             }
             if let ([Part { words, negated: false }], Some(concept)) =
                 (parts.as_slice(), self.concepts.last_mut())
             {
-                concept.words.extend(words.first().filter(|_| words.len() == 1));
+                let word = words.first().filter(|_| words.len() == 1);
+                concept.words.extend(word);
+                if matches!(concept.sort, Sort::Detail(_)) {
+                    self.sorts.extend(word);
+                }
             }
             let place = usize::try_from(first).unwrap_or(usize::MAX);
             self.by_word[place].push(u32::try_from(self.patterns.len()).unwrap_or(u32::MAX));
@@ -315,6 +329,13 @@ impl Rules {
     pub(super) fn exact(&self, word: &str) -> Option<WordId> {
         // most words are in no rule of this kind: no allocation for them
         if self.plain.contains(word) { self.words.get(&format!("={word}")).copied() } else { None }
+    }
+
+    /// The kelurahan, kecamatan or kota of this name, by its code's digits.
+    pub(super) fn called(&self, name: &str) -> Option<u32> {
+        let (first, rest) = name.split_once(' ').unwrap_or((name, ""));
+        let fits = |(words, _): &&(Vec<String>, u32)| rest.split_whitespace().eq(words.iter());
+        self.regions.get(first)?.iter().find(fits).map(|(_, code)| *code)
     }
 
     /// Whether a rule uses this very word.
