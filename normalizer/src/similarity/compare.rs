@@ -14,8 +14,6 @@ use crate::stem;
 const NEARLY_SAME: usize = SHINGLES * 4 / 5;
 /// Metres across the border of two kelurahan.
 const ACROSS: f64 = 60.0;
-/// How the names of blocks of an estate begin.
-const BLOCK: &str = "blok ";
 /// What nearly the same words or the same photo score.
 const SAME: f64 = 0.95;
 
@@ -131,7 +129,7 @@ fn subject(
                     (true, true) => 0.18,
                     (true, false) => 0.24,
                     (false, true) => 0.26,
-                    (false, false) => 0.42,
+                    (false, false) => 0.46,
                 }
             } else if rules.near(*one, *other) {
                 0.2
@@ -213,7 +211,7 @@ fn subject(
 }
 
 /// How far from each other one matter may be reported.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Reach {
     metres: f64,
     /// It strikes a neighbourhood, so different streets do not tell two apart.
@@ -224,18 +222,15 @@ struct Reach {
 
 /// The wider reach of two kinds of trouble.
 fn reach(rules: &Rules, families: &[Option<u8>; 2], thresholds: &Thresholds) -> Reach {
-    let families = families.iter().flatten().filter_map(|family| rules.family(*family));
     let mut reach: Option<Reach> = None;
-    for family in families {
+    for family in families.iter().flatten().filter_map(|family| rules.family(*family)) {
         let metres = thresholds.radii.get(family.name).copied().unwrap_or(thresholds.radius_m);
-        let known = reach.unwrap_or(Reach { metres: 0.0, wide: false, quarters: false });
-        reach = Some(Reach {
-            metres: known.metres.max(f64::from(metres)),
-            wide: known.wide || family.wide,
-            quarters: known.quarters || family.quarters,
-        });
+        let known = reach.get_or_insert_default();
+        known.metres = known.metres.max(f64::from(metres));
+        known.wide |= family.wide;
+        known.quarters |= family.quarters;
     }
-    reach.unwrap_or(Reach { metres: f64::from(thresholds.radius_m), wide: false, quarters: false })
+    reach.unwrap_or(Reach { metres: f64::from(thresholds.radius_m), ..Reach::default() })
 }
 
 /// How the suggested categories agree.
@@ -324,7 +319,7 @@ fn place(
     if let Some(name) = named {
         sum.add(0.25, format!("both name `{name}`"));
         // every estate has a block 5
-        known |= !name.starts_with(BLOCK);
+        known |= !name.starts_with("blok ");
     } else {
         let streets = |matter: &Matter| matter.names.iter().any(|name| name.street);
         let anchored = |matter: &Matter| !matter.names.is_empty() || !matter.places.is_empty();

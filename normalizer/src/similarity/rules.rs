@@ -98,6 +98,8 @@ pub(super) struct Rules {
     pub(super) numbered: HashMap<&'static str, &'static str>,
     /// Words before a trouble that has not come yet.
     pub(super) feared: HashSet<&'static str>,
+    /// Words of what is all right.
+    pub(super) fine: HashSet<&'static str>,
     /// Words that many names have.
     pub(super) titles: HashSet<&'static str>,
     /// Words by which a subject is named.
@@ -173,8 +175,9 @@ impl Rules {
                         family: names.get(first).copied().unwrap_or_default(),
                         vague: second == "*",
                         common: head.contains(&"common"),
-                        own: head.contains(&"own")
-                            || names.get(first).and_then(|f| rules.family(*f)).is_some_and(|f| f.own),
+                        own: !head.contains(&"shared")
+                            && (head.contains(&"own")
+                                || names.get(first).and_then(|f| rules.family(*f)).is_some_and(|f| f.own)),
                         words: Vec::new(),
                         name,
                         key: half(hash(key.as_bytes())),
@@ -199,6 +202,7 @@ impl Rules {
                     rules.numbered.extend(words.map(|word| (word, key)));
                 }
                 "feared" => rules.feared.extend(words),
+                "fine" => rules.fine.extend(words),
                 "title" => rules.titles.extend(rest.split_whitespace()),
                 _ => {}
             }
