@@ -123,7 +123,10 @@ fn a_street_is_no_tree_and_a_word_no_other_of_its_stem() {
     let reasons = likeness(hole.clone(), hole).unwrap().reasons.join("; ");
     assert!(reasons.contains("`mahoni`") && !reasons.contains("mahogany"), "{reasons}");
     let different = [
-        ("asap dari pabrik tahu pekat tiap sore kel. jati", "minta pengasapan nyamuk di kel. jati, banyak dbd"),
+        (
+            "asap dari pabrik tahu pekat tiap sore kel. jati",
+            "minta pengasapan nyamuk di kel. jati, banyak dbd",
+        ),
         ("tiap sore ada yang bakar sampah di kel. jati", "kebakaran rumah di kel. jati, api besar"),
         ("kami minta fogging di kel. jati", "kami dimintai uang di loket kel. jati"),
     ];
@@ -136,11 +139,26 @@ fn a_street_is_no_tree_and_a_word_no_other_of_its_stem() {
 fn the_same_is_said_in_many_words() {
     let same = [
         ("banjir kel. jati, butuh perahu", "ketinggian air 150 cm di kel. jati, arus deras, warga mengungsi"),
-        ("got tersumbat semen proyek di jl anggur kel. jati", "saluran jl anggur kel. jati ketutup adukan, mampet"),
-        ("tutup got hilang sebelah fotokopi, kel. jati", "kel jati, samping tukang potokopi tutup gotnya dicolong"),
-        ("ketua rt kel. jati memotong bansos tunai warga 50 ribu", "bansos kami di kel jati dipotong pak rt 50rb"),
-        ("tukang gali di tpu kel. jati minta uang 1 juta", "makam bapak di kel jati, penggali minta uang lagi"),
-        ("rumah biliar kel. jati musiknya keras sampai pagi", "tempat bilyar di kel jati jedag jedug tiap malem"),
+        (
+            "got tersumbat semen proyek di jl anggur kel. jati",
+            "saluran jl anggur kel. jati ketutup adukan, mampet",
+        ),
+        (
+            "tutup got hilang sebelah fotokopi, kel. jati",
+            "kel jati, samping tukang potokopi tutup gotnya dicolong",
+        ),
+        (
+            "ketua rt kel. jati memotong bansos tunai warga 50 ribu",
+            "bansos kami di kel jati dipotong pak rt 50rb",
+        ),
+        (
+            "tukang gali di tpu kel. jati minta uang 1 juta",
+            "makam bapak di kel jati, penggali minta uang lagi",
+        ),
+        (
+            "rumah biliar kel. jati musiknya keras sampai pagi",
+            "tempat bilyar di kel jati jedag jedug tiap malem",
+        ),
     ];
     for (one, other) in same {
         assert!(likeness(said(one), said(other)).is_some(), "{one} and {other}");
@@ -149,16 +167,26 @@ fn the_same_is_said_in_many_words() {
 
 #[test]
 fn dengue_in_another_rw_is_another_matter() {
-    let fogging = |rw: &str| said(&format!("minta fogging di rw {rw} kel. duri kosambi, banyak yang kena dbd"));
+    let fogging =
+        |rw: &str| said(&format!("minta fogging di rw {rw} kel. duri kosambi, banyak yang kena dbd"));
     assert!(likeness(fogging("07"), fogging("7")).is_some());
-    assert_eq!(likeness(fogging("07"), said("tolong semprot nyamuk, rw 11 duri kosambi ada demam berdarah")), None);
+    assert_eq!(
+        likeness(fogging("07"), said("tolong semprot nyamuk, rw 11 duri kosambi ada demam berdarah")),
+        None
+    );
 }
 
 #[test]
 fn a_block_of_flats_is_known_by_its_letter() {
     let lift = "lift rusunawa blok D kel. pulo gebang mati seminggu";
-    assert!(likeness(said(lift), said("elevator rusun blok D pulogebang tidak berfungsi, kel pulo gebang")).is_some());
-    assert_eq!(likeness(said(lift), said("blok f rusunawa lift rusak, kel. pulo gebang, ibu hamil naik tangga")), None);
+    assert!(
+        likeness(said(lift), said("elevator rusun blok D pulogebang tidak berfungsi, kel pulo gebang"))
+            .is_some()
+    );
+    assert_eq!(
+        likeness(said(lift), said("blok f rusunawa lift rusak, kel. pulo gebang, ibu hamil naik tangga")),
+        None
+    );
 }
 
 #[test]
