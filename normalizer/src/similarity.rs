@@ -11,6 +11,7 @@ mod compare;
 mod features;
 mod index;
 mod rules;
+mod spoken;
 
 use std::collections::BTreeMap;
 

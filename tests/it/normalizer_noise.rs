@@ -33,6 +33,30 @@ fn noise_is_told_from_complaints() {
     assert!(right >= 3 * missed.len(), "noise that was taken for complaints: {missed:#?}");
 }
 
+/// Each by words of its own: talk, thanks and offers without a matter, and complaints that begin like them.
+#[test]
+fn talk_is_told_from_what_only_begins_like_it() {
+    let noise = [
+        "POV: nungguin ujan reda di bawah flyover bareng 200 motor, tag bestie lo",
+        "bantu vote finalis lomba menu sehat dari ibu2 kami, tinggal like foto no 7",
+        "permisi pak, barangkali ada lowongan satpam? saya lulusan SMK, siap kerja",
+        "makasih min, aduan kabel ngejuntai kemaren udh dirapihin. gercep",
+        "coba kirim laporan pakai HP baru, abaikan saja",
+        "hujan + indomie + senja = bahagia itu sederhana",
+    ];
+    for text in noise {
+        assert!(reason(&said(text)).is_some(), "{text}");
+    }
+    let complaints = [
+        "Makasih damkar udah ngangkut tawon kemarin, nah sekarang ada satu lagi di plafon musholla",
+        "DICARI anak laki2 umur 9 th, terakhir keliatan deket pasar sore tadi, tolong hub ibunya",
+        "izin share, oknum tukang gali di makam nodong 1,5jt ke keluarga yg berduka. tega bgt",
+    ];
+    for text in complaints {
+        assert_eq!(reason(&said(text)), None, "{text}");
+    }
+}
+
 #[test]
 fn a_photo_or_a_machine_decides_without_words() {
     let photo = Attachment::Handle { handle: "1".to_owned(), content_type: Some("image/jpeg".to_owned()) };

@@ -118,6 +118,97 @@ fn names_of_streets_are_compared_with_all_that_belongs_to_them() {
 }
 
 #[test]
+fn a_street_is_no_tree_and_a_word_no_other_of_its_stem() {
+    let hole = said("lubang besar di Jl. Mahoni kel. jati");
+    let reasons = likeness(hole.clone(), hole).unwrap().reasons.join("; ");
+    assert!(reasons.contains("`mahoni`") && !reasons.contains("mahogany"), "{reasons}");
+    let different = [
+        (
+            "asap dari pabrik tahu pekat tiap sore kel. jati",
+            "minta pengasapan nyamuk di kel. jati, banyak dbd",
+        ),
+        ("tiap sore ada yang bakar sampah di kel. jati", "kebakaran rumah di kel. jati, api besar"),
+        ("kami minta fogging di kel. jati", "kami dimintai uang di loket kel. jati"),
+    ];
+    for (one, other) in different {
+        assert_eq!(likeness(said(one), said(other)), None, "{one} and {other}");
+    }
+}
+
+#[test]
+fn the_same_is_said_in_many_words() {
+    let same = [
+        ("banjir kel. jati, butuh perahu", "ketinggian air 150 cm di kel. jati, arus deras, warga mengungsi"),
+        (
+            "got tersumbat semen proyek di jl anggur kel. jati",
+            "saluran jl anggur kel. jati ketutup adukan, mampet",
+        ),
+        (
+            "tutup got hilang sebelah fotokopi, kel. jati",
+            "kel jati, samping tukang potokopi tutup gotnya dicolong",
+        ),
+        (
+            "ketua rt kel. jati memotong bansos tunai warga 50 ribu",
+            "bansos kami di kel jati dipotong pak rt 50rb",
+        ),
+        (
+            "tukang gali di tpu kel. jati minta uang 1 juta",
+            "makam bapak di kel jati, penggali minta uang lagi",
+        ),
+        (
+            "rumah biliar kel. jati musiknya keras sampai pagi",
+            "tempat bilyar di kel jati jedag jedug tiap malem",
+        ),
+    ];
+    for (one, other) in same {
+        assert!(likeness(said(one), said(other)).is_some(), "{one} and {other}");
+    }
+}
+
+#[test]
+fn dengue_in_another_rw_is_another_matter() {
+    let fogging =
+        |rw: &str| said(&format!("minta fogging di rw {rw} kel. duri kosambi, banyak yang kena dbd"));
+    assert!(likeness(fogging("07"), fogging("7")).is_some());
+    assert_eq!(
+        likeness(fogging("07"), said("tolong semprot nyamuk, rw 11 duri kosambi ada demam berdarah")),
+        None
+    );
+}
+
+#[test]
+fn a_block_of_flats_is_known_by_its_letter() {
+    let lift = "lift rusunawa blok D kel. pulo gebang mati seminggu";
+    assert!(
+        likeness(said(lift), said("elevator rusun blok D pulogebang tidak berfungsi, kel pulo gebang"))
+            .is_some()
+    );
+    assert_eq!(
+        likeness(said(lift), said("blok f rusunawa lift rusak, kel. pulo gebang, ibu hamil naik tangga")),
+        None
+    );
+}
+
+#[test]
+fn an_index_finds_by_a_name_what_no_kelurahan_and_no_kind_joins() {
+    let found = |first: &str, second: &str| {
+        let mut index = Index::default();
+        index.insert(1, matter(said(first), 0).unwrap());
+        index.best(&matter(said(second), 5).unwrap(), &Thresholds::default()).is_some()
+    };
+    // only the kecamatan is said, and the street without a capital letter
+    assert!(found(
+        "tutup got hilang di Jl. Hadiah Utama, Kel. Wijaya Kusuma",
+        "tutup got tengah jalan hadiah utama ilang dicolong, grogol petamburan",
+    ));
+    // the rules know no kind of trouble in the second
+    assert!(found(
+        "Plafon kelas SDN 07 Kel. Bali Mester ambruk, siswa belajar di musala",
+        "SD 07 bali mester, anak kami belajarnya gantian sama kelas 2, kapan dibenerin",
+    ));
+}
+
+#[test]
 fn one_of_many_is_not_another_of_them() {
     let same = ("toilet SDN Ancol 05 mampet, kel. ancol", "wc sd ancol 5 kel. ancol mampet lagi");
     assert!(likeness(said(same.0), said(same.1)).is_some());

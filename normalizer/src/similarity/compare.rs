@@ -47,7 +47,9 @@ pub fn compare(new: &Matter, old: &Matter, thresholds: &Thresholds) -> Option<Li
     let placed = spot(new, old, metres, reach, &mut sum)?;
     let named = common_name(new, old);
     anchor(new, old, named, wide || close, &mut sum);
-    if !placed && named.is_none() && !close && !same_words && !photo {
+    // every estate has a block 5
+    let told = named.is_some_and(|name| !name.starts_with("blok "));
+    if !placed && !told && !close && !same_words && !photo {
         return None;
     }
     let shared = landmarks(rules, new, old, wide || named.is_some(), &mut sum);
@@ -149,7 +151,7 @@ fn subject(
                     (true, true) => 0.18,
                     (true, false) => 0.24,
                     (false, true) => 0.26,
-                    (false, false) => 0.42,
+                    (false, false) => 0.46,
                 }
             } else if rules.near(*one, *other) {
                 0.2
@@ -231,23 +233,26 @@ fn subject(
 }
 
 /// How far from each other one matter may be reported.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Reach {
     metres: f64,
     /// It strikes a neighbourhood, so different streets do not tell two apart.
     wide: bool,
+    /// But different RW do.
+    quarters: bool,
 }
 
 /// The wider reach of two kinds of trouble.
 fn reach(rules: &Rules, families: &[Option<u8>; 2], thresholds: &Thresholds) -> Reach {
-    let families = families.iter().flatten().filter_map(|family| rules.family(*family));
     let mut reach: Option<Reach> = None;
-    for family in families {
+    for family in families.iter().flatten().filter_map(|family| rules.family(*family)) {
         let metres = thresholds.radii.get(family.name).copied().unwrap_or(thresholds.radius_m);
-        let known = reach.unwrap_or(Reach { metres: 0.0, wide: false });
-        reach = Some(Reach { metres: known.metres.max(f64::from(metres)), wide: known.wide || family.wide });
+        let known = reach.get_or_insert_default();
+        known.metres = known.metres.max(f64::from(metres));
+        known.wide |= family.wide;
+        known.quarters |= family.quarters;
     }
-    reach.unwrap_or(Reach { metres: f64::from(thresholds.radius_m), wide: false })
+    reach.unwrap_or(Reach { metres: f64::from(thresholds.radius_m), ..Reach::default() })
 }
 
 /// How the suggested categories agree.
@@ -275,7 +280,7 @@ fn agreement(new: &[u32], old: &[u32]) -> Agreement {
 
 /// How points, regions and RWs agree: nothing if they are two places; else whether they say that it is one.
 fn spot(new: &Matter, old: &Matter, distance: Option<f64>, reach: Reach, sum: &mut Sum) -> Option<bool> {
-    let Reach { metres, wide } = reach;
+    let Reach { metres, wide, quarters } = reach;
     if let Some(distance) = distance {
         if distance > APART * metres {
             return None;
@@ -311,7 +316,7 @@ fn spot(new: &Matter, old: &Matter, distance: Option<f64>, reach: Reach, sum: &m
     }
     if new.rw > 0 && old.rw > 0 {
         if new.rw != old.rw {
-            if !wide {
+            if !wide || quarters {
                 return None;
             }
             sum.score -= 0.12;

@@ -3,6 +3,7 @@
 use super::{
     Matter, Name, SHINGLES, half, hash, mix,
     rules::{Pattern, RULES, Rules, Sort, WordId, digits},
+    spoken::{feared, fine, ordinal, regions, void},
 };
 use crate::{
     complaint::{Area, AttachmentKind, AttachmentRef, Complaint, Flag},
@@ -26,6 +27,8 @@ const CATEGORIES: usize = 3;
 const NAME_WORDS: usize = 4;
 /// By which streets of one name are told apart.
 pub(super) const COMPASS: [&str; 5] = ["utara", "selatan", "barat", "timur", "tengah"];
+/// What has letters for numbers.
+const LETTERED: &str = "blok";
 /// From here a suggested category counts.
 const CATEGORY_CONFIDENCE: f64 = 0.4;
 
@@ -39,7 +42,8 @@ impl Matter {
         }
         let rules = &*RULES;
         let terms = &reading.terms[..reading.terms.len().min(READ)];
-        let text = Text::read(rules, reading, terms);
+        let mut text = Text::read(rules, reading, terms);
+        let names = text.names(rules, reading);
         let mut matter = Self {
             at: complaint.sent_at,
             sender: complaint.reporter.reference.as_deref().and_then(sender),
@@ -52,7 +56,7 @@ impl Matter {
             subjects: Vec::new(),
             places: Vec::new(),
             details: Vec::new(),
-            names: text.names(rules, reading),
+            names,
             words: text.words(rules),
             shingles: text.shingles(),
             photos: Vec::new(),
@@ -186,7 +190,8 @@ impl<'a> Text<'a> {
             .flat_map(|ids| ids.iter().enumerate().filter_map(|(place, id)| Some(((*id)?, place))))
             .collect();
         places.sort_unstable();
-        let void = (0..terms.len()).map(|place| void(terms, place) || feared(rules, terms, place)).collect();
+        let void = |place| void(terms, place) || feared(rules, terms, place) || fine(rules, terms, place);
+        let void = (0..terms.len()).map(void).collect();
         let mut counts = 0;
         let steps = region.iter().zip(&ids).map(|(region, id)| {
             counts += usize::from(!region && !id.is_some_and(|id| rules.stops.contains(&id)));
@@ -255,8 +260,8 @@ impl<'a> Text<'a> {
         })
     }
 
-    /// Names of streets and other places.
-    fn names(&self, rules: &Rules, reading: &Reading) -> Vec<Name> {
+    /// Names of streets and other places. What a street is named after is no matter: there is no tree in `Jl. Mahoni`.
+    fn names(&mut self, rules: &Rules, reading: &Reading) -> Vec<Name> {
         let mut names: Vec<Name> = Vec::new();
         let shouted =
             !reading.words.iter().any(|word| !word.capital && word.folded.starts_with(char::is_alphabetic));
@@ -279,6 +284,9 @@ impl<'a> Text<'a> {
             if !text.is_empty() {
                 // `jalan` also begins `jalan licin banget`
                 let sure = capital && !shouted || written != "jalan" && written != "jalanan";
+                if street && sure {
+                    self.void[place + 1..after].fill(true);
+                }
                 names.push(Name { street: street && sure, text });
             }
             place = after.max(place + 1);
@@ -295,6 +303,13 @@ impl<'a> Text<'a> {
         let sign = first.trim_end_matches(|c: char| c.is_ascii_digit());
         let key = rules.numbered.get(sign)?;
         let mut number = &first[sign.len()..];
+        if number.is_empty() && *key == LETTERED {
+            // `blok C` is as good as a number
+            let letter = written(place + 1)?.as_bytes();
+            if let [letter @ b'a'..=b'z'] = letter {
+                return Some(format!("{key} {}", letter - b'a' + 1));
+            }
+        }
         if number.is_empty() {
             let after = (place + 1..self.terms.len()).take(NAME_WORDS).find(|place| !self.region[*place])?;
             number = written(after)?;
@@ -354,8 +369,11 @@ impl<'a> Text<'a> {
                 let spoken = id.is_some_and(|id| rules.spoken.contains(&id));
                 // `gang masjid` is called so, whatever else is said of mosques
                 let alley = first && matches!(sign, "gang" | "gg");
+                // so is `jl mahoni`
+                let sort = first && sign != "jalan" && id.is_some_and(|id| rules.sorts.contains(&id));
                 !spoken
-                    || street && (word.capital || alley && id.is_some_and(|id| rules.anchors.contains(&id)))
+                    || street
+                        && (word.capital || sort || alley && id.is_some_and(|id| rules.anchors.contains(&id)))
             };
             if !joined || !taken || ended || word.folded.len() < 2 && !number {
                 break;
@@ -415,80 +433,4 @@ impl<'a> Text<'a> {
 /// The hash of a stem; the lowest bit says that no rule uses it, so that it may be a name or a rare word.
 pub(super) fn word_hash(stem: &str, rare: bool) -> u32 {
     half(hash(stem.as_bytes())) & !1 | u32::from(rare)
-}
-
-/// The digits of a number that a street's name ends with.
-fn ordinal(word: &str) -> Option<&'static str> {
-    Some(match word {
-        "satu" | "i" => "1",
-        "dua" | "ii" => "2",
-        "tiga" | "iii" => "3",
-        "empat" | "iv" => "4",
-        "lima" | "v" => "5",
-        "enam" | "vi" => "6",
-        "tujuh" | "vii" => "7",
-        "delapan" | "viii" => "8",
-        "sembilan" | "ix" => "9",
-        "sepuluh" | "x" => "10",
-        _ => return None,
-    })
-}
-
-/// Whether a term is said not to be there.
-fn void(terms: &[Term], place: usize) -> bool {
-    let word = |back: usize| place.checked_sub(back).map_or("", |place| terms[place].text.as_str());
-    let none = |first: &str, second: &str| second == "ada" && matches!(first, "tidak" | "belum" | "tanpa");
-    word(1) == "bukan"
-        || word(2) == "bukan"
-        || none(word(2), word(1)) && terms[place].negated
-        || none(word(3), word(2)) && terms[place].negated
-}
-
-/// Whether a term is a flood that has not come yet: `nanti banjir`.
-fn feared(rules: &Rules, terms: &[Term], place: usize) -> bool {
-    let before = || terms[place.saturating_sub(2)..place].iter();
-    terms[place].stem == "banjir" && before().any(|term| rules.feared.contains(term.text.as_str()))
-}
-
-/// Which terms belong to the name of a region, and the kelurahan that is named if it is only one.
-fn regions(rules: &Rules, reading: &Reading, terms: &[Term]) -> (Vec<bool>, u32) {
-    let mut marks = vec![false; terms.len()];
-    let written = |place: usize| terms.get(place).map(|term| reading.words[term.word].folded.as_str());
-    let (mut place, mut named, mut several) = (0, 0, false);
-    while let Some(first) = written(place) {
-        let found = rules.regions.get(first).and_then(|rests| {
-            let fits = |(rest, _): &&(Vec<String>, u32)| {
-                rest.iter()
-                    .enumerate()
-                    .all(|(offset, word)| written(place + 1 + offset) == Some(word.as_str()))
-            };
-            rests.iter().find(fits).map(|(rest, code)| (rest.len() + 1, *code))
-        });
-        let (length, code) = match found {
-            // a common word is a name only in writing like one
-            Some((1, _)) if !reading.words[terms[place].word].capital && rules.knows(first) => (1, 0),
-            Some((length, code)) => {
-                marks[place..(place + length).min(terms.len())].fill(true);
-                (length, code)
-            }
-            None => (1, 0),
-        };
-        let before = |back: usize| place.checked_sub(back).and_then(written).unwrap_or_default();
-        let sign = |word: &str| {
-            let id = rules.word(word);
-            id.is_some_and(|id| rules.streets.contains(&id) || rules.anchors.contains(&id))
-        };
-        // `Jl. Raya Cilincing`, `Halte Bus Guntur`, `arah Klender`
-        let of_another = || {
-            sign(before(1))
-                || before(1) == "arah"
-                || matches!(before(1), "raya" | "bus" | "kereta") && sign(before(2))
-        };
-        if is_kelurahan(code) && !of_another() {
-            several |= named > 0 && named != code;
-            named = code;
-        }
-        place += length;
-    }
-    (marks, if several { 0 } else { named })
 }

@@ -3,7 +3,7 @@
 
 use foldhash::HashMap;
 
-use super::{Likeness, Matter, Thresholds, compare, hash, mix, rules::RULES};
+use super::{Likeness, Matter, Name, Thresholds, compare, hash, mix, rules::RULES};
 
 /// Newest matters looked at in a block of a kelurahan and a kind of trouble. A kelurahan of Jakarta has about two
 /// complaints a day of all kinds together; thirty times of that is still seen whole for a day.
@@ -58,10 +58,13 @@ impl Matter {
     fn blocks(&self, cells: Vec<[i32; 2]>) -> impl Iterator<Item = Block> {
         let families = self.families();
         let mut blocks = Vec::with_capacity(16);
-        let words = self.names.iter().filter_map(|name| name.text.split(' ').max_by_key(|word| word.len()));
-        for word in words.take(NAMES) {
+        for word in self.names.iter().filter_map(own_word).take(NAMES) {
+            // the last is for those of which the rules know no kind of trouble
             blocks.extend(
-                families.iter().map(|family| block(NEWEST_ELSEWHERE, 3, hash(word.as_bytes()), *family)),
+                families
+                    .iter()
+                    .chain(&[0])
+                    .map(|family| block(NEWEST_ELSEWHERE, 3, hash(word.as_bytes()), *family)),
             );
         }
         for (number, band) in self.shingles.chunks_exact(BAND).enumerate().take(3) {
@@ -71,8 +74,11 @@ impl Matter {
             blocks.push(block(NEWEST_ELSEWHERE, 4, sum, 0));
         }
         blocks.extend(self.photos.iter().map(|photo| block(NEWEST_ELSEWHERE, 5, *photo, 0)));
-        if self.region > 100_000 {
-            blocks.extend(families.iter().map(|family| block(NEWEST, 1, u64::from(self.region), *family)));
+        // `rusun Pulo Gebang` is found where Pulo Gebang is
+        let called = || self.names.iter().find_map(|name| RULES.called(&name.text));
+        let region = if self.region == 0 { called().unwrap_or_default() } else { self.region };
+        if region > 100_000 {
+            blocks.extend(families.iter().map(|family| block(NEWEST, 1, u64::from(region), *family)));
         }
         for [lat, lon] in cells {
             let cell = [lat.to_be_bytes(), lon.to_be_bytes()].concat();
@@ -99,6 +105,12 @@ impl Matter {
         }
         families
     }
+}
+
+/// The first word of a name that not many names have.
+fn own_word(name: &Name) -> Option<&str> {
+    let own = name.text.split(' ').find(|word| word.len() > 2 && !RULES.titles.contains(word));
+    own.or_else(|| name.text.split(' ').max_by_key(|word| word.len()))
 }
 
 fn block(most: usize, sort: u64, what: u64, family: u64) -> Block {

@@ -55,6 +55,8 @@ pub(super) struct Family {
     pub(super) metres: u32,
     /// It strikes a whole neighbourhood.
     pub(super) wide: bool,
+    /// Two RW that are both named are two matters, although it strikes a whole neighbourhood.
+    pub(super) quarters: bool,
     /// Everybody has his own of it.
     own: bool,
 }
@@ -120,10 +122,14 @@ pub(super) struct Rules {
     pub(super) numbered: HashMap<&'static str, &'static str>,
     /// Words before a trouble that has not come yet.
     pub(super) feared: HashSet<&'static str>,
+    /// Words of what is all right.
+    pub(super) fine: HashSet<&'static str>,
     /// Words that many names have.
     pub(super) titles: HashSet<&'static str>,
     /// Words by which a subject is named.
     pub(super) spoken: Words,
+    /// Words that alone are a detail: a sort of tree, of goods.
+    pub(super) sorts: Words,
     /// Names of kelurahan, kecamatan and kota, longest first: the rest of the name by its first word, and the digits of
     /// the code.
     pub(super) regions: HashMap<String, Vec<(Vec<String>, u32)>>,
@@ -153,8 +159,14 @@ impl Rules {
                     names.insert(name, u8::try_from(rules.families.len()).unwrap_or(u8::MAX));
                     let metres = metres.parse().unwrap_or(200);
                     let more: Vec<&str> = words.collect();
-                    let (wide, own) = (more.contains(&"wide"), more.contains(&"own"));
-                    rules.families.push(Family { key: half(hash(name.as_bytes())), name, metres, wide, own });
+                    rules.families.push(Family {
+                        key: half(hash(name.as_bytes())),
+                        name,
+                        metres,
+                        wide: more.contains(&"wide"),
+                        quarters: more.contains(&"quarters"),
+                        own: more.contains(&"own"),
+                    });
                 }
                 "words" => {
                     let Some((name, list)) = rest.split_once(' ') else { continue };
@@ -187,8 +199,9 @@ impl Rules {
                         family: names.get(first).copied().unwrap_or_default(),
                         vague: second == "*",
                         common: head.contains(&"common"),
-                        own: head.contains(&"own")
-                            || names.get(first).and_then(|f| rules.family(*f)).is_some_and(|f| f.own),
+                        own: !head.contains(&"shared")
+                            && (head.contains(&"own")
+                                || names.get(first).and_then(|f| rules.family(*f)).is_some_and(|f| f.own)),
                         words: Vec::new(),
                         name,
                         key: half(hash(key.as_bytes())),
@@ -213,6 +226,7 @@ impl Rules {
                     rules.numbered.extend(words.map(|word| (word, key)));
                 }
                 "feared" => rules.feared.extend(words),
+                "fine" => rules.fine.extend(words),
                 "title" => rules.titles.extend(rest.split_whitespace()),
                 _ => {}
             }
@@ -254,13 +268,17 @@ impl Rules {
                 }
             }
             let Some(first) = parts.first().and_then(|part| part.words.first()).copied() else { continue };
-            if subject {
+            if subject || parts.len() > 1 {
                 self.spoken.extend(parts.iter().flat_map(|part| &part.words));
             }
             if let ([Part { words, negated: false }], Some(concept)) =
                 (parts.as_slice(), self.concepts.last_mut())
             {
-                concept.words.extend(words.first().filter(|_| words.len() == 1));
+                let word = words.first().filter(|_| words.len() == 1);
+                concept.words.extend(word);
+                if matches!(concept.sort, Sort::Detail(_)) {
+                    self.sorts.extend(word);
+                }
             }
             let place = usize::try_from(first).unwrap_or(usize::MAX);
             self.by_word[place].push(u32::try_from(self.patterns.len()).unwrap_or(u32::MAX));
@@ -339,6 +357,13 @@ impl Rules {
     pub(super) fn exact(&self, word: &str) -> Option<WordId> {
         // most words are in no rule of this kind: no allocation for them
         if self.plain.contains(word) { self.words.get(&format!("={word}")).copied() } else { None }
+    }
+
+    /// The kelurahan, kecamatan or kota of this name, by its code's digits.
+    pub(super) fn called(&self, name: &str) -> Option<u32> {
+        let (first, rest) = name.split_once(' ').unwrap_or((name, ""));
+        let fits = |(words, _): &&(Vec<String>, u32)| rest.split_whitespace().eq(words.iter());
+        self.regions.get(first)?.iter().find(fits).map(|(_, code)| *code)
     }
 
     /// Whether a rule uses this very word.

@@ -1,0 +1,90 @@
+//! What single words of a text stand for: numbers, names of regions, and what is said not to be so.
+
+use super::{features::is_kelurahan, rules::Rules};
+use crate::reading::{Reading, Term};
+
+/// Words after `sih` in which something is said to be all right.
+const FINE: usize = 2;
+
+/// The digits of a number that a street's name ends with.
+pub(super) fn ordinal(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "satu" | "i" => "1",
+        "dua" | "ii" => "2",
+        "tiga" | "iii" => "3",
+        "empat" | "iv" => "4",
+        "lima" | "v" => "5",
+        "enam" | "vi" => "6",
+        "tujuh" | "vii" => "7",
+        "delapan" | "viii" => "8",
+        "sembilan" | "ix" => "9",
+        "sepuluh" | "x" => "10",
+        _ => return None,
+    })
+}
+
+/// Whether a term is said not to be there.
+pub(super) fn void(terms: &[Term], place: usize) -> bool {
+    let word = |back: usize| place.checked_sub(back).map_or("", |place| terms[place].text.as_str());
+    let none = |first: &str, second: &str| second == "ada" && matches!(first, "tidak" | "belum" | "tanpa");
+    word(1) == "bukan"
+        || word(2) == "bukan"
+        || none(word(2), word(1)) && terms[place].negated
+        || none(word(3), word(2)) && terms[place].negated
+}
+
+/// Whether a term is a flood that has not come yet: `nanti banjir`.
+pub(super) fn feared(rules: &Rules, terms: &[Term], place: usize) -> bool {
+    let before = || terms[place.saturating_sub(2)..place].iter();
+    terms[place].stem == "banjir" && before().any(|term| rules.feared.contains(term.text.as_str()))
+}
+
+/// Whether a term is said to be all right: `liftnya sih aman, airnya yang parah`.
+pub(super) fn fine(rules: &Rules, terms: &[Term], place: usize) -> bool {
+    let spoken = terms.get(place + 1).is_some_and(|term| matches!(term.text.as_str(), "sih" | "mah"));
+    let after = || terms.iter().skip(place + 2).take(FINE);
+    spoken && after().any(|term| !term.negated && rules.fine.contains(term.text.as_str()))
+}
+
+/// Which terms belong to the name of a region, and the kelurahan that is named if it is only one.
+pub(super) fn regions(rules: &Rules, reading: &Reading, terms: &[Term]) -> (Vec<bool>, u32) {
+    let mut marks = vec![false; terms.len()];
+    let written = |place: usize| terms.get(place).map(|term| reading.words[term.word].folded.as_str());
+    let (mut place, mut named, mut several) = (0, 0, false);
+    while let Some(first) = written(place) {
+        let found = rules.regions.get(first).and_then(|rests| {
+            let fits = |(rest, _): &&(Vec<String>, u32)| {
+                rest.iter()
+                    .enumerate()
+                    .all(|(offset, word)| written(place + 1 + offset) == Some(word.as_str()))
+            };
+            rests.iter().find(fits).map(|(rest, code)| (rest.len() + 1, *code))
+        });
+        let (length, code) = match found {
+            // a common word is a name only in writing like one
+            Some((1, _)) if !reading.words[terms[place].word].capital && rules.knows(first) => (1, 0),
+            Some((length, code)) => {
+                marks[place..(place + length).min(terms.len())].fill(true);
+                (length, code)
+            }
+            None => (1, 0),
+        };
+        let before = |back: usize| place.checked_sub(back).and_then(written).unwrap_or_default();
+        let sign = |word: &str| {
+            let id = rules.word(word);
+            id.is_some_and(|id| rules.streets.contains(&id) || rules.anchors.contains(&id))
+        };
+        // `Jl. Raya Cilincing`, `Halte Bus Guntur`, `arah Klender`
+        let of_another = || {
+            sign(before(1))
+                || before(1) == "arah"
+                || matches!(before(1), "raya" | "bus" | "kereta") && sign(before(2))
+        };
+        if is_kelurahan(code) && !of_another() {
+            several |= named > 0 && named != code;
+            named = code;
+        }
+        place += length;
+    }
+    (marks, if several { 0 } else { named })
+}
