@@ -10,6 +10,8 @@ mod weigh;
 
 use std::{cmp::Ordering, collections::BTreeMap, sync::LazyLock};
 
+use foldhash::HashMap;
+
 use crate::{
     complaint::{CategorySource, CategorySuggestion},
     reading::Reading,
@@ -27,6 +29,10 @@ static CATEGORIES: LazyLock<BTreeMap<String, &'static str>> = LazyLock::new(|| {
         .map(|name| (text::fold(name), name))
         .collect()
 });
+
+/// The codes of the categories by their names as the city writes them.
+static CODES: LazyLock<HashMap<&'static str, &'static str>> =
+    LazyLock::new(|| CATEGORIES.iter().map(|(code, name)| (*name, code.as_str())).collect());
 
 /// The most suggestions for one complaint.
 const MOST: usize = 5;
@@ -83,8 +89,11 @@ fn suggestion(
     source: CategorySource,
     reasons: Vec<String>,
 ) -> Option<CategorySuggestion> {
-    let (code, name) = CATEGORIES.get_key_value(&text::fold(name))?;
-    let (code, name) = (code.clone(), (*name).to_owned());
+    let (code, name) = match CODES.get_key_value(name) {
+        Some((name, code)) => (*code, *name),
+        None => CATEGORIES.get_key_value(&text::fold(name)).map(|(code, name)| (code.as_str(), *name))?,
+    };
+    let (code, name) = (code.to_owned(), name.to_owned());
     Some(CategorySuggestion { code, name, confidence: rounded(confidence), source, reasons })
 }
 

@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use foldhash::{HashMap, HashSet};
+use foldhash::HashMap;
 
 use crate::reading::Reading;
 
@@ -18,24 +18,37 @@ const READ: usize = 400;
 /// Surer than this nobody is by small words alone.
 const SUREST: f64 = 0.99;
 
-/// The words of a text in one reading or the other, by language.
-static LANGUAGES: LazyLock<HashMap<&'static str, HashSet<&'static str>>> = LazyLock::new(|| {
+/// The languages of which words are known; `other` is all the others together.
+const CODES: [&str; 3] = ["id", "en", "other"];
+
+/// Of which of [`CODES`] a word is one.
+static WORDS: LazyLock<HashMap<&'static str, [bool; CODES.len()]>> = LazyLock::new(|| {
+    let mut known: HashMap<&str, [bool; CODES.len()]> = HashMap::default();
     let lines = include_str!("../data/language_words.txt").lines().filter(|line| !line.starts_with('#'));
-    let lists = lines.filter_map(|line| line.split_once(':'));
-    lists.map(|(code, words)| (code.trim(), words.split_whitespace().collect())).collect()
+    for (code, words) in lines.filter_map(|line| line.split_once(':')) {
+        let Some(code) = CODES.iter().position(|known| *known == code.trim()) else { continue };
+        words.split_whitespace().for_each(|word| known.entry(word).or_default()[code] = true);
+    }
+    known
 });
+
+/// How many of these words are each language's.
+fn count<'a>(words: impl Iterator<Item = &'a str>) -> [u32; CODES.len()] {
+    let mut counts = [0; CODES.len()];
+    for of in words.take(READ).filter_map(|word| WORDS.get(word)) {
+        counts.iter_mut().zip(of).for_each(|(count, of)| *count += u32::from(*of));
+    }
+    counts
+}
 
 /// ISO 639-1 code (`id`, `en`; `und` for another or none) and how sure that is, 0 to 1.
 #[must_use]
 pub fn language(reading: &Reading) -> (&'static str, Option<f64>) {
     const NONE: (&str, Option<f64>) = ("und", None);
-    let of = |code: &str| {
-        let Some(list) = LANGUAGES.get(code) else { return 0_u32 };
-        let written = reading.words.iter().take(READ).filter(|word| list.contains(word.folded.as_str()));
-        let meant = reading.terms.iter().take(READ).filter(|term| list.contains(term.text.as_str()));
-        u32::try_from(written.count().max(meant.count())).unwrap_or(u32::MAX)
-    };
-    let (indonesian, english, other) = (of("id"), of("en"), of("other"));
+    let written = count(reading.words.iter().map(|word| word.folded.as_str()));
+    let meant = count(reading.terms.iter().map(|term| term.text.as_str()));
+    // as they were written or as they were meant, whichever tells more
+    let [indonesian, english, other] = [0, 1, 2].map(|code: usize| written[code].max(meant[code]));
     let (code, most) = if english > indonesian { ("en", english) } else { ("id", indonesian) };
     let known = f64::from(indonesian) + f64::from(english) + f64::from(other);
     let words =

@@ -58,7 +58,9 @@ pub fn stem(word: &str) -> String {
 
 /// How much is cut off the beginning, and the letter that then stands there again.
 fn prefix(word: &str) -> Option<(usize, Option<char>)> {
-    PREFIXES.iter().find_map(|(prefix, nasal)| {
+    let first = word.as_bytes().first();
+    let likely = PREFIXES.iter().filter(|(prefix, _)| prefix.as_bytes().first() == first);
+    { likely }.find_map(|(prefix, nasal)| {
         let rest = word.strip_prefix(prefix)?;
         let nasal = nasal.filter(|_| rest.starts_with(VOWELS));
         let long = rest.len() + usize::from(nasal.is_some()) >= SHORTEST;

@@ -2,7 +2,7 @@
 
 use super::{
     Matter, Name, SHINGLES, half, hash, mix,
-    rules::{Pattern, RULES, Rules, Sort, WordId, digits},
+    rules::{Pattern, RULES, Rules, Sort, WordId, Words, digits},
     spoken::{feared, fine, ordinal, regions, void},
 };
 use crate::{
@@ -170,6 +170,8 @@ struct Text<'a> {
     void: Vec<bool>,
     /// Where each word stands, by word.
     places: Vec<(WordId, usize)>,
+    /// The words that stand anywhere.
+    said: Words,
 }
 
 impl<'a> Text<'a> {
@@ -190,6 +192,8 @@ impl<'a> Text<'a> {
             .flat_map(|ids| ids.iter().enumerate().filter_map(|(place, id)| Some(((*id)?, place))))
             .collect();
         places.sort_unstable();
+        let mut said = Words::default();
+        said.extend(places.iter().map(|(id, _)| *id));
         let void = |place| void(terms, place) || feared(rules, terms, place) || fine(rules, terms, place);
         let void = (0..terms.len()).map(void).collect();
         let mut counts = 0;
@@ -198,7 +202,7 @@ impl<'a> Text<'a> {
             counts
         });
         let steps = steps.collect();
-        Self { terms, ids, exact, region, named, void, places, steps }
+        Self { terms, ids, exact, region, named, void, places, said, steps }
     }
 
     fn hash(&self) -> u64 {
@@ -234,13 +238,13 @@ impl<'a> Text<'a> {
 
     fn meets(&self, pattern: &Pattern) -> bool {
         let Some((first, others)) = pattern.parts.split_first() else { return false };
-        let mut begins = self.part(first).peekable();
-        if begins.peek().is_none()
-            || pattern.without.iter().any(|word| self.occurrences(*word).next().is_some())
+        // most patterns end here: a word of theirs is not said at all
+        if !others.iter().all(|part| part.words.iter().all(|word| self.said.contains(word)))
+            || pattern.without.iter().any(|word| self.said.contains(word))
         {
             return false;
         }
-        begins.any(|begin| {
+        self.part(first).any(|begin| {
             others.iter().all(|part| {
                 self.part(part).any(|place| self.steps[place].abs_diff(self.steps[begin]) <= REACH)
             })

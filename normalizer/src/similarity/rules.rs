@@ -104,6 +104,8 @@ impl<'a> Extend<&'a WordId> for Words {
 #[derive(Debug, Default)]
 pub(super) struct Rules {
     words: HashMap<String, WordId>,
+    /// Words that rules use with their endings only.
+    exact: HashMap<String, WordId>,
     /// Words of the rules with their endings.
     plain: HashSet<String>,
     pub(super) concepts: Vec<Concept>,
@@ -291,7 +293,9 @@ impl Rules {
     fn sequence(&mut self, written: &str) -> Vec<WordId> {
         if let Some(exact) = written.strip_prefix('=') {
             self.plain.insert(exact.to_owned());
-            return vec![self.id(written.to_owned())];
+            let id = self.id(written.to_owned());
+            self.exact.insert(exact.to_owned(), id);
+            return vec![id];
         }
         let reading = Reading::of(&written.replace('_', " "));
         self.plain.extend(reading.terms.iter().map(|term| term.text.clone()));
@@ -355,8 +359,7 @@ impl Rules {
 
     /// The number of a word that rules use with its endings only.
     pub(super) fn exact(&self, word: &str) -> Option<WordId> {
-        // most words are in no rule of this kind: no allocation for them
-        if self.plain.contains(word) { self.words.get(&format!("={word}")).copied() } else { None }
+        self.exact.get(word).copied()
     }
 
     /// The kelurahan, kecamatan or kota of this name, by its code's digits.
