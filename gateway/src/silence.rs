@@ -99,6 +99,8 @@ impl Listener {
     ) -> Result<(), StoreError> {
         // what was heard up to the full hour belongs to the hour before it
         let this = (now.as_second() - i64::from(seconds.min(1))).div_euclid(3600);
+        // as it stands in the store
+        let found = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
         let mut arrived = health.arrived();
         let mut weeks = 0;
         let mut silent = BTreeMap::new();
@@ -112,7 +114,7 @@ impl Listener {
             let policy = &channel.silence;
             let words = (listens && policy.enabled).then(|| self.judge(id, this, policy)).flatten();
             if let Some(words) = words {
-                let since = self.silent.get(id).map_or(now, |quiet| quiet.since);
+                let since = self.silent.get(id).map_or(found, |quiet| quiet.since);
                 silent.insert(id.to_owned(), Quiet { since, words });
             }
         }
