@@ -5,6 +5,7 @@ pub mod broker;
 pub mod channel;
 pub mod cli;
 pub mod config;
+pub mod contract;
 pub mod egress;
 pub mod gather;
 pub mod health;

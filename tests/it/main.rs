@@ -29,6 +29,7 @@ mod normalizer_polygons;
 mod normalizer_quality;
 mod normalizer_similar;
 mod open311;
+mod published;
 mod qlue_feed;
 mod relay;
 mod replies;
