@@ -16,6 +16,7 @@ mod gather;
 mod intake;
 mod kill;
 mod lapor_feed;
+mod logs;
 mod media;
 mod meta;
 mod normalizer;
