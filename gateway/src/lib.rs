@@ -20,6 +20,7 @@ pub mod replies;
 pub mod request_file;
 pub mod store;
 pub mod telemetry;
+pub mod traces;
 pub mod upkeep;
 pub mod watch;
 pub mod web;

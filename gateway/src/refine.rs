@@ -33,6 +33,7 @@ use crate::{
         reply::NewCorrespondence,
         similar::{Before, Kept},
     },
+    traces,
     watch::Clocks,
 };
 
@@ -83,6 +84,7 @@ pub async fn round(store: &Store, rules: &Rules, now: Timestamp) -> Result<usize
     if rows.is_empty() {
         return Ok(gathered);
     }
+    let begun = traces::begin();
     let mut files = BTreeMap::<i64, Vec<File>>::new();
     for file in store.files_of(rows.iter().map(|row| row.serial).collect()).await? {
         files.entry(file.serial).or_default().push(file);
@@ -121,11 +123,24 @@ pub async fn round(store: &Store, rules: &Rules, now: Timestamp) -> Result<usize
         })
         .collect();
     let counts: Vec<_> = refined.iter().map(|(row, made)| (row.channel.clone(), result(made))).collect();
+    let traced = begun.map(|begun| (begun, steps(&refined)));
     store.refine(refined).await?;
+    if let Some((begun, steps)) = traced {
+        for (id, received_at, channel, result) in steps {
+            begun.refined(id, received_at, &channel, result);
+        }
+    }
     let mut tally = metrics::Tally::default();
     counts.iter().for_each(|(channel, result)| tally.count(channel, result));
     tally.report(metrics::refined);
     Ok(gathered + counts.len())
+}
+
+/// What is told of each row's step, where steps are traced.
+fn steps(refined: &[(Waiting, Refined)]) -> Vec<(ComplaintId, Timestamp, String, &'static str)> {
+    let told =
+        |(row, made): &(Waiting, Refined)| (row.id, row.received_at, row.channel.clone(), result(made));
+    refined.iter().map(told).collect()
 }
 
 fn result(made: &Refined) -> &'static str {

@@ -39,6 +39,7 @@ mod smpp;
 mod sms;
 mod store;
 mod telegram;
+mod traces;
 mod watch;
 mod way;
 mod webhook_map;

@@ -4,7 +4,8 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::Value;
 
 use super::{
-    Broker, Console, Desk, Duplicates, Gather, Intake, Listen, Log, Media, Places, S3, Store, Watch,
+    Broker, Console, Desk, Duplicates, Gather, Intake, Listen, Log, Media, Places, S3, Store, Telemetry,
+    Watch,
 };
 
 const HEAD: &str = "\
@@ -74,6 +75,7 @@ pub fn sample() -> String {
     table::<Watch>("watch", &mut out);
     table::<Places>("places", &mut out);
     table::<Log>("log", &mut out);
+    table::<Telemetry>("telemetry", &mut out);
     out + TAIL
 }
 
