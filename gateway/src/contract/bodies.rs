@@ -12,6 +12,7 @@ pub(super) struct Receipts {
     /// One for each message, in the request's order.
     accepted: Vec<Accepted>,
     /// Where the bytes are kept of items that could not be understood.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     quarantined: Option<Uuid>,
 }
 

@@ -58,10 +58,13 @@ pub(crate) struct ProblemDetails {
     /// In words, with what to do.
     detail: String,
     /// Where the bytes are kept that could not be understood: `muara quarantine show` shows them.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     quarantine: Option<uuid::Uuid>,
     /// How far a file came that is not there.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     state: Option<String>,
     /// What is wrong with an entry's fields.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     errors: Option<Vec<FieldProblem>>,
 }
 
