@@ -80,8 +80,7 @@ pub async fn stop() {
     }
 }
 
-/// The randomness of an id has 56 bits.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 2^56")]
+/// The randomness of an id has 56 bits: from 0 for all complaints to 2^56 for none.
 fn threshold(ratio: f64) -> u64 {
     (72_057_594_037_927_936.0 * (1.0 - ratio.clamp(0.0, 1.0))) as u64
 }
