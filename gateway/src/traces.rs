@@ -172,7 +172,7 @@ impl Step {
         let time = (self.begin, SystemTime::now());
         for id in taken.receipts.iter().filter(|receipt| receipt.fresh).map(|receipt| receipt.id) {
             let told = Told {
-                kind,
+                kind: kind.clone(),
                 parent: SpanId::INVALID,
                 attributes: vec![KeyValue::new("muara.channel", channel.to_owned())],
                 link: link.cloned(),
