@@ -22,6 +22,7 @@ use muara_normalizer::{
     region::{self, RegionCode},
     text, time,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -56,8 +57,9 @@ pub static CONNECTOR: Connector = Connector {
 };
 
 /// What an officer takes down. Empty texts count as absent.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(deny_unknown_fields)]
 pub struct Entry {
     /// Made by the client, a UUID: the same entry sent twice has the same one.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -87,12 +89,14 @@ pub struct Entry {
     pub urgent: bool,
     /// Who took it down, where and when: written by the gateway, never taken from the client.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
     pub taken: Option<Taken>,
 }
 
 /// The citizen at the desk.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(deny_unknown_fields)]
 pub struct Reporter {
     /// Name; may be absent if the citizen stays unnamed.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -112,8 +116,9 @@ pub struct Reporter {
 }
 
 /// Where the matter is.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(deny_unknown_fields)]
 pub struct Place {
     /// Street, number, landmark.
     #[serde(skip_serializing_if = "String::is_empty")]

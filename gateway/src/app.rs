@@ -33,7 +33,7 @@ use crate::{
     media::{self, Media, MediaStartError},
     metrics, poller, refine, relay, replies, retention, silence,
     store::{self, Store, StoreError},
-    upkeep,
+    traces, upkeep,
     web::{
         console::{self, ConsoleState},
         desk,
@@ -82,6 +82,9 @@ pub enum StartError {
     /// Files cannot be kept.
     #[error("media: {0}")]
     Media(#[from] MediaStartError),
+    /// Traces cannot be sent.
+    #[error("[telemetry] {0}")]
+    Traces(#[from] opentelemetry_otlp::ExporterBuildError),
     /// The metrics recorder cannot be installed.
     #[error("metrics: {0}")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
@@ -142,6 +145,7 @@ impl Gateway {
     /// What the operator must mend first; nothing is left running.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let handle = metrics::install()?;
+        traces::start(&config.telemetry)?;
         let privacy = config.privacy.key()?;
         let settings = store::Settings::from_url(&config.store.url, &config.base)?;
         let lock = lock(&settings.file)?;
@@ -402,6 +406,7 @@ impl Gateway {
         self.store.close().await;
         self.stop.internal.cancel();
         finish(self.workers.internal).await;
+        traces::stop().await;
         tracing::info!("Muara has stopped.");
     }
 }

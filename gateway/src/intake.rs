@@ -28,6 +28,7 @@ use crate::{
         quarantine::{NewQuarantine, Quarantined, Stage},
         report::NewReport,
     },
+    traces::{self, Cause},
 };
 
 /// Where requests, pages and replays become rows. A cheap handle.
@@ -204,7 +205,7 @@ impl Intake {
         if let Some(reason) = self.full() {
             return Err(Refusal::Full { retry_after, reason });
         }
-        let now = Timestamp::now();
+        let (now, begun) = (Timestamp::now(), traces::begin());
         let mut sorted = Sorted::from(decode(channel, &verified));
         let (messages, over) = self.limited(channel, std::mem::take(&mut sorted.drafts), now);
         if let Some(over) = over
@@ -234,6 +235,9 @@ impl Intake {
             self.store(channel, entry).await.map_err(|error| Refusal::StoreFailing { retry_after, error })?
         };
         metrics::messages(channel.id.as_str(), "ignored", ignored + taken.strangers);
+        if let Some(begun) = begun {
+            begun.received(&taken, channel.id.as_str(), &Cause::request(&verified.request().headers));
+        }
         let quarantined = taken.quarantined.first().copied();
         if let (Some(quarantine), Some(reason), true) = (quarantined, reason, taken.receipts.is_empty()) {
             return Err(Refusal::Undecodable { quarantine, reason });
@@ -246,7 +250,7 @@ impl Intake {
     /// # Errors
     /// Nothing of it was stored, and the cursor stands where it stood.
     pub async fn submit_page(&self, channel: &Channel, page: Page) -> Result<Submitted, StoreError> {
-        let now = Timestamp::now();
+        let (now, begun) = (Timestamp::now(), traces::begin());
         // a page cannot be asked to come again: what is over a limit is held
         let mut sorted = Sorted::from(Ok(Decoded { items: page.items }));
         let (messages, _) = self.limited(channel, std::mem::take(&mut sorted.drafts), now);
@@ -264,6 +268,9 @@ impl Intake {
             ..self.entry(channel, now, sorted)
         };
         let taken = self.store(channel, entry).await?;
+        if let Some(begun) = begun {
+            begun.received(&taken, channel.id.as_str(), &Cause::Pull);
+        }
         Ok(Submitted {
             receipts: self.receipts(&taken),
             quarantined: taken.quarantined.first().copied(),

@@ -12,7 +12,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use muara_normalizer::Normalizer;
+use muara_normalizer::{ComplaintId, Normalizer};
 use row::{Step, step};
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +26,7 @@ use crate::{
         media::File,
         similar::Kept,
     },
+    traces,
     watch::Clocks,
 };
 
@@ -112,6 +113,8 @@ struct Batch {
     ahead: u32,
     /// The complaints that were written while these were read: the search in the store may not have seen them.
     unseen: Vec<Kept>,
+    /// When it was begun, where steps are traced.
+    begun: Option<traces::Step>,
 }
 
 /// Gathers messages of chats, and reads the next rows.
@@ -132,6 +135,7 @@ async fn read(store: &Store, rules: &Rules, next: Next) -> Result<Batch, StoreEr
     if rows.is_empty() {
         return Ok(Batch::default());
     }
+    let begun = traces::begin();
     let mut files = BTreeMap::<i64, Vec<File>>::new();
     for file in store.files_of(rows.iter().map(|row| row.serial).collect()).await? {
         files.entry(file.serial).or_default().push(file);
@@ -176,12 +180,12 @@ async fn read(store: &Store, rules: &Rules, next: Next) -> Result<Batch, StoreEr
         }
     }
     clock.done("search");
-    Ok(Batch { rows, more_after, ..Batch::default() })
+    Ok(Batch { rows, more_after, begun, ..Batch::default() })
 }
 
 /// Holds rows against what was said before, and writes what became of them; returns how many, and the new complaints.
 async fn finish(store: &Store, rules: &Rules, batch: Batch) -> Result<(usize, Vec<Kept>), StoreError> {
-    let Batch { rows: mut read, unseen, .. } = batch;
+    let Batch { rows: mut read, unseen, begun, .. } = batch;
     if read.is_empty() {
         return Ok((0, Vec::new()));
     }
@@ -218,12 +222,25 @@ async fn finish(store: &Store, rules: &Rules, batch: Batch) -> Result<(usize, Ve
         Refined::Change(..) | Refined::Repeated(..) | Refined::Aside(_) | Refined::Rejected(_) => None,
     });
     let new = new.collect();
+    let traced = begun.map(|begun| (begun, steps(&refined)));
     store.refine(refined).await?;
+    if let Some((begun, steps)) = traced {
+        for (id, received_at, channel, result) in steps {
+            begun.refined(id, received_at, &channel, result);
+        }
+    }
     clock.done("write");
     let mut tally = metrics::Tally::default();
     counts.iter().for_each(|(channel, result)| tally.count(channel, result));
     tally.report(metrics::refined);
     Ok((counts.len(), new))
+}
+
+/// What is told of each row's step, where steps are traced.
+fn steps(refined: &[(Waiting, Refined)]) -> Vec<(ComplaintId, Timestamp, String, &'static str)> {
+    let told =
+        |(row, made): &(Waiting, Refined)| (row.id, row.received_at, row.channel.clone(), row::result(made));
+    refined.iter().map(told).collect()
 }
 
 /// Tells how long each stage of a round takes.

@@ -13,6 +13,7 @@ use crate::{
         Store, StoreError,
         outbox::{Queued, Settled, Settlement},
     },
+    traces,
 };
 
 /// Events also come due without a wake-up: after a pause, or released by a command of another process.
@@ -97,9 +98,18 @@ impl Relay {
                 enough = pace.until_n_ready(count) => debug_assert!(enough.is_ok(), "a batch is no larger than the burst"),
             }
         }
-        let outgoing =
-            rows.iter().map(|row| Outgoing::new(row.id, row.routing_key.clone(), row.body.clone()));
-        let outcomes = self.broker.publish(outgoing.collect()).await;
+        let spans: Vec<_> = traces::begin()
+            .map(|begun| rows.iter().map(|row| begun.publish(row.complaint)).collect())
+            .unwrap_or_default();
+        let mut outgoing: Vec<_> =
+            rows.iter().map(|row| Outgoing::new(row.id, row.routing_key.clone(), row.body.clone())).collect();
+        for (message, span) in outgoing.iter_mut().zip(&spans) {
+            message.traceparent = Some(span.traceparent());
+        }
+        let outcomes = self.broker.publish(outgoing).await;
+        for ((span, row), outcome) in spans.into_iter().zip(&rows).zip(&outcomes) {
+            span.end(row.id, &row.routing_key, result(outcome));
+        }
         let mut round = Round::More;
         let mut settled = Vec::with_capacity(rows.len());
         let mut tally = metrics::Tally::default();

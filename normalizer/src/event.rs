@@ -42,6 +42,16 @@ pub enum EventType {
 }
 
 impl EventType {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::ComplaintReceived,
+        Self::ComplaintFollowedUp,
+        Self::ComplaintAmended,
+        Self::ComplaintOverdue,
+        Self::ReplyDelivered,
+        Self::ReplyFailed,
+    ];
+
     /// The type as it stands in the envelope and the routing key.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

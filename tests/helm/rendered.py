@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 import sys
 
@@ -10,6 +11,7 @@ import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CHART = ROOT / "helm"
+SOURCE = ROOT / "gateway/src/metrics.rs"
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 PROGRAM = pathlib.Path(os.environ.get("MUARA_TEST_PROGRAM", TARGET / "debug/muara")).resolve()
 # installed beside this Python
@@ -24,6 +26,16 @@ def promtool():
     found = shutil.which("promtool", path=f"{TARGET}:{os.environ['PATH']}")
     assert found, "promtool is missing: tests/run puts it into the target folder"
     return found
+
+
+def declared():
+    """Every metric that the program declares."""
+    return set(re.findall(r'(?:counter|gauge|histogram) "(muara_\w+)"', SOURCE.read_text()))
+
+
+def labels():
+    """Every label that a metric may have."""
+    return set(re.findall(r'"(\w+)" =>', SOURCE.read_text()))
 
 
 def merged(*parts):
@@ -41,7 +53,7 @@ def merged(*parts):
 
 
 def render(*values, name="muara", namespace="crm"):
-    """The manifests by kind (Services by kind and component, what comes first as `check/KIND`), and the notes."""
+    """The manifests by kind (Services and the dashboard by kind and component, what comes first as `check/KIND`), and the notes."""
     with helm.Chart.load(CHART) as chart:
         files = chart.render(merged(LEAST, *values), name=name, namespace=namespace)
     manifests = {}
@@ -51,8 +63,9 @@ def render(*values, name="muara", namespace="crm"):
             continue
         for manifest in filter(None, yaml.safe_load_all(text)):
             key, metadata = manifest["kind"], manifest["metadata"]
-            if key == "Service":
-                key += "/" + metadata["labels"]["app.kubernetes.io/component"]
+            component = metadata["labels"].get("app.kubernetes.io/component")
+            if key == "Service" or component == "dashboard":
+                key += "/" + component
             if "helm.sh/hook" in metadata.get("annotations", {}):
                 key = "check/" + key
             assert key not in manifests, f"two of {key}"

@@ -8,7 +8,7 @@ import unittest
 
 import yaml
 
-from rendered import CHART, ROOT, promtool, render
+from rendered import CHART, ROOT, declared, promtool, render
 
 RULES = CHART / "files/alerts.yaml"
 CASES = pathlib.Path(__file__).parent / "alerts.test.yaml"
@@ -41,8 +41,7 @@ class Alerts(unittest.TestCase):
         self.assertEqual(fed, asked, "the quiet case must feed every metric that a rule asks for")
 
     def test_they_ask_for_metrics_that_exist(self):
-        source = (ROOT / "gateway/src/metrics.rs").read_text()
-        known = set(re.findall(r'(?:counter|gauge|histogram) "(muara_\w+)"', source))
+        known = declared()
         self.assertGreater(len(known), 20)
         for rule in self.rules:
             for name in re.findall(r"muara_\w+", rule["expr"]):

@@ -35,8 +35,8 @@ const TRY_AGAIN: Duration = Duration::from_secs(1);
 /// Between two looks at the connection.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Headers of a dead letter.
-const REASON: &str = "x-muara-reason";
-const CODE: &str = "x-muara-code";
+pub(crate) const REASON: &str = "x-muara-reason";
+pub(crate) const CODE: &str = "x-muara-code";
 /// AMQP delivery mode 2: the broker keeps the message on disk.
 const PERSISTENT: u8 = 2;
 

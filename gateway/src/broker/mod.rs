@@ -12,7 +12,7 @@
 //! `error`. Message bodies are citizens' words: the log filter must keep the target `lapin` off.
 
 mod connection;
-mod consumer;
+pub(crate) mod consumer;
 pub mod publisher;
 mod session;
 mod socket;

@@ -29,7 +29,7 @@ pub const CONTENT_TYPE: &str = "application/cloudevents+json";
 /// `app_id` of every event.
 pub const APP_ID: &str = "muara";
 /// AMQP delivery mode 2: the broker keeps the message on disk.
-const PERSISTENT: u8 = 2;
+pub(crate) const PERSISTENT: u8 = 2;
 /// A routing key is an AMQP short string.
 const MAX_ROUTING_KEY: usize = 255;
 

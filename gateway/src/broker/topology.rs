@@ -72,34 +72,34 @@ impl Default for Topology {
 }
 
 /// Event families the core CRM's queue is bound to.
-const COMPLAINT_BINDINGS: [&str; 2] = ["complaint.#", "reply.#"];
+pub(crate) const COMPLAINT_BINDINGS: [&str; 2] = ["complaint.#", "reply.#"];
 
-struct ExchangeDefinition<'a> {
-    name: &'a str,
-    kind: ExchangeKind,
-    arguments: FieldTable,
+pub(crate) struct ExchangeDefinition<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) kind: ExchangeKind,
+    pub(crate) arguments: FieldTable,
 }
 
-struct QueueDefinition<'a> {
-    name: &'a str,
-    arguments: FieldTable,
+pub(crate) struct QueueDefinition<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) arguments: FieldTable,
 }
 
-struct BindingDefinition<'a> {
-    queue: &'a str,
-    exchange: &'a str,
-    key: &'a str,
+pub(crate) struct BindingDefinition<'a> {
+    pub(crate) queue: &'a str,
+    pub(crate) exchange: &'a str,
+    pub(crate) key: &'a str,
 }
 
 /// Everything there is, in the order it must be declared: what others point at comes first.
-struct Definition<'a> {
-    exchanges: Vec<ExchangeDefinition<'a>>,
-    queues: Vec<QueueDefinition<'a>>,
-    bindings: Vec<BindingDefinition<'a>>,
+pub(crate) struct Definition<'a> {
+    pub(crate) exchanges: Vec<ExchangeDefinition<'a>>,
+    pub(crate) queues: Vec<QueueDefinition<'a>>,
+    pub(crate) bindings: Vec<BindingDefinition<'a>>,
 }
 
 impl Topology {
-    fn definition(&self) -> Definition<'_> {
+    pub(crate) fn definition(&self) -> Definition<'_> {
         let text = |value: &str| AMQPValue::LongString(value.into());
         let quorum = ("x-queue-type", text("quorum"));
         let dead_letters = |to: &str, limit: u16| {

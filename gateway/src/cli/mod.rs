@@ -23,6 +23,7 @@ use uuid::Uuid;
 use crate::{
     app::StartError,
     config::{self, Config, ConfigError, ConfigErrors},
+    contract,
     store::{self, Store, StoreError},
 };
 
@@ -62,9 +63,10 @@ enum Command {
     },
     /// Print the documented default configuration.
     DefaultConfig,
-    /// Print the JSON Schemas of the messages on the queue.
+    /// Print what is published for the other side: the JSON Schemas of the messages on the queue, the queue as AsyncAPI,
+    /// HTTP as OpenAPI.
     Schema {
-        /// One of them, e.g. `complaint.v1`; all of their names without it.
+        /// One of them, e.g. `complaint.v1`, `asyncapi` or `openapi`; all of their names without it.
         name: Option<String>,
     },
     /// Verify, decode and normalize a captured request, print each stage, touch nothing.
@@ -227,12 +229,16 @@ fn run(command: Command) -> Result<(), CliError> {
 }
 
 fn schema(name: Option<String>) -> Result<(), CliError> {
-    let schemas = muara_normalizer::schema::all();
-    let known = || schemas.iter().map(|(file, _)| file.trim_end_matches(".json"));
+    let schemas = muara_normalizer::schema::all().into_iter();
+    let schemas = schemas.map(|(file, schema)| (file, muara_normalizer::schema::to_text(&schema)));
+    let documents = contract::all().into_iter();
+    let documents = documents.map(|(file, document)| (file, contract::to_text(&document)));
+    let published: Vec<_> = schemas.chain(documents).collect();
+    let known = || published.iter().map(|(file, _)| file.trim_end_matches(".json"));
     match name {
         None => print(&known().map(|name| format!("{name}\n")).collect::<String>()),
-        Some(name) => match schemas.iter().find(|(file, _)| file.trim_end_matches(".json") == name) {
-            Some((_, schema)) => print(&muara_normalizer::schema::to_text(schema)),
+        Some(name) => match published.iter().find(|(file, _)| file.trim_end_matches(".json") == name) {
+            Some((_, text)) => print(text),
             None => Err(CliError::NoSchema { name, known: known().collect::<Vec<_>>().join(", ") }),
         },
     }

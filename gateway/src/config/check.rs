@@ -5,7 +5,7 @@ use std::path::Path;
 use muara_connectors::SettingsError;
 use tracing_subscriber::EnvFilter;
 
-use super::{Broker, Desk, Duplicates, Intake, Log, Media, Store};
+use super::{Broker, Desk, Duplicates, Intake, Log, Media, Store, Telemetry};
 use crate::store;
 
 /// Every table with what is wrong in it.
@@ -43,6 +43,24 @@ impl Duplicates {
         let mut wrong = zeros(&[("days", self.days.into()), ("radius_m", self.radius_m.into())]);
         let unknown = |name| SettingsError::value("radii", format!("`{name}` is no kind of trouble"));
         wrong.extend(self.unknown().map(unknown));
+        wrong
+    }
+}
+
+impl Telemetry {
+    pub(super) fn wrong(&self) -> Vec<SettingsError> {
+        let mut wrong = Vec::new();
+        let endpoint = self.otlp_endpoint.trim();
+        let address = endpoint.parse::<http::Uri>().ok().filter(|address| address.host().is_some());
+        if !endpoint.is_empty()
+            && !address.is_some_and(|address| matches!(address.scheme_str(), Some("http" | "https")))
+        {
+            wrong
+                .push(SettingsError::value("otlp_endpoint", "must be an address like http://127.0.0.1:4318"));
+        }
+        if !(0.0..=1.0).contains(&self.sample_ratio) {
+            wrong.push(SettingsError::value("sample_ratio", "must be from 0 to 1"));
+        }
         wrong
     }
 }

@@ -34,8 +34,8 @@ pub enum ConfigError {
     },
     /// A table nobody reads.
     #[error(
-        "unknown table [{name}]; known are: listen, store, broker, privacy, intake, desk, console, media, gather, duplicates, places, log, \
-         channels"
+        "unknown table [{name}]; known are: listen, store, broker, privacy, intake, desk, console, media, gather, duplicates, watch, places, \
+         log, telemetry, channels"
     )]
     UnknownTable {
         /// Its name.

@@ -10,7 +10,7 @@ use muara_normalizer::polygons::Polygons;
 use serde::de::DeserializeOwned;
 
 use super::{
-    Broker, Config, ConfigError, ConfigErrors, Console, Places, Secret, Watch, channels, check,
+    Broker, Config, ConfigError, ConfigErrors, Console, Places, Secret, Telemetry, Watch, channels, check,
     value::{PrivacyKeySource, Unresolved, privacy_key, resolve},
 };
 
@@ -110,6 +110,7 @@ fn finish(
     let gather = tables.take("gather");
     let duplicates = tables.take("duplicates");
     let log = tables.take("log");
+    let telemetry: Telemetry = tables.take("telemetry");
     let broker = tables.table.contains_key("broker").then(|| tables.take::<Broker>("broker"));
     let watch: Watch = tables.take("watch");
     let clocks = watch.read_holidays(&base).and_then(|days| Ok((watch.clocks(days.clone())?, days)));
@@ -125,7 +126,8 @@ fn finish(
     let wrong = check::tables((&store, broker.as_ref(), &intake, &desk, &media, &duplicates, &log), &base);
     let of_console = Console::wrong(&console).into_iter().map(|error| ("console", error));
     let of_silence = watch.silence.wrong().into_iter().map(|error| ("watch.silence", error));
-    let wrong = wrong.into_iter().chain(of_console).chain(of_silence);
+    let of_telemetry = telemetry.wrong().into_iter().map(|error| ("telemetry", error));
+    let wrong = wrong.into_iter().chain(of_console).chain(of_silence).chain(of_telemetry);
     let wrong = wrong.map(|(table, error)| ConfigError::Setting { table: table.to_owned(), error });
     tables.errors.extend(wrong);
     let table = tables.take_table("channels");
@@ -157,6 +159,7 @@ fn finish(
             places,
             polygons,
             log,
+            telemetry,
             channels,
             base,
         }),

@@ -71,6 +71,8 @@ pub struct Config {
     pub polygons: Polygons,
     /// What is logged.
     pub log: Log,
+    /// What is traced.
+    pub telemetry: Telemetry,
     /// The official channels.
     pub channels: Channels,
     /// The folder that relative paths count from.
@@ -221,6 +223,23 @@ pub struct Log {
 impl Default for Log {
     fn default() -> Self {
         Self { filter: "info".to_owned(), format: LogFormat::Auto }
+    }
+}
+
+/// OpenTelemetry traces of each complaint's way, from its request to the broker's confirm.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Telemetry {
+    /// Where the collector takes OTLP over HTTP, e.g. `http://127.0.0.1:4318`; empty switches traces off. Headers, e.g. for
+    /// signing in, come from the environment: `OTEL_EXPORTER_OTLP_HEADERS`.
+    pub otlp_endpoint: String,
+    /// The share of complaints that are traced, from 0 to 1.
+    pub sample_ratio: f64,
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self { otlp_endpoint: String::new(), sample_ratio: 1.0 }
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{
     Alarms, Broker, Console, Desk, Duplicates, Gather, Intake, Listen, Log, Media, Places, Retention, S3,
-    Silence, Store, Watch,
+    Silence, Store, Telemetry, Watch,
 };
 
 const HEAD: &str = "\
@@ -80,6 +80,7 @@ pub fn sample() -> String {
     table::<Retention>("retention", &mut out);
     table::<Places>("places", &mut out);
     table::<Log>("log", &mut out);
+    table::<Telemetry>("telemetry", &mut out);
     out + TAIL
 }
 

@@ -90,7 +90,7 @@ pub enum StoreError {
 }
 
 /// What waits in the store. Exact: kept by the transactions that change it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Levels {
     /// Drafts that wait to be refined.
     pub inbox: u64,

@@ -11,15 +11,15 @@ use axum::{
     body::Body,
     extract::{Path, State},
     response::{IntoResponse, Response},
-    routing::get,
 };
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use jiff::Timestamp;
 use muara_connectors::{Auth, Reply, Request, answer::Outcome, verify};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::problem::Problem;
+use super::problem::{Problem, refusals};
 use crate::{
     channel::{Channel, Channels},
     health::Health,
@@ -42,12 +42,49 @@ pub struct IngressState {
 
 /// The routes of the vendors.
 pub fn router(state: IngressState) -> Router {
-    Router::new()
-        .route("/in/{channel}", get(challenge).post(receive))
-        .route("/in/{channel}/{secret}", get(challenge).post(receive_with_secret))
-        .with_state(state)
+    described().with_state(state).into()
 }
 
+/// The routes with what is published about them.
+pub(crate) fn described() -> OpenApiRouter<IngressState> {
+    OpenApiRouter::new()
+        .routes(routes!(challenge, receive))
+        .routes(routes!(challenge_with_secret, receive_with_secret))
+}
+
+refusals!(Refusals {
+    400 "The body broke off.";
+    401 "The signature, token or secret is missing or wrong. Nothing of it was stored.";
+    404 "There is no such channel, or it is a desk.";
+    408 "The body did not arrive in time.";
+    413 "The body is larger than the channel takes.";
+    415 "The body has another media type than the connector reads.";
+    422 "Nothing in the body could be understood. Its bytes are kept: member `quarantine`.";
+    429 "Over a limit of the channel or the sender: deliver again after `Retry-After`. Only for vendors that do.";
+    503 "Nothing can be taken in now, the channel is paused or off: deliver again after `Retry-After`.";
+});
+
+refusals!(ChallengeRefusals {
+    403 "The challenge does not fit this channel.";
+    404 "There is no such channel, or it is a desk.";
+    405 "This channel's vendor has no challenge.";
+});
+
+/// A vendor delivers messages.
+///
+/// What the body is, how it is signed and what a 2xx says is the vendor's own, see the connector's documentation. A 2xx
+/// means that everything is on disk; the same delivery again changes nothing and gets the same answer.
+#[utoipa::path(
+    post, path = "/in/{channel}", tag = "vendors",
+    params(("channel" = String, Path, description = "The channel's id.")),
+    request_body(content_type = "*/*", description = "As the vendor writes it."),
+    responses(
+        (status = 200, description = "Stored; the body is as the vendor expects it."),
+        (status = 202, description = "Stored, where the connector's protocol is our own.",
+            body = ref("#/components/schemas/Receipts")),
+        Refusals,
+    )
+)]
 async fn receive(
     State(state): State<IngressState>,
     Path(channel): Path<String>,
@@ -56,6 +93,21 @@ async fn receive(
     answer(&state, &channel, None, request).await
 }
 
+/// A vendor that cannot sign delivers messages: the last part of the path is a secret.
+#[utoipa::path(
+    post, path = "/in/{channel}/{secret}", tag = "vendors",
+    params(
+        ("channel" = String, Path, description = "The channel's id."),
+        ("secret" = String, Path, description = "The channel's secret."),
+    ),
+    request_body(content_type = "*/*", description = "As the vendor writes it."),
+    responses(
+        (status = 200, description = "Stored; the body is as the vendor expects it."),
+        (status = 202, description = "Stored, where the connector's protocol is our own.",
+            body = ref("#/components/schemas/Receipts")),
+        Refusals,
+    )
+)]
 async fn receive_with_secret(
     State(state): State<IngressState>,
     Path((channel, secret)): Path<(String, String)>,
@@ -227,14 +279,45 @@ fn build(parts: Parts, body: Bytes) -> Request {
     Request::new(parts.method, path, parts.headers, body)
 }
 
-/// GET: vendors prove by it who owns the endpoint.
+/// A vendor asks who owns the endpoint.
+#[utoipa::path(
+    get, path = "/in/{channel}", tag = "vendors",
+    params(("channel" = String, Path, description = "The channel's id.")),
+    responses(
+        (status = 200, description = "The proof, as the vendor expects it."),
+        ChallengeRefusals,
+    )
+)]
 async fn challenge(
     State(state): State<IngressState>,
-    Path(path): Path<Vec<(String, String)>>,
+    Path(channel): Path<String>,
     request: axum::http::Request<Body>,
 ) -> Response {
-    let name = path.first().map_or("", |(_, name)| name.as_str());
-    let channel = match known(&state, name) {
+    prove(&state, &channel, request)
+}
+
+/// A vendor asks who owns the endpoint.
+#[utoipa::path(
+    get, path = "/in/{channel}/{secret}", tag = "vendors",
+    params(
+        ("channel" = String, Path, description = "The channel's id."),
+        ("secret" = String, Path, description = "The channel's secret."),
+    ),
+    responses(
+        (status = 200, description = "The proof, as the vendor expects it."),
+        ChallengeRefusals,
+    )
+)]
+async fn challenge_with_secret(
+    State(state): State<IngressState>,
+    Path((channel, _)): Path<(String, String)>,
+    request: axum::http::Request<Body>,
+) -> Response {
+    prove(&state, &channel, request)
+}
+
+fn prove(state: &IngressState, name: &str, request: axum::http::Request<Body>) -> Response {
+    let channel = match known(state, name) {
         Ok(channel) => channel,
         Err(problem) => return problem.into_response(),
     };

@@ -6,22 +6,23 @@ use axum::{
     Json, Router,
     extract::State,
     response::{IntoResponse, Response},
-    routing::get,
 };
 use http::{StatusCode, header};
 use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusHandle;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 use tokio::sync::watch;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::media;
 use crate::{
-    alarms::Alarms,
+    alarms::{Alarms, Raised},
     broker::{Broker, BrokerState},
-    health::{Health, State as ChannelState},
+    health::{ChannelHealth, Health, State as ChannelState},
     intake::Intake,
     media::Media,
-    store::Store,
+    store::{Levels, Store},
 };
 
 /// What the routes need.
@@ -53,16 +54,36 @@ pub struct InternalState {
 
 /// The routes of operators and probes.
 pub fn router(state: InternalState) -> Router {
-    Router::new()
-        .route("/livez", get(|| async { "ok\n" }))
-        .route("/readyz", get(readyz))
-        .route("/health", get(health))
-        .route("/metrics", get(metrics))
-        .route("/media/{complaint}/{number}", get(media::file))
-        .with_state(state)
+    described().with_state(state).into()
+}
+
+/// The routes with what is published about them.
+pub(crate) fn described() -> OpenApiRouter<InternalState> {
+    OpenApiRouter::new()
+        .routes(routes!(livez))
+        .routes(routes!(readyz))
+        .routes(routes!(health))
+        .routes(routes!(metrics))
+        .routes(routes!(media::file))
+}
+
+/// The process runs.
+#[utoipa::path(
+    get, path = "/livez", tag = "internal",
+    responses((status = 200, description = "It does.", body = String, content_type = "text/plain"))
+)]
+async fn livez() -> &'static str {
+    "ok\n"
 }
 
 /// Readiness follows the store, not the broker: without a broker messages are still taken in and kept.
+#[utoipa::path(
+    get, path = "/readyz", tag = "internal",
+    responses(
+        (status = 200, description = "Messages are taken in.", body = String, content_type = "text/plain"),
+        (status = 503, description = "They are not, and why.", body = String, content_type = "text/plain"),
+    )
+)]
 async fn readyz(State(state): State<InternalState>) -> Response {
     let reason = if *state.draining.borrow() {
         Some("shutting down".to_owned())
@@ -79,6 +100,11 @@ async fn readyz(State(state): State<InternalState>) -> Response {
     }
 }
 
+/// How the gateway and each channel is, in words with what to do. The answer is 200 however it is.
+#[utoipa::path(
+    get, path = "/health", tag = "internal",
+    responses((status = 200, description = "The report.", body = ref("#/components/schemas/HealthReport")))
+)]
 async fn health(State(state): State<InternalState>) -> Response {
     let channels = state.health.report();
     let failing = state.store.failing();
@@ -107,26 +133,100 @@ async fn health(State(state): State<InternalState>) -> Response {
         && full.is_none()
         && matches!(broker_state, "absent" | "connected")
         && matches!(replies_state, "absent" | "connected")
-        && channels.iter().all(|channel| {
-            !matches!(channel.state, ChannelState::Failing | ChannelState::Degraded | ChannelState::Silent)
-        });
-    let body = json!({
-        "status": if failing.is_some() || full.is_some() { "failing" } else if well { "healthy" } else { "degraded" },
-        "version": env!("CARGO_PKG_VERSION"),
-        "started_at": state.started_at,
-        "store": {
-            "state": if failing.is_some() { "failing" } else if full.is_some() { "full" } else { "healthy" },
-            "error": failing.map(|error| error.to_string()),
-            "full": full,
-            "waiting": state.store.levels(),
+        && channels
+            .iter()
+            .all(|channel| {
+                !matches!(channel.state, ChannelState::Failing | ChannelState::Degraded | ChannelState::Silent)
+            });
+    let report = HealthReport {
+        status: match (failing.is_some() || full.is_some(), well) {
+            (true, _) => "failing",
+            (false, true) => "healthy",
+            (false, false) => "degraded",
         },
-        "broker": { "state": broker_state, "detail": broker_detail, "unrouted": unrouted },
-        "media": { "state": if files_failing.is_some() { "failing" } else { "healthy" }, "error": files_failing },
-        "replies": { "state": replies_state, "detail": replies_detail },
-        "alarms": alarms,
-        "channels": channels,
-    });
-    Json(body).into_response()
+        version: env!("CARGO_PKG_VERSION"),
+        started_at: state.started_at,
+        store: StoreReport {
+            state: match (&failing, full) {
+                (Some(_), _) => "failing",
+                (None, Some(_)) => "full",
+                (None, None) => "healthy",
+            },
+            error: failing.map(|error| error.to_string()),
+            full,
+            waiting: state.store.levels(),
+        },
+        broker: BrokerReport { state: broker_state, detail: broker_detail, unrouted },
+        media: MediaReport {
+            state: if files_failing.is_some() { "failing" } else { "healthy" },
+            error: files_failing,
+        },
+        replies: RepliesReport { state: replies_state, detail: replies_detail },
+        alarms,
+        channels,
+    };
+    Json(report).into_response()
+}
+
+/// What `/health` says.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct HealthReport {
+    /// `healthy`, `degraded`: something needs looking after, or `failing`: no message is taken in.
+    status: &'static str,
+    /// The program's version.
+    version: &'static str,
+    /// When the process started (UTC).
+    started_at: Timestamp,
+    /// Where messages are kept.
+    store: StoreReport,
+    /// Where events go.
+    broker: BrokerReport,
+    /// The files of complaints.
+    media: MediaReport,
+    /// The queue of the core CRM's replies.
+    replies: RepliesReport,
+    /// What somebody must look after.
+    alarms: Vec<Raised>,
+    /// Each channel.
+    channels: Vec<ChannelHealth>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct StoreReport {
+    /// `healthy`, `full` or `failing`.
+    state: &'static str,
+    /// Why nothing is written.
+    error: Option<String>,
+    /// Which high-water mark is reached, in words.
+    full: Option<&'static str>,
+    /// What waits.
+    waiting: Levels,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct BrokerReport {
+    /// `absent`, `connecting`, `connected`, `blocked`, `failed` or `stopped`.
+    state: &'static str,
+    /// In words.
+    detail: String,
+    /// Events that reached the broker and no queue.
+    unrouted: u32,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct MediaReport {
+    /// `healthy` or `failing`.
+    state: &'static str,
+    /// Why files cannot be kept.
+    error: Option<String>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct RepliesReport {
+    /// As of the broker.
+    state: &'static str,
+    /// In words.
+    detail: String,
 }
 
 fn broker_word(state: &BrokerState) -> &'static str {
@@ -139,6 +239,11 @@ fn broker_word(state: &BrokerState) -> &'static str {
     }
 }
 
+/// Every metric, in Prometheus' text format.
+#[utoipa::path(
+    get, path = "/metrics", tag = "internal",
+    responses((status = 200, description = "The metrics.", body = String, content_type = "text/plain"))
+)]
 async fn metrics(State(state): State<InternalState>) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], state.metrics.render())
         .into_response()

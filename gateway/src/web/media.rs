@@ -12,15 +12,38 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use muara_normalizer::{ComplaintId, complaint::AttachmentState};
 use uuid::Uuid;
 
-use super::{internal::InternalState, problem::Problem};
+use super::{
+    internal::InternalState,
+    problem::{Problem, refusals},
+};
 use crate::{
     media::{VaultError, sniff},
     store::media::File,
 };
 
+refusals!(FileRefusals {
+    404 "There was never such a file, or it is at its vendor's.";
+    409 "It is still to be fetched: ask again after `Retry-After`. Member `state` is `pending`.";
+    410 "It will not come, and why. Member `state` says how it ended.";
+    503 "It cannot be read now.";
+});
+
 /// How long to wait before asking again for a file that is still to be fetched.
 const ASK_AGAIN: std::time::Duration = std::time::Duration::from_secs(10);
 
+/// A complaint's file.
+#[utoipa::path(
+    get, path = "/media/{complaint}/{number}", tag = "internal",
+    params(
+        ("complaint" = String, Path, description = "The complaint's id."),
+        ("number" = u32, Path, description = "The file's number in the complaint: `attachments[].id`."),
+    ),
+    responses(
+        (status = 200, description = "The file, as its vendor gave it.", content_type = "*/*", body = Vec<u8>),
+        (status = 400, description = "Not an id, or not a number.", body = String, content_type = "text/plain"),
+        FileRefusals,
+    )
+)]
 pub(super) async fn file(
     State(state): State<InternalState>,
     Path((complaint, number)): Path<(Uuid, u32)>,

@@ -7,7 +7,6 @@ use axum::{
     Router,
     extract::{Path, Query, State},
     response::Response,
-    routing::get,
 };
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
@@ -20,6 +19,7 @@ use muara_connectors::{
     verify,
 };
 use muara_normalizer::{Reference, draft::SourceTime, reply::Answered, time::WIB};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::ingress::{self, IngressState};
 use crate::{
@@ -44,10 +44,12 @@ const LONGEST_SPAN: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// The routes.
 pub fn router(state: Open311State) -> Router {
-    Router::new()
-        .route("/open311/{channel}/{document}", get(list).post(submit))
-        .route("/open311/{channel}/{collection}/{document}", get(one))
-        .with_state(state)
+    described().with_state(state).into()
+}
+
+/// The routes with what is published about them.
+pub(crate) fn described() -> OpenApiRouter<Open311State> {
+    OpenApiRouter::new().routes(routes!(list, submit)).routes(routes!(one))
 }
 
 /// An answer before its time, in the specification's form.
@@ -135,6 +137,31 @@ fn named(document: &str) -> (&str, Format) {
     Format::of(document).unwrap_or(("", Format::Json))
 }
 
+/// The services, the discovery document, or requests and how they stand.
+#[utoipa::path(
+    get, path = "/open311/{channel}/{document}", tag = "open311", operation_id = "open311_list",
+    params(
+        ("channel" = String, Path, description = "The channel's id."),
+        ("document" = String, Path, description = "`services`, `discovery` or `requests`, with `.json` or `.xml`.",
+            pattern = r"^(services|discovery|requests)\.(json|xml)$"),
+        ("jurisdiction_id" = Option<String>, Query, description = "The city's, if it is given."),
+        ("api_key" = Option<String>, Query, description = "Shows the words of the requests that this client handed in."),
+        ("service_request_id" = Option<String>, Query, description = "References, separated by commas."),
+        ("service_code" = Option<String>, Query, description = "Codes of services, separated by commas."),
+        ("start_date" = Option<String>, Query, description = "ISO 8601. A list spans at most 90 days."),
+        ("end_date" = Option<String>, Query, description = "ISO 8601."),
+        ("status" = Option<String>, Query, description = "`open`, `closed`, or both."),
+    ),
+    responses(
+        (status = 200, description = "The document; as XML with the same content.",
+            body = ref("#/components/schemas/Open311Document")),
+        (status = 400, description = "A parameter cannot be read.", body = ref("#/components/schemas/Open311Errors")),
+        (status = 404, description = "There is no such channel, document or jurisdiction.",
+            body = ref("#/components/schemas/Open311Errors")),
+        (status = 503, description = "It cannot be read now, or the channel is off.",
+            body = ref("#/components/schemas/Open311Errors")),
+    )
+)]
 async fn list(
     State(state): State<Open311State>,
     Path((name, document)): Path<(String, String)>,
@@ -156,6 +183,25 @@ async fn list(
     respond(format, answer.await)
 }
 
+/// A service's definition, or one request and how it stands.
+#[utoipa::path(
+    get, path = "/open311/{channel}/{collection}/{document}", tag = "open311", operation_id = "open311_one",
+    params(
+        ("channel" = String, Path, description = "The channel's id."),
+        ("collection" = String, Path, description = "What is asked for.", pattern = "^(services|requests)$"),
+        ("document" = String, Path, description = "A service's code or a request's reference, with `.json` or `.xml`.",
+            pattern = r"^.+\.(json|xml)$"),
+        ("jurisdiction_id" = Option<String>, Query, description = "The city's, if it is given."),
+        ("api_key" = Option<String>, Query, description = "Shows the words of the requests that this client handed in."),
+    ),
+    responses(
+        (status = 200, description = "The document; as XML with the same content.",
+            body = ref("#/components/schemas/Open311Document")),
+        (status = 404, description = "There is no such thing.", body = ref("#/components/schemas/Open311Errors")),
+        (status = 503, description = "It cannot be read now, or the channel is off.",
+            body = ref("#/components/schemas/Open311Errors")),
+    )
+)]
 async fn one(
     State(state): State<Open311State>,
     Path((name, collection, document)): Path<(String, String, String)>,
@@ -304,6 +350,33 @@ fn span(asked: &Asked, now: Timestamp) -> Result<(Timestamp, Timestamp), Refused
     Ok((from, to))
 }
 
+/// A civic app hands a request in, by the fields of GeoReport v2.
+#[utoipa::path(
+    post, path = "/open311/{channel}/{document}", tag = "open311", operation_id = "open311_submit",
+    params(
+        ("channel" = String, Path, description = "The channel's id."),
+        ("document" = String, Path, description = "`requests`, with `.json` or `.xml`.",
+            pattern = r"^requests\.(json|xml)$"),
+    ),
+    request_body(content = ref("#/components/schemas/Open311Request"),
+        content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 201, description = "Stored.", body = ref("#/components/schemas/Open311Created")),
+        (status = 400, description = "A field is wrong.", body = ref("#/components/schemas/Open311Errors")),
+        (status = 403, description = "The `api_key` is missing or not known.",
+            body = ref("#/components/schemas/Open311Errors")),
+        (status = 404, description = "There is no such channel, document or service.",
+            body = ref("#/components/schemas/Open311Errors")),
+        (status = 408, description = "The body did not arrive in time.",
+            body = ref("#/components/schemas/Open311Errors")),
+        (status = 413, description = "The body is too large.", body = ref("#/components/schemas/Open311Errors")),
+        (status = 415, description = "The body is no form.", body = ref("#/components/schemas/Open311Errors")),
+        (status = 429, description = "Over a limit: send it again later.",
+            body = ref("#/components/schemas/Open311Errors")),
+        (status = 503, description = "It cannot be taken now: send it again later.",
+            body = ref("#/components/schemas/Open311Errors")),
+    )
+)]
 async fn submit(
     State(state): State<Open311State>,
     Path((name, document)): Path<(String, String)>,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use schemars::JsonSchema;
 use serde_json::json;
 
 /// A refusal.
@@ -42,6 +43,66 @@ impl Problem {
         self
     }
 }
+
+/// A refusal as problem details (RFC 9457).
+#[derive(JsonSchema)]
+#[schemars(rename = "Problem")]
+#[expect(dead_code, reason = "what is published about the bodies that `Problem` writes")]
+pub(crate) struct ProblemDetails {
+    /// Always `about:blank`: the status says what kind of problem it is.
+    r#type: String,
+    /// In short.
+    title: String,
+    /// The HTTP status.
+    status: u16,
+    /// In words, with what to do.
+    detail: String,
+    /// Where the bytes are kept that could not be understood: `muara quarantine show` shows them.
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    quarantine: Option<uuid::Uuid>,
+    /// How far a file came that is not there.
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    state: Option<String>,
+    /// What is wrong with an entry's fields.
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    errors: Option<Vec<FieldProblem>>,
+}
+
+/// What is wrong with one field.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "what is published about the bodies that a desk writes")]
+struct FieldProblem {
+    /// The field with those above it, e.g. `reporter.phone`.
+    field: String,
+    /// What is wrong, for the officer.
+    detail: String,
+}
+
+/// A response that is a refusal, for what is published about a route.
+pub(crate) fn described(text: &str) -> utoipa::openapi::Response {
+    use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
+    let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+    ResponseBuilder::new().description(text).content("application/problem+json", problem).build()
+}
+
+/// Names the refusals of a route, each by status and reason.
+macro_rules! refusals {
+    ($name:ident { $($status:literal $text:literal;)* }) => {
+        struct $name;
+
+        impl utoipa::IntoResponses for $name {
+            fn responses()
+            -> std::collections::BTreeMap<String, utoipa::openapi::RefOr<utoipa::openapi::Response>> {
+                let all = [$(($status, $text)),*];
+                all.map(|(status, text): (u16, &str)| {
+                    (status.to_string(), $crate::web::problem::described(text).into())
+                })
+                .into()
+            }
+        }
+    };
+}
+pub(crate) use refusals;
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {

@@ -21,6 +21,9 @@ session_hours = true
 body_timeout_seconds = 0
 [log]
 filter = "muara=loud"
+[telemetry]
+otlp_endpoint = "collector:4318"
+sample_ratio = 2.0
 [channels.qlue]
 connector = "qlue"
 [channels."Not A Name"]
@@ -64,6 +67,8 @@ async fn check_lists_everything_that_is_wrong_at_once() {
         "[intake] body_timeout_seconds: must be at least 1",
         "[places] kelurahan_polygons",
         "[log] filter",
+        "[telemetry] otlp_endpoint",
+        "[telemetry] sample_ratio: must be from 0 to 1",
         "[channels.qlue] secret is missing",
         "Not A Name",
         "there is no `lapor_sms`; known are: ",

@@ -24,7 +24,7 @@ use super::{
     session::{self, NoSession, SignedIn},
     text,
 };
-use crate::intake::Receipt;
+use crate::{intake::Receipt, web::problem::refusals};
 
 /// The form as browsers send it: an unticked box is absent.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -248,7 +248,35 @@ impl Desks {
     }
 }
 
-/// An entry by a program.
+refusals!(Refusals {
+    400 "The body is broken, or there is no idempotency key, or two that differ.";
+    401 "Nobody is signed in, or the session has ended.";
+    403 "Without the session's `X-CSRF-Token`, signed in at another channel, or sent by a page of another site.";
+    404 "There is no such channel, or it is no desk.";
+    408 "The body did not arrive in time.";
+    413 "The body is larger than the channel takes.";
+    415 "The body is not JSON.";
+    422 "Fields are wrong: all of them are in member `errors`.";
+    429 "Over a limit: send it again after `Retry-After`.";
+    503 "It cannot be taken now: send it again after `Retry-After`.";
+});
+
+/// An entry by a program. The same idempotency key again changes nothing and gets the same reference.
+#[utoipa::path(
+    post, path = "/desk/{channel}/api/entries", tag = "desk", operation_id = "desk_enter",
+    params(
+        ("channel" = String, Path, description = "The channel's id."),
+        ("X-CSRF-Token" = String, Header, description = "The session's `csrf_token`."),
+        ("Idempotency-Key" = Option<String>, Header, description = "A UUID; or `idempotency_key` in the body."),
+    ),
+    request_body = ref("#/components/schemas/Entry"),
+    responses(
+        (status = 201, description = "Stored.", body = ref("#/components/schemas/EntryReceipt")),
+        (status = 200, description = "It was stored before.", body = ref("#/components/schemas/EntryReceipt")),
+        Refusals,
+    ),
+    security(("desk" = []))
+)]
 pub(super) async fn post_json(
     State(desks): Shared,
     Path(channel): Path<String>,

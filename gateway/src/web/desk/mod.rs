@@ -20,11 +20,12 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     middleware::map_response,
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::get,
 };
 use jiff::Timestamp;
 use muara_connectors::desk::{Office, Settings};
 use sha2::{Digest, Sha256};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::account::{
     door::Door,
@@ -55,7 +56,7 @@ pub struct DeskState {
 /// The time of day; tests set their own.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-struct Desks {
+pub(crate) struct Desks {
     state: DeskState,
     seal: Seal,
     clock: Clock,
@@ -76,16 +77,20 @@ pub fn router(state: DeskState) -> Router {
 pub fn router_at(state: DeskState, clock: Clock) -> Router {
     let desks = Desks { seal: Seal::new(state.session_key), state, clock, door: Door::new() };
     Router::new()
+        .merge(described())
         .route("/desk/{channel}", get(entry::form).post(entry::post_form))
         .route("/desk/{channel}/sign-in", get(sign_in::back).post(sign_in::post_form))
         .route("/desk/{channel}/sign-out", get(sign_in::back).post(sign_in::sign_out))
         .route("/desk/{channel}/receipts/{reference}", get(entry::receipt))
-        .route("/desk/{channel}/api/session", post(sign_in::post_json))
-        .route("/desk/{channel}/api/entries", post(entry::post_json))
         // no channel's id begins with a hyphen
         .route("/desk/-/{file}", get(asset))
         .layer(map_response(guarded))
         .with_state(Arc::new(desks))
+}
+
+/// The routes for programs, with what is published about them.
+pub(crate) fn described() -> OpenApiRouter<Arc<Desks>> {
+    OpenApiRouter::new().routes(routes!(sign_in::post_json)).routes(routes!(entry::post_json))
 }
 
 impl Desks {

@@ -13,7 +13,8 @@ use crate::web::account::{
     seal,
 };
 
-const SESSION: &str = "muara_desk";
+/// The session's cookie.
+pub(crate) const SESSION: &str = "muara_desk";
 const VISITOR: &str = "muara_desk_visitor";
 const RECEIPT: &str = "muara_desk_receipt";
 /// How long a receipt can be shown again.

@@ -20,9 +20,12 @@ use super::{
     read_body, require_media_type,
     session::Session,
 };
-use crate::web::account::{
-    door::{Door, Knock, Shut},
-    request::{client_address, same_origin, set_cookie},
+use crate::web::{
+    account::{
+        door::{Door, Knock, Shut},
+        request::{client_address, same_origin, set_cookie},
+    },
+    problem::refusals,
 };
 
 /// A sign-in form may carry an entry that waits for it.
@@ -100,7 +103,28 @@ async fn read_form(headers: &HeaderMap, body: axum::body::Body) -> Result<SignIn
     parse_form(&read_body(body, FORM_BYTES).await?)
 }
 
-/// Signs a program in.
+refusals!(Refusals {
+    400 "The body is broken.";
+    401 "Wrong user name or password.";
+    403 "Sent by a page of another site.";
+    404 "There is no such channel, or it is no desk.";
+    408 "The body did not arrive in time.";
+    413 "The body is too large.";
+    415 "The body is not JSON.";
+    429 "Too many failures: try again after `Retry-After`.";
+    503 "The channel is off, or too many sign in at once.";
+});
+
+/// Signs a program in: the answer sets the session's cookie.
+#[utoipa::path(
+    post, path = "/desk/{channel}/api/session", tag = "desk", operation_id = "desk_sign_in",
+    params(("channel" = String, Path, description = "The channel's id.")),
+    request_body = ref("#/components/schemas/SignIn"),
+    responses(
+        (status = 200, description = "Signed in.", body = ref("#/components/schemas/Session")),
+        Refusals,
+    )
+)]
 pub(super) async fn post_json(
     State(desks): Shared,
     Path(channel): Path<String>,
