@@ -21,6 +21,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/sqlite_3.sql"),
     include_str!("../../migrations/sqlite_4.sql"),
     include_str!("../../migrations/sqlite_5.sql"),
+    include_str!("../../migrations/sqlite_8.sql"),
 ];
 
 /// How the store is opened.

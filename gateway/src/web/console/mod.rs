@@ -101,6 +101,7 @@ pub fn router_at(state: ConsoleState, clock: Clock) -> Router {
         .route("/complaints/{id}/words", post(complaint::words))
         .route("/report", get(report::page))
         .route("/report.csv", get(report::csv))
+        .route("/report/{table}", get(report::table))
         .route("/audit", get(audit::page))
         .route("/live", get(live::stream))
         .route("/badges", get(frame::badges))
