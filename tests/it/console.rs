@@ -1,6 +1,7 @@
 //! The operators' console of the running program, by HTTP: who may look, who may act, and what comes of it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod bulk;
 mod lists;
 mod pause;
 mod sight;

@@ -7,6 +7,7 @@
 mod acts;
 mod assets;
 mod audit;
+mod bulk;
 mod channels;
 mod complaint;
 mod flow;
@@ -69,6 +70,7 @@ struct Console {
     clock: Clock,
     usual: channels::Usual,
     day: flow::Day,
+    works: bulk::Works,
 }
 
 type Shared = State<Arc<Console>>;
@@ -85,6 +87,7 @@ pub fn router_at(state: ConsoleState, clock: Clock) -> Router {
         door: Door::new(),
         usual: channels::Usual::default(),
         day: flow::Day::default(),
+        works: bulk::Works::default(),
         state,
         clock,
     });
@@ -96,6 +99,8 @@ pub fn router_at(state: ConsoleState, clock: Clock) -> Router {
         .route("/lists/{room}", get(lists::page))
         .route("/lists/{room}/act", post(acts::act))
         .route("/lists/{room}/words", post(acts::words))
+        .route("/lists/{room}/all", get(bulk::ask).post(bulk::begin))
+        .route("/lists/{room}/all/{work}", get(bulk::progress))
         .route("/complaints", get(complaint::search))
         .route("/complaints/{id}", get(complaint::page))
         .route("/complaints/{id}/words", post(complaint::words))
