@@ -3,6 +3,7 @@
 
 mod bulk;
 mod lists;
+mod openid;
 mod pause;
 mod sight;
 mod sign_in;

@@ -4,7 +4,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::Value;
 
 use super::{
-    Broker, Console, Desk, Duplicates, Gather, Intake, Listen, Log, Media, Places, S3, Store, Watch,
+    Broker, Console, Desk, Duplicates, Gather, Intake, Listen, Log, Media, OpenId, Places, S3, Store, Watch,
 };
 
 const HEAD: &str = "\
@@ -66,6 +66,7 @@ pub fn sample() -> String {
     table::<Intake>("intake", &mut out);
     table::<Desk>("desk", &mut out);
     table::<Console>("console", &mut out);
+    table::<OpenId>("console.openid", &mut out);
     table::<Media>("media", &mut out);
     table::<S3>("media.s3", &mut out);
     table::<Gather>("gather", &mut out);
@@ -99,16 +100,23 @@ fn table<T: JsonSchema>(name: &str, out: &mut String) {
     out.push('\n');
     comment(schema.get("description"), "##", out);
     // an absent [broker] means something, so the sample must not have one
-    *out += &format!("{}[{name}]\n", if matches!(name, "broker" | "media.s3") { "# " } else { "" });
+    *out += &format!(
+        "{}[{name}]\n",
+        if matches!(name, "broker" | "console.openid" | "media.s3") { "# " } else { "" }
+    );
     let properties = schema.get("properties").and_then(Value::as_object);
     for (key, property) in properties.into_iter().flatten() {
         // a table of its own
-        if matches!((name, key.as_str()), ("media", "s3") | ("duplicates", "radii") | ("console", "users")) {
+        if matches!(
+            (name, key.as_str()),
+            ("media", "s3") | ("duplicates", "radii") | ("console", "users" | "openid")
+        ) {
             continue;
         }
         comment(property.get("description"), "##", out);
         let default = match (name, key.as_str()) {
             ("broker", "url") => "\"${env:MUARA_BROKER_URL}\"".to_owned(),
+            ("console.openid", "client_secret") => "\"${env:MUARA_OPENID_SECRET}\"".to_owned(),
             ("media.s3", "secret_access_key") => "\"${env:MUARA_S3_SECRET}\"".to_owned(),
             _ => property.get("default").unwrap_or(&Value::Null).to_string(),
         };

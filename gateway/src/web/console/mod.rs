@@ -16,6 +16,7 @@ mod guard;
 mod lists;
 mod live;
 mod mask;
+mod openid;
 mod overdue;
 mod report;
 mod session;
@@ -71,6 +72,7 @@ struct Console {
     usual: channels::Usual,
     day: flow::Day,
     works: bulk::Works,
+    provider: openid::Provider,
 }
 
 type Shared = State<Arc<Console>>;
@@ -88,6 +90,7 @@ pub fn router_at(state: ConsoleState, clock: Clock) -> Router {
         usual: channels::Usual::default(),
         day: flow::Day::default(),
         works: bulk::Works::default(),
+        provider: openid::Provider::default(),
         state,
         clock,
     });
@@ -114,6 +117,8 @@ pub fn router_at(state: ConsoleState, clock: Clock) -> Router {
         .route_layer(from_fn_with_state(Arc::clone(&console), guard::guard));
     Router::new()
         .route("/sign-in", get(sign_in::form).post(sign_in::post_form))
+        .route("/sign-in/openid", get(openid::leave))
+        .route("/sign-in/openid/back", get(openid::come_back))
         .route("/static/{file}", get(assets::file))
         .merge(inside)
         .layer(map_response(guarded))
@@ -127,6 +132,11 @@ impl Console {
 
     fn users(&self) -> &BTreeMap<String, config::User> {
         &self.state.settings.users
+    }
+
+    /// Whether nobody could sign in by any way.
+    fn nobody(&self) -> bool {
+        self.users().is_empty() && self.state.settings.openid.is_none()
     }
 
     /// Whether a cookie may be sent by HTTPS only.
