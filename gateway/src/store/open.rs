@@ -107,6 +107,7 @@ impl Store {
                 files: Notify::new(),
                 replies: super::reply::Wakes::default(),
                 paused: watch::Sender::new(Arc::new(paused)),
+                pausing: tokio::sync::Mutex::default(),
             }),
         })
     }
