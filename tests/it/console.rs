@@ -6,7 +6,7 @@ mod lists;
 mod openid;
 mod pause;
 mod sight;
-mod sign_in;
+pub(crate) mod sign_in;
 pub(crate) mod visitor;
 
 use muara_tests::{gateway::Gateway, reports::Signed};
