@@ -112,9 +112,11 @@ pub(super) fn replied(db: &Db<'_>, serial: i64, status: Option<&Status>, at: i64
     let stands = "UPDATE correspondence SET status = ?2, status_at = ?3 WHERE serial = ?1";
     db.execute(stands, (serial, status.name(), at))?;
     let reopened = "UPDATE correspondence SET closed_at = NULL, done_at = NULL WHERE serial = ?1";
-    let done = "UPDATE correspondence SET closed_at = coalesce(closed_at, ?2), done_at = coalesce(done_at, ?2)
+    let done =
+        "UPDATE correspondence SET closed_at = coalesce(closed_at, ?2), done_at = coalesce(done_at, ?2)
                 WHERE serial = ?1";
-    let refused = "UPDATE correspondence SET closed_at = coalesce(closed_at, ?2), done_at = NULL WHERE serial = ?1";
+    let refused =
+        "UPDATE correspondence SET closed_at = coalesce(closed_at, ?2), done_at = NULL WHERE serial = ?1";
     match status {
         Status::Done => db.execute(done, (serial, at)),
         closed if closed.is_closed() => db.execute(refused, (serial, at)),

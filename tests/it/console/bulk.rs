@@ -39,7 +39,8 @@ async fn ended(visitor: &mut Visitor, work: &str) -> String {
 async fn all_that_match_are_released_once_and_what_comes_later_stays() {
     let limits = "limits = { sender = { per_minute = 1, burst = 1 } }";
     let gateway = Gateway::launch(&config("\"$.body\"", limits)).await;
-    let item = |id: usize| json!({"id": id, "from": "seribu", "body": format!("Lampu jalan nomor {id} mati")});
+    let item =
+        |id: usize| json!({"id": id, "from": "seribu", "body": format!("Lampu jalan nomor {id} mati")});
     let words: Vec<Value> = (0..=MANY).map(item).collect();
     gateway.accepted("web", &signed(&words)).await;
     gateway.waiting("held", MANY as u64).await;
@@ -90,7 +91,11 @@ async fn what_stays_in_quarantine_is_tried_once_and_only_an_admin_discards_all()
     assert_eq!(oki.open("/lists/quarantine/all?do=discard").await, StatusCode::FORBIDDEN);
     let fields = [("do", "discard"), ("until", "9999999999999"), ("reason", "x")];
     assert_eq!(oki.does("/lists/quarantine/all", &fields).await, StatusCode::FORBIDDEN);
-    assert_eq!(oki.does("/lists/held/all", &fields).await, StatusCode::NOT_FOUND, "nothing held is discarded");
+    assert_eq!(
+        oki.does("/lists/held/all", &fields).await,
+        StatusCode::NOT_FOUND,
+        "nothing held is discarded"
+    );
 
     let mut adi = Visitor::signed_in(&base, "adi").await;
     let asked = adi.read("/lists/quarantine/all?do=discard").await.to_owned();
@@ -103,6 +108,9 @@ async fn what_stays_in_quarantine_is_tried_once_and_only_an_admin_discards_all()
     gateway.waiting("quarantined", 0).await;
     let lines = audited(&gateway).await;
     assert_eq!(lines.len(), 2, "{lines:?}");
-    assert_eq!(lines[0], line(["oki", "replay", "all 3 rows in quarantine", "", "done; 0 done, 3 stay, 0 were gone already"]));
+    assert_eq!(
+        lines[0],
+        line(["oki", "replay", "all 3 rows in quarantine", "", "done; 0 done, 3 stay, 0 were gone already"])
+    );
     assert_eq!(lines[1][..4], ["adi", "discard", "all 3 rows in quarantine", "a test of the vendor"]);
 }

@@ -100,7 +100,9 @@ async fn the_report_says_how_long_it_took_until_a_reply_and_until_it_was_done() 
         assert!(completion.contains(&format!("web,\"Aspirasi Warga\",5,{line}")), "{line}: {completion}");
     }
     let page = vina.read("/report").await;
-    for shown in ["Share by channel, ", "Completion by days, ", "First follow-up by days, ", "class=\"fortnight\""] {
+    for shown in
+        ["Share by channel, ", "Completion by days, ", "First follow-up by days, ", "class=\"fortnight\""]
+    {
         assert!(page.contains(shown), "{shown}: {page}");
     }
     assert_eq!(vina.open("/report/nothing.csv").await, 404);

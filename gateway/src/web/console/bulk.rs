@@ -74,7 +74,9 @@ impl Works {
         if all.len() >= REMEMBERED {
             let done = all.iter().filter(|(_, work)| work.at().end.is_some());
             let oldest = done.min_by_key(|(_, work)| work.until).map(|(id, _)| id.clone());
-            oldest.map(|id| all.remove(&id));
+            if let Some(id) = oldest {
+                all.remove(&id);
+            }
         }
         all.insert(id.to_owned(), Arc::clone(work));
         false
@@ -189,7 +191,11 @@ pub(super) async fn begin(
         let target = if work.text.is_empty() {
             format!("all {} in {room}", words::rows(usize::try_from(of).unwrap_or(usize::MAX)))
         } else {
-            format!("all {} in {room} that match “{}”", words::rows(usize::try_from(of).unwrap_or(usize::MAX)), work.text)
+            format!(
+                "all {} in {room} that match “{}”",
+                words::rows(usize::try_from(of).unwrap_or(usize::MAX)),
+                work.text
+            )
         };
         let lines = console.note(&who, act.what(), vec![target], reason).await;
         let lines = lines.inspect_err(|_| drop(console.works.lock().remove(&id)))?;

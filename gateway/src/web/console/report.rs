@@ -100,10 +100,7 @@ pub(super) async fn page(
     let bars = bars(&months, chosen);
     let trend = bars.iter().map(|bar| bar.title.clone()).collect::<Vec<_>>().join(", ");
     let part = Report {
-        months: months
-            .iter()
-            .map(|(first, _)| (key(*first), name(*first), Some(*first) == chosen))
-            .collect(),
+        months: months.iter().map(|(first, _)| (key(*first), name(*first), Some(*first) == chosen)).collect(),
         bars,
         trend,
         name: chosen.map(name).unwrap_or_default(),
@@ -226,9 +223,10 @@ pub(super) async fn table(
     let chosen = months.iter().find(|(first, _)| key(*first) == asked.month).or(months.first());
     let (first, brought) = chosen.ok_or(Fault::NotFound)?;
     let all: Brought = brought.values().copied().sum();
-    let mut channels: Vec<_> = brought.iter().map(|(id, one)| (id.clone(), console.title(id), *one)).collect();
+    let mut channels: Vec<_> =
+        brought.iter().map(|(id, one)| (id.clone(), console.title(id), *one)).collect();
     channels.sort_by_key(|(id, _, one)| (Reverse(one.received), id.clone()));
-    channels.push(("".to_owned(), "All channels".to_owned(), all));
+    channels.push((String::new(), "All channels".to_owned(), all));
     let mut text = match table.as_str() {
         "share.csv" => "channel,title,received,share\r\n",
         "completion.csv" => "channel,title,received,days,done,share\r\n",
