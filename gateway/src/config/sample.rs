@@ -116,6 +116,13 @@ fn table<T: JsonSchema>(name: &str, out: &mut String) {
         comment(property.get("description"), "##", out);
         let default = match (name, key.as_str()) {
             ("broker", "url") => "\"${env:MUARA_BROKER_URL}\"".to_owned(),
+            ("console.openid", "issuer") => "\"https://sso.example.go.id/realms/staff\"".to_owned(),
+            ("console.openid", "client_id") => "\"muara\"".to_owned(),
+            ("console.openid", "console_url") => "\"https://muara.example.go.id\"".to_owned(),
+            ("console.openid", "roles") => {
+                "{ viewer = [\"muara-viewer\"], operator = [\"muara-operator\"], admin = [\"muara-admin\"] }"
+                    .to_owned()
+            }
             ("console.openid", "client_secret") => "\"${env:MUARA_OPENID_SECRET}\"".to_owned(),
             ("media.s3", "secret_access_key") => "\"${env:MUARA_S3_SECRET}\"".to_owned(),
             _ => property.get("default").unwrap_or(&Value::Null).to_string(),
