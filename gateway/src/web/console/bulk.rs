@@ -19,6 +19,7 @@ use axum::{
     http::{HeaderMap, Uri},
     response::{IntoResponse, Redirect, Response},
 };
+use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
@@ -35,7 +36,9 @@ use super::{
 use crate::store::StoreError;
 
 /// Keys read from the store at a time.
-const BATCH: u32 = 200;
+const BATCH: u32 = 100;
+/// Rows acted upon at the same time, so that they share commits.
+const AT_ONCE: usize = 16;
 /// Works that are remembered after they are done.
 const REMEMBERED: usize = 50;
 /// While nothing more is taken in, a work looks again after so long.
@@ -108,6 +111,15 @@ struct Progress {
 impl Work {
     fn at(&self) -> MutexGuard<'_, Progress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count(&self, outcome: Outcome) {
+        let mut progress = self.at();
+        match outcome {
+            Outcome::Done => progress.done += 1,
+            Outcome::Stays => progress.stay += 1,
+            Outcome::Gone => progress.gone += 1,
+        }
     }
 }
 
@@ -236,21 +248,16 @@ impl Console {
             if keys.is_empty() {
                 return Ok(true);
             }
-            for key in &keys {
-                if *self.state.draining.borrow() {
-                    return Ok(false);
-                }
-                let outcome = self.one(work.act, key).await?;
-                let mut progress = work.at();
-                match outcome {
-                    Outcome::Done => progress.done += 1,
-                    Outcome::Stays => progress.stay += 1,
-                    Outcome::Gone => progress.gone += 1,
-                }
-                drop(progress);
+            if *self.state.draining.borrow() {
+                return Ok(false);
+            }
+            last = keys.last().cloned();
+            let each = stream::iter(keys).map(|key| async move { self.one(work.act, &key).await });
+            let mut each = std::pin::pin!(each.buffer_unordered(AT_ONCE));
+            while let Some(outcome) = each.next().await {
+                work.count(outcome?);
                 self.works.worked.fetch_add(1, Ordering::Relaxed);
             }
-            last = keys.into_iter().next_back();
         }
     }
 }
