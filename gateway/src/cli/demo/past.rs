@@ -13,7 +13,9 @@ use crate::{app::Gateway, cli::CliError};
 
 /// Days that are told of, and complaints on each.
 const DAYS: i64 = 360;
-const EACH_DAY: i64 = 12;
+const EACH_DAY: i64 = 30;
+/// Complaints written in one transaction.
+const AT_ONCE: usize = 500;
 /// Of a hundred complaints: how many came by each channel.
 const SHARES: [(&str, u64); 4] = [("qlue", 68), ("sms", 17), ("media_massa", 5), ("kelurahan", 10)];
 /// What the core CRM answers to today's complaints, one after the other.
@@ -55,65 +57,83 @@ impl Dice {
 fn write(file: &Path, now: Timestamp) -> rusqlite::Result<Vec<ComplaintId>> {
     let mut connection = Connection::open(file)?;
     connection.busy_timeout(std::time::Duration::from_secs(10))?;
-    let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut serial: i64 = change.query_row("SELECT next_serial FROM level", [], |row| row.get(0))?;
+    let today = connection
+        .prepare("SELECT complaint FROM correspondence ORDER BY serial")?
+        .query_map([], |row| row.get(0).map(ComplaintId))?
+        .collect::<rusqlite::Result<_>>()?;
     let mut dice = Dice(1708);
-    let today = {
-        let today: Vec<_> = change
-            .prepare("SELECT complaint FROM correspondence ORDER BY serial")?
-            .query_map([], |row| row.get(0).map(ComplaintId))?
-            .collect::<rusqlite::Result<_>>()?;
-        let mut put = change.prepare(
-            "INSERT INTO correspondence (serial, complaint, channel, public, heard_at, status, status_at,
-             first_reply_at, closed_at, done_at) VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9)",
-        )?;
-        let mut run = change.prepare("INSERT INTO clock VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, 0)")?;
-        for number in 0..DAYS * EACH_DAY {
-            let ago = SignedDuration::from_secs(number * 86_400 / EACH_DAY + 3600);
-            let at = now.saturating_sub(ago).unwrap_or(now);
-            let (id, channel) = (id(at, &mut dice), channel(&mut dice));
-            let received = at.as_millisecond();
-            // most are done within a week, some take their time, a few are refused
-            let hours = match dice.below(100) {
-                0..=90 => dice.below(150),
-                91..=96 => 190 + dice.below(150),
-                _ => 370 + dice.below(300),
-            };
-            let end = received + i64::try_from(hours).unwrap_or(0) * 3_600_000;
-            let first = received + (end - received) / 8;
-            let ended = end <= now.as_millisecond() && dice.below(100) < 96;
-            let done = ended && dice.below(100) < 95;
-            let replied = ended || (first <= now.as_millisecond() && dice.below(10) > 0);
-            let status = match (done, ended, replied) {
-                (true, ..) => Some("Selesai"),
-                (_, true, _) => Some("Ditolak"),
-                (.., true) => Some("Proses"),
-                _ => None,
-            };
-            let since = if ended { end } else { first };
-            put.execute((
-                serial,
-                id.0,
-                channel,
-                received,
-                status,
-                status.map(|_| since),
-                replied.then_some(first),
-                ended.then_some(end),
-                done.then_some(end),
-            ))?;
-            let due = received + 86_400_000;
-            if !replied && due < now.as_millisecond() {
-                run.execute((serial, ClockKind::FollowUp.as_str(), id.0, channel, received, due))?;
-            }
-            serial += 1;
-        }
-        today
-    };
-    let sql = "UPDATE level SET confirmed = confirmed + ?1 - next_serial, next_serial = ?1";
-    change.execute(sql, [serial])?;
-    change.commit()?;
+    // the gateway writes, too, and waits for its turn
+    for first in (0..DAYS * EACH_DAY).step_by(AT_ONCE) {
+        let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let numbers = first..(first + AT_ONCE as i64).min(DAYS * EACH_DAY);
+        stretch(&change, numbers, now, &mut dice)?;
+        change.commit()?;
+    }
     Ok(today)
+}
+
+/// Writes a part of it.
+fn stretch(
+    change: &Connection,
+    numbers: std::ops::Range<i64>,
+    now: Timestamp,
+    dice: &mut Dice,
+) -> rusqlite::Result<()> {
+    let mut serial: i64 = change.query_row("SELECT next_serial FROM level", [], |row| row.get(0))?;
+    let mut put = change.prepare(
+        "INSERT INTO correspondence (serial, complaint, channel, public, heard_at, status, status_at,
+         first_reply_at, closed_at, done_at) VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?;
+    let mut say = change.prepare(
+        "INSERT INTO reply (id, occasion, serial, channel, body, state, at, changed_at)
+         VALUES (?1, 'reply', ?2, ?3, x'7b7d', 'sent', ?4, ?4)",
+    )?;
+    let mut run = change.prepare("INSERT INTO clock VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, 0)")?;
+    for number in numbers {
+        let ago = SignedDuration::from_secs(number * 86_400 / EACH_DAY + 3600);
+        let at = now.saturating_sub(ago).unwrap_or(now);
+        let (id, channel) = (id(at, dice), channel(dice));
+        let received = at.as_millisecond();
+        // most are done within a week, some take their time, a few are refused
+        let hours = match dice.below(100) {
+            0..=90 => dice.below(150),
+            91..=96 => 190 + dice.below(150),
+            _ => 370 + dice.below(300),
+        };
+        let end = received + i64::try_from(hours).unwrap_or(0) * 3_600_000;
+        let first = received + (end - received) / 8;
+        let ended = end <= now.as_millisecond() && dice.below(100) < 96;
+        let done = ended && dice.below(100) < 95;
+        let replied = ended || (first <= now.as_millisecond() && dice.below(10) > 0);
+        let status = match (done, ended, replied) {
+            (true, ..) => Some("Selesai"),
+            (_, true, _) => Some("Ditolak"),
+            (.., true) => Some("Proses"),
+            _ => None,
+        };
+        let since = if ended { end } else { first };
+        put.execute((
+            serial,
+            id.0,
+            channel,
+            received,
+            status,
+            status.map(|_| since),
+            replied.then_some(first),
+            ended.then_some(end),
+            done.then_some(end),
+        ))?;
+        if replied {
+            say.execute((format!("reply:past-{serial}"), serial, channel, first))?;
+        }
+        let due = received + 86_400_000;
+        if !replied && due < now.as_millisecond() {
+            run.execute((serial, ClockKind::FollowUp.as_str(), id.0, channel, received, due))?;
+        }
+        serial += 1;
+    }
+    let sql = "UPDATE level SET confirmed = confirmed + ?1 - next_serial, next_serial = ?1";
+    change.execute(sql, [serial]).map(drop)
 }
 
 fn id(at: Timestamp, dice: &mut Dice) -> ComplaintId {
