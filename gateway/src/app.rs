@@ -218,6 +218,7 @@ impl Gateway {
             store.clone(),
             intake.clone(),
             Arc::clone(&channels),
+            Arc::clone(&health),
             config.store.keep_keys_days,
             config.duplicates.days,
             stop.refine.clone(),

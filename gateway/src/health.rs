@@ -328,7 +328,7 @@ impl ChannelHealth {
         if let (State::Paused, Some(pause)) = (self.shown(), &self.pause) {
             told.state = State::Paused;
             told.since = pause.at;
-            told.advice = Some("resume it in the console when the reason is gone");
+            told.advice = Some("resume it when the reason is gone: in the console, or `muara resume`");
         }
         if let (State::Silent, Some(quiet)) = (self.shown(), &self.silence) {
             told.state = State::Silent;

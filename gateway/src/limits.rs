@@ -7,13 +7,14 @@
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
     num::NonZeroU32,
-    time::Duration,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant as StdInstant},
 };
 
 use governor::{
     Quota, RateLimiter,
     clock::{Clock, DefaultClock},
-    middleware::NoOpMiddleware,
+    middleware::{NoOpMiddleware, StateInformationMiddleware},
     state::{InMemoryState, NotKeyed, keyed::DashMapStateStore},
 };
 use muara_connectors::{Limits, Rate};
@@ -23,7 +24,7 @@ const BUCKETS: u64 = 1 << 16;
 
 type Instant = <DefaultClock as Clock>::Instant;
 type Middleware = NoOpMiddleware<Instant>;
-type One = RateLimiter<NotKeyed, InMemoryState, DefaultClock, Middleware>;
+type One = RateLimiter<NotKeyed, InMemoryState, DefaultClock, StateInformationMiddleware>;
 type Many = RateLimiter<u64, DashMapStateStore<u64>, DefaultClock, Middleware>;
 
 /// The buckets of one channel.
@@ -31,6 +32,20 @@ pub struct Limiter {
     clock: DefaultClock,
     channel: Option<One>,
     senders: Option<Many>,
+    rate: Rate,
+    /// What the channel's bucket held when it was last looked at; nothing asks a bucket without taking from it.
+    last: Mutex<Option<(StdInstant, u32)>>,
+}
+
+/// What a channel's bucket allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// Messages that could come at once, now.
+    pub now: u32,
+    /// Messages that could come at once after a quiet time.
+    pub burst: u32,
+    /// Messages that it lets through in a minute.
+    pub per_minute: u32,
 }
 
 impl std::fmt::Debug for Limiter {
@@ -68,8 +83,10 @@ impl Limiter {
     pub fn new(limits: &Limits) -> Self {
         Self {
             clock: DefaultClock::default(),
-            channel: quota(limits.channel).map(RateLimiter::direct),
+            channel: quota(limits.channel).map(|quota| RateLimiter::direct(quota).with_middleware()),
             senders: quota(limits.sender).map(RateLimiter::dashmap),
+            rate: limits.channel,
+            last: Mutex::new(None),
         }
     }
 
@@ -84,13 +101,30 @@ impl Limiter {
             let wait = until.wait_time_from(self.clock.now());
             return Err(Over { wait, reason: "this sender sends more than the channel's limit per sender" });
         }
-        match self.channel.as_ref().map(RateLimiter::check) {
-            Some(Err(until)) => {
+        let Some(channel) = &self.channel else { return Ok(()) };
+        let checked = channel.check();
+        let left = checked.as_ref().map_or(0, |state| state.remaining_burst_capacity());
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((StdInstant::now(), left));
+        match checked {
+            Ok(_) => Ok(()),
+            Err(until) => {
                 let wait = until.wait_time_from(self.clock.now());
                 Err(Over { wait, reason: "the channel sends more than its limit" })
             }
-            _ => Ok(()),
         }
+    }
+
+    /// What the channel's bucket still allows; none where there is no limit.
+    #[must_use]
+    pub fn left(&self) -> Option<Left> {
+        self.channel.as_ref()?;
+        let (burst, per_minute) = (self.rate.burst.max(1), self.rate.per_minute);
+        let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = last.map_or(burst, |(at, left)| {
+            let filled = at.elapsed().as_millis() * u128::from(per_minute) / 60_000;
+            u32::try_from(filled).unwrap_or(u32::MAX).saturating_add(left).min(burst)
+        });
+        Some(Left { now, burst, per_minute })
     }
 
     /// Forgets senders whose bucket is full again.

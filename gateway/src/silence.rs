@@ -53,7 +53,7 @@ impl Hour {
 pub type Traffic = BTreeMap<String, BTreeMap<i64, Hour>>;
 
 /// That a channel is silent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Quiet {
     /// When it was found out.
     pub since: Timestamp,

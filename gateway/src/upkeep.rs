@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use crate::{channel::Channels, intake::Intake, metrics, store::Store, store::StoreError};
+use crate::{channel::Channels, health::Health, intake::Intake, metrics, store::Store, store::StoreError};
 
 const TICK: Duration = Duration::from_secs(1);
 /// Held messages looked at in one tick.
@@ -25,6 +25,7 @@ pub async fn run(
     store: Store,
     intake: Intake,
     channels: Arc<ArcSwap<Channels>>,
+    health: Arc<Health>,
     keep_keys_days: u32,
     keep_matters_days: u16,
     cancel: CancellationToken,
@@ -44,6 +45,17 @@ pub async fn run(
         metrics::levels(store.levels(), intake.look_at_disk(), waiting);
         if store.failing().is_some() && store.probe().await.is_ok() {
             tracing::info!("The store writes again.");
+        }
+        match store.look_at_paused().await {
+            Ok(true) => {
+                health.paused(&store.paused());
+                let paused = store.paused().keys().cloned().collect::<Vec<_>>().join(", ");
+                tracing::warn!(paused, "Channels were paused or resumed by a command.");
+            }
+            Ok(false) => {}
+            Err(error) => {
+                tracing::error!(%error, "Which channels are paused could not be read; it is tried again.")
+            }
         }
         if let Err(error) = release_due(&store, &channels.load(), now).await {
             tracing::error!(%error, "Held messages could not be released; it is tried again.");

@@ -1,10 +1,12 @@
 //! The operators' console of the running program, by HTTP: who may look, who may act, and what comes of it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod bulk;
 mod lists;
+mod openid;
 mod pause;
 mod sight;
-mod sign_in;
+pub(crate) mod sign_in;
 pub(crate) mod visitor;
 
 use muara_tests::{gateway::Gateway, reports::Signed};

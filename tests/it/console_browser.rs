@@ -7,16 +7,22 @@ use std::{fs, path::PathBuf, time::Duration};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use fantoccini::Locator;
-use muara_tests::{callbacks::Callbacks, gateway::Gateway};
+use muara_tests::{
+    callbacks::Callbacks,
+    consume::drain,
+    gateway::{self, Gateway},
+    rabbitmq::RabbitNode,
+};
 use serde_json::json;
 
 use crate::{
-    console::{config, signed, visitor::PASSWORD},
+    axe,
+    console::{config, sign_in::with_clock, signed, visitor::PASSWORD},
     desk_browser::{Chromium, SCREEN},
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
-const PAGES: [(&str, &str); 11] = [
+const PAGES: [(&str, &str); 12] = [
     ("channels", "/"),
     ("flow", "/flow"),
     ("quarantine", "/lists/quarantine"),
@@ -28,6 +34,7 @@ const PAGES: [(&str, &str); 11] = [
     ("search", "/complaints"),
     ("report", "/report"),
     ("audit", "/audit"),
+    ("release-all", "/lists/held/all?do=release"),
 ];
 
 async fn picture(chromium: &Chromium, name: &str) {
@@ -65,11 +72,15 @@ async fn busy() -> (Gateway, Callbacks, String) {
     (gateway, vendor, answer["accepted"][0]["id"].as_str().unwrap().to_owned())
 }
 
+async fn types_password(chromium: &Chromium, password: &str) {
+    chromium.write("user", "adi").await;
+    chromium.write("password", password).await;
+    chromium.click("#sign-in").await;
+}
+
 async fn signed_in(chromium: &Chromium, gateway: &Gateway) {
     chromium.client.goto(&gateway.internal_url("/")).await.unwrap();
-    chromium.write("user", "adi").await;
-    chromium.write("password", PASSWORD).await;
-    chromium.click("#sign-in").await;
+    types_password(chromium, PASSWORD).await;
     appears(chromium, "//span[@id='live' and text()='live']").await;
 }
 
@@ -103,11 +114,103 @@ async fn pages_show_what_happens_without_a_reload() {
 }
 
 #[tokio::test]
+async fn a_wrong_password_an_ended_session_and_a_forged_form_are_refused_in_words() {
+    let (url, ahead, _folder, _stop) = with_clock().await;
+    let chromium = Chromium::open(SCREEN, true).await;
+    chromium.client.goto(&url).await.unwrap();
+    types_password(&chromium, "salah").await;
+    appears(&chromium, "//p[@role='alert' and text()='Wrong user name or password.']").await;
+    picture(&chromium, "wrong-password").await;
+    axe::finds_no_serious_fault(&chromium.client, "wrong password").await;
+    types_password(&chromium, PASSWORD).await;
+    appears(&chromium, "//h1[text()='Channels']").await;
+
+    let forge = "for (const field of document.querySelectorAll('input[name=csrf]')) field.value = 'forged';
+        document.querySelector('.who').requestSubmit();";
+    chromium.client.execute(forge, Vec::new()).await.unwrap();
+    appears(&chromium, "//p[@role='alert' and contains(text(), 'This page is too old')]").await;
+    picture(&chromium, "forged").await;
+    axe::finds_no_serious_fault(&chromium.client, "forged").await;
+
+    // still signed in, for ten hours
+    chromium.click("main a[role=button]").await;
+    appears(&chromium, "//h1[text()='Channels']").await;
+    ahead.fetch_add(10 * 3600 + 60, std::sync::atomic::Ordering::Relaxed);
+    chromium.click("nav a[href='/report']").await;
+    appears(&chromium, "//p[@role='alert' and contains(text(), 'Your session has ended')]").await;
+    types_password(&chromium, PASSWORD).await;
+    appears(&chromium, "//h1[text()='Report']").await;
+}
+
+#[tokio::test]
+async fn a_field_map_is_mended_the_row_replayed_and_its_event_is_on_the_queue() {
+    let vhost = RabbitNode::shared().await.vhost("console-browser").await;
+    let broker = format!("[broker]\nurl = \"{}\"\n", vhost.url());
+    let gateway = Gateway::launch(&(broker.clone() + &config("\"$.body\"", ""))).await;
+    let row = signed(&[json!({"id": "b", "isi": "Pohon tumbang menutup jalan di Tebet Barat"})]);
+    assert_eq!(gateway.post("web", &row).await.unwrap().status(), 422);
+    let chromium = Chromium::open(SCREEN, true).await;
+    signed_in(&chromium, &gateway).await;
+    let replay = async || {
+        chromium.client.goto(&gateway.internal_url("/lists/quarantine")).await.unwrap();
+        appears(&chromium, "//input[@name='row']").await;
+        chromium.click("input[name=row]").await;
+        chromium.click("button[value=replay]").await;
+    };
+    replay().await;
+    appears(&chromium, "//p[@role='status' and contains(text(), 'Replayed 0 of 1 row.')]").await;
+    gateway.configure(&(broker + &config("{ paths = [\"$.body\", \"$.isi\"] }", "")));
+    let seen = gateway.log().len();
+    gateway.hangup().await;
+    gateway.log().line(seen, "The channels are reloaded").await;
+    replay().await;
+    appears(&chromium, "//p[@role='status' and contains(text(), 'Replayed 1 of 1 row.')]").await;
+    let events = drain(&vhost.url(), "crm.complaints", 1, gateway::PATIENCE).await;
+    let event: serde_json::Value = serde_json::from_slice(&events[0].body).unwrap();
+    assert_eq!(
+        (&event["type"], &event["data"]["external"]["id"]),
+        (&json!("complaint.received.v1"), &json!("b"))
+    );
+    // and its own page says so
+    chromium.client.goto(&gateway.internal_url("/complaints")).await.unwrap();
+    let reference = chromium.client.find(Locator::Css("main input[name=q]")).await.unwrap();
+    reference.send_keys(event["data"]["reference"].as_str().unwrap()).await.unwrap();
+    chromium.click("main button").await;
+    appears(&chromium, "//li[contains(., 'complaint.received.v1 confirmed by the broker')]").await;
+}
+
+#[tokio::test]
+async fn a_channel_is_paused_and_let_go_on() {
+    let gateway = Gateway::launch(&config("\"$.body\"", "")).await;
+    let chromium = Chromium::open(SCREEN, true).await;
+    signed_in(&chromium, &gateway).await;
+    chromium.click("#channel-web summary").await;
+    chromium.click("#channel-web input[name=reason]").await;
+    let reason = chromium.client.find(Locator::Css("#channel-web input[name=reason]")).await.unwrap();
+    reason.send_keys("everything comes twice").await.unwrap();
+    chromium.click("#channel-web details button").await;
+    appears(&chromium, "//article[@id='channel-web']//span[text()='paused']").await;
+    appears(
+        &chromium,
+        "//article[@id='channel-web']//p[contains(text(), 'Stopped by adi: everything comes twice.')]",
+    )
+    .await;
+    picture(&chromium, "paused").await;
+    let report = signed(&[json!({"id": "c", "body": "Lampu jalan mati"})]);
+    assert_eq!(gateway.post("web", &report).await.unwrap().status(), 503);
+    chromium.click("#channel-web footer button").await;
+    appears(&chromium, "//article[@id='channel-web']//span[text()='starting']").await;
+    gateway.accepted("web", &report).await;
+    appears(&chromium, "//article[@id='channel-web']//span[text()='healthy']").await;
+}
+
+#[tokio::test]
 async fn every_page_is_drawn_light_dark_and_on_a_phone_and_breaks_no_policy() {
     let (gateway, _vendor, complaint) = busy().await;
     let chromium = Chromium::open(SCREEN, true).await;
     chromium.client.goto(&gateway.internal_url("/")).await.unwrap();
     picture(&chromium, "sign-in").await;
+    axe::finds_no_serious_fault(&chromium.client, "sign-in").await;
     signed_in(&chromium, &gateway).await;
     let complaint = format!("/complaints/{complaint}");
     let pages = PAGES.into_iter().chain([("complaint", complaint.as_str())]);
@@ -115,6 +218,7 @@ async fn every_page_is_drawn_light_dark_and_on_a_phone_and_breaks_no_policy() {
         chromium.client.goto(&gateway.internal_url(path)).await.unwrap();
         appears(&chromium, "//h1").await;
         picture(&chromium, name).await;
+        axe::finds_no_serious_fault(&chromium.client, name).await;
         chromium
             .devtools(
                 "Emulation.setEmulatedMedia",
@@ -122,6 +226,7 @@ async fn every_page_is_drawn_light_dark_and_on_a_phone_and_breaks_no_policy() {
             )
             .await;
         picture(&chromium, &format!("{name}-dark")).await;
+        axe::finds_no_serious_fault(&chromium.client, &format!("{name} in the dark")).await;
         chromium.devtools("Emulation.setEmulatedMedia", json!({ "features": [] })).await;
         let phone = json!({ "width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": true });
         chromium.devtools("Emulation.setDeviceMetricsOverride", phone).await;

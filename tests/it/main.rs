@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, reason = "a failing test shows what it printed")]
 
 mod alarms;
+mod axe;
 mod broker;
 mod callback;
 mod cli;

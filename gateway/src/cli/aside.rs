@@ -4,7 +4,11 @@ use clap::Subcommand;
 use muara_normalizer::Draft;
 use uuid::Uuid;
 
-use super::{CliError, ConfigFile, print, with_store};
+use super::{
+    CliError, ConfigFile,
+    audit::{Deed, counted},
+    print, with_store,
+};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AsideCommand {
@@ -69,7 +73,9 @@ impl AsideCommand {
                 print(&format!("{}  {}\n{title}{}\n", aside.channel, aside.reason, draft.text))
             }),
             Self::Release { file, id, channel, all: _ } => with_store(&file, async |store, _| {
-                let released = store.let_through(id, channel).await?;
+                let deed = Deed::chosen("let through", id, channel.as_deref());
+                let work = async || Ok(store.let_through(id, channel).await?);
+                let released = deed.audited(store, work, counted).await?;
                 match id {
                     Some(id) if released == 0 => {
                         Err(CliError::NoRow { what: "message that is set aside", id })

@@ -3,7 +3,11 @@
 use clap::Subcommand;
 use uuid::Uuid;
 
-use super::{CliError, ConfigFile, print, with_store};
+use super::{
+    CliError, ConfigFile,
+    audit::{Deed, counted},
+    print, with_store,
+};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum HeldCommand {
@@ -50,7 +54,10 @@ impl HeldCommand {
                     id.is_none_or(|id| held.id.0 == id)
                         && channel.as_ref().is_none_or(|channel| held.channel == *channel)
                 });
-                let released = store.release(chosen.map(|held| held.serial).collect()).await?;
+                let chosen: Vec<_> = chosen.map(|held| held.serial).collect();
+                let deed = Deed::chosen("release", id, channel.as_deref());
+                let released =
+                    deed.audited(store, async || Ok(store.release(chosen).await?), counted).await?;
                 match id {
                     Some(id) if released == 0 => Err(CliError::NoRow { what: "held message", id }),
                     _ => print(&format!("{released} messages are let through\n")),

@@ -5,7 +5,11 @@ use muara_normalizer::{ComplaintId, complaint::AttachmentState};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{CliError, ConfigFile, print, with_store};
+use super::{
+    CliError, ConfigFile,
+    audit::{Deed, counted},
+    print, with_store,
+};
 use crate::store::media::File;
 
 #[derive(Debug, Subcommand)]
@@ -66,7 +70,10 @@ impl MediaCommand {
                 Ok(())
             }),
             Self::Retry { file, complaint, state, all: _ } => with_store(&file, async |store, _| {
-                let count = store.fetch_again(complaint.map(ComplaintId), state.map(Into::into)).await?;
+                let deed = Deed::chosen("fetch again", complaint, None);
+                let work =
+                    async || Ok(store.fetch_again(complaint.map(ComplaintId), state.map(Into::into)).await?);
+                let count = deed.audited(store, work, counted).await?;
                 match complaint {
                     Some(id) if count == 0 => Err(CliError::NoRow { what: "file to fetch of complaint", id }),
                     _ => print(&format!("{count} files are fetched again\n")),

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stderr, reason = "printing is what a command line is for")]
 
 mod aside;
+mod audit;
 mod channels;
 mod conversations;
 mod demo;
@@ -10,6 +11,7 @@ mod media;
 mod normalize;
 mod outbox;
 mod overdue;
+mod pause;
 mod quarantine;
 mod replies;
 mod serve;
@@ -113,6 +115,26 @@ enum Command {
     /// What is said to citizens: what waits, what failed.
     #[command(subcommand)]
     Replies(replies::Replies),
+    /// Stop a channel: it takes nothing in and sends nothing until it is resumed, also after a restart.
+    Pause {
+        #[command(flatten)]
+        file: ConfigFile,
+        /// The channel.
+        channel: String,
+        /// Why, for the console and the audit log.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Let a channel go on that was paused.
+    Resume {
+        #[command(flatten)]
+        file: ConfigFile,
+        /// The channel.
+        channel: String,
+        /// Why, for the audit log.
+        #[arg(long)]
+        reason: Option<String>,
+    },
     /// Hash a desk officer's password, read from standard input, for the configuration.
     HashPassword,
 }
@@ -224,6 +246,8 @@ fn run(command: Command) -> Result<(), CliError> {
         Command::Overdue { file, json } => overdue::list(&file, json),
         Command::Original { file, complaint } => aside::original(&file, &complaint),
         Command::Replies(replies) => replies.run(),
+        Command::Pause { file, channel, reason } => pause::pause(&file, &channel, reason),
+        Command::Resume { file, channel, reason } => pause::resume(&file, &channel, reason),
         Command::HashPassword => hash_password(),
     }
 }

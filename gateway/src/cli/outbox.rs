@@ -5,7 +5,11 @@ use std::time::Duration;
 use clap::Subcommand;
 use uuid::Uuid;
 
-use super::{CliError, ConfigFile, print, with_store};
+use super::{
+    CliError, ConfigFile,
+    audit::{Deed, counted},
+    print, with_store,
+};
 
 /// Events read from the store at a time.
 const PAGE: u32 = 500;
@@ -106,7 +110,8 @@ impl Outbox {
                 Ok(())
             }),
             Self::Retry { file, event, all: _ } => with_store(&file, async |store, _| {
-                let moved = store.retry(event).await?;
+                let deed = Deed::chosen("retry event", event, None);
+                let moved = deed.audited(store, async || Ok(store.retry(event).await?), counted).await?;
                 match event {
                     Some(id) if moved == 0 => Err(CliError::NoRow { what: "dead event", id }),
                     _ => print(&format!("{moved} events go again\n")),

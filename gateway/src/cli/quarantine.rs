@@ -5,7 +5,11 @@ use std::{io::Write, sync::Arc};
 use clap::Subcommand;
 use uuid::Uuid;
 
-use super::{CliError, ConfigFile, print, with_store};
+use super::{
+    CliError, ConfigFile,
+    audit::{Deed, gone},
+    print, with_store,
+};
 use crate::{
     health::Health,
     intake::Intake,
@@ -49,6 +53,16 @@ pub(super) enum Quarantine {
         #[arg(long, conflicts_with_all = ["id", "channel"])]
         all: bool,
     },
+    /// Throw one row away for good.
+    Discard {
+        #[command(flatten)]
+        file: ConfigFile,
+        /// The row.
+        id: Uuid,
+        /// Why, for the audit log.
+        #[arg(long)]
+        reason: String,
+    },
     /// Write the bytes of one row, unchanged, to standard output.
     Export {
         #[command(flatten)]
@@ -76,7 +90,13 @@ impl Quarantine {
             Self::Export { file, id } => with_store(&file, async |store, _| {
                 Ok(std::io::stdout().write_all(&find(store, id).await?.raw)?)
             }),
+            Self::Discard { file, id, reason } => with_store(&file, async |store, _| {
+                let done = Deed::new("discard", vec![id.to_string()]).because(reason);
+                let discarded = done.audited(store, async || Ok(store.discard(id).await?), gone).await?;
+                if discarded { Ok(()) } else { Err(CliError::NoRow { what: "quarantined row", id }) }
+            }),
             Self::Replay { file, id, channel, all: _ } => with_store(&file, async |store, config| {
+                let deed = Deed::chosen("replay", id, channel.as_deref());
                 let rows = match id {
                     Some(id) => vec![find(store, id).await?],
                     None => store.quarantined(channel, u32::MAX).await?,
@@ -88,30 +108,35 @@ impl Quarantine {
                     &config.intake,
                     &config.media,
                 );
-                let (mut left, mut stay) = (0, 0);
-                for row in rows {
-                    let Some(channel) = config.channels.get(&row.channel) else {
-                        print(&format!(
-                            "{} stays: channel {} is not configured any more\n",
-                            row.id, row.channel
-                        ))?;
-                        stay += 1;
-                        continue;
-                    };
-                    let replayed = intake.replay(channel, &row).await?;
-                    let messages = replayed.receipts.len();
-                    if replayed.quarantined.is_some() {
-                        stay += 1;
-                        print(&format!(
-                            "{} stays, {messages} messages of it were taken: see `muara quarantine show`\n",
-                            row.id
-                        ))?;
-                    } else {
-                        left += 1;
-                        print(&format!("{} goes its way\n", row.id))?;
+                let work = async || {
+                    let (mut left, mut stay) = (0_u32, 0_u32);
+                    for row in rows {
+                        let Some(channel) = config.channels.get(&row.channel) else {
+                            print(&format!(
+                                "{} stays: channel {} is not configured any more\n",
+                                row.id, row.channel
+                            ))?;
+                            stay += 1;
+                            continue;
+                        };
+                        let replayed = intake.replay(channel, &row).await?;
+                        let messages = replayed.receipts.len();
+                        if replayed.quarantined.is_some() {
+                            stay += 1;
+                            print(&format!(
+                                "{} stays, {messages} messages of it were taken: see `muara quarantine show`\n",
+                                row.id
+                            ))?;
+                        } else {
+                            left += 1;
+                            print(&format!("{} goes its way\n", row.id))?;
+                        }
                     }
-                }
-                print(&format!("{left} rows go their way, {stay} stay\n"))
+                    Ok((left, stay))
+                };
+                let words = |(left, stay): &(u32, u32)| format!("{left} rows go their way, {stay} stay");
+                let done = deed.audited(store, work, words).await?;
+                print(&format!("{}\n", words(&done)))
             }),
         }
     }

@@ -3,7 +3,11 @@
 use clap::{Subcommand, ValueEnum};
 use serde_json::json;
 
-use super::{CliError, ConfigFile, print, with_store};
+use super::{
+    CliError, ConfigFile,
+    audit::{Deed, counted},
+    print, with_store,
+};
 
 /// What to do with replies.
 #[derive(Debug, Subcommand)]
@@ -73,7 +77,8 @@ impl Replies {
                 print(&lines.collect::<String>())
             }),
             Self::Retry { file, id } => with_store(&file, async |store, _| {
-                let count = store.retry_replies(id).await?;
+                let deed = Deed::new("retry reply", vec![id.clone().unwrap_or_else(|| "all".to_owned())]);
+                let count = deed.audited(store, async || Ok(store.retry_replies(id).await?), counted).await?;
                 print(&format!("{count} replies will be sent again.\n"))
             }),
         }

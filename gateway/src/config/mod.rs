@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{channel::Channels, watch::Clocks};
 
-pub use console::{Console, Role, User};
+pub use console::{Console, OpenId, Role, User};
 pub use error::{ConfigError, ConfigErrors};
 pub use load::{load, parse};
 pub use media::{Media, S3};

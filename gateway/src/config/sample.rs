@@ -4,8 +4,8 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::Value;
 
 use super::{
-    Alarms, Broker, Console, Desk, Duplicates, Gather, Intake, Listen, Log, Media, Places, Retention, S3,
-    Silence, Store, Telemetry, Watch,
+    Alarms, Broker, Console, Desk, Duplicates, Gather, Intake, Listen, Log, Media, OpenId, Places, Retention,
+    S3, Silence, Store, Telemetry, Watch,
 };
 
 const HEAD: &str = "\
@@ -69,6 +69,7 @@ pub fn sample() -> String {
     table::<Intake>("intake", &mut out);
     table::<Desk>("desk", &mut out);
     table::<Console>("console", &mut out);
+    table::<OpenId>("console.openid", &mut out);
     table::<Media>("media", &mut out);
     table::<S3>("media.s3", &mut out);
     table::<Gather>("gather", &mut out);
@@ -106,7 +107,10 @@ fn table<T: JsonSchema>(name: &str, out: &mut String) {
     out.push('\n');
     comment(schema.get("description"), "##", out);
     // an absent [broker] means something, so the sample must not have one
-    *out += &format!("{}[{name}]\n", if matches!(name, "broker" | "media.s3") { "# " } else { "" });
+    *out += &format!(
+        "{}[{name}]\n",
+        if matches!(name, "broker" | "console.openid" | "media.s3") { "# " } else { "" }
+    );
     let properties = schema.get("properties").and_then(Value::as_object);
     for (key, property) in properties.into_iter().flatten() {
         // a table of its own
@@ -114,7 +118,7 @@ fn table<T: JsonSchema>(name: &str, out: &mut String) {
             (name, key.as_str()),
             ("media", "s3")
                 | ("duplicates", "radii")
-                | ("console", "users")
+                | ("console", "users" | "openid")
                 | ("watch", "silence" | "alarms")
         ) {
             continue;
@@ -122,6 +126,14 @@ fn table<T: JsonSchema>(name: &str, out: &mut String) {
         comment(property.get("description"), "##", out);
         let default = match (name, key.as_str()) {
             ("broker", "url") => "\"${env:MUARA_BROKER_URL}\"".to_owned(),
+            ("console.openid", "issuer") => "\"https://sso.example.go.id/realms/staff\"".to_owned(),
+            ("console.openid", "client_id") => "\"muara\"".to_owned(),
+            ("console.openid", "console_url") => "\"https://muara.example.go.id\"".to_owned(),
+            ("console.openid", "roles") => {
+                "{ viewer = [\"muara-viewer\"], operator = [\"muara-operator\"], admin = [\"muara-admin\"] }"
+                    .to_owned()
+            }
+            ("console.openid", "client_secret") => "\"${env:MUARA_OPENID_SECRET}\"".to_owned(),
             ("media.s3", "secret_access_key") => "\"${env:MUARA_S3_SECRET}\"".to_owned(),
             _ => property.get("default").unwrap_or(&Value::Null).to_string(),
         };

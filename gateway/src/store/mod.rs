@@ -130,6 +130,8 @@ struct Shared {
     replies: reply::Wakes,
     /// The channels that operators paused.
     paused: watch::Sender<Arc<paused::Paused>>,
+    /// Held while table and memory of those are brought together.
+    pausing: tokio::sync::Mutex<()>,
 }
 
 impl std::fmt::Debug for Shared {

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use muara_normalizer::ComplaintId;
+use muara_normalizer::{ComplaintId, Status, time::WIB};
 use uuid::Uuid;
 
-use super::{Store, StoreError};
+use super::{Db, Store, StoreError, inbox::instant};
 
 /// A channel's complaints of some time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,6 +17,114 @@ pub struct Brought {
     pub duplicates: u64,
     /// Those that were answered by the core CRM, by a reply that went out.
     pub answered: u64,
+    /// Those that had a first reply of the core CRM, by the days it took.
+    pub first: Spread,
+    /// Those that are done, by the days it took.
+    pub done: Spread,
+    /// Those that ended without being done: refused, or handled with another one.
+    pub refused: u64,
+}
+
+/// Complaints by the days that something took, in the classes of the city's evaluation. Days are Jakarta's calendar days:
+/// what is done on the day it was received took none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spread {
+    /// At most 7 days.
+    pub week: u64,
+    /// 8 to 14 days.
+    pub fortnight: u64,
+    /// More than 14 days.
+    pub longer: u64,
+    /// How long all of them took together, in milliseconds.
+    pub taken_ms: u64,
+}
+
+impl Spread {
+    /// One more, from one time to another.
+    pub fn add(&mut self, from: Timestamp, to: Timestamp) {
+        let day = |at: Timestamp| (at.as_second() + i64::from(WIB.seconds())).div_euclid(86_400);
+        match day(to) - day(from) {
+            ..=7 => self.week += 1,
+            8..=14 => self.fortnight += 1,
+            _ => self.longer += 1,
+        }
+        self.taken_ms += u64::try_from(to.as_millisecond() - from.as_millisecond()).unwrap_or(0);
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn all(&self) -> u64 {
+        self.week + self.fortnight + self.longer
+    }
+
+    /// How long they took in the middle, in tenths of an hour; none of none.
+    #[must_use]
+    pub fn mean_tenths(&self) -> Option<u64> {
+        (self.taken_ms / 360_000).checked_div(self.all())
+    }
+}
+
+impl std::ops::Add for Spread {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            week: self.week + other.week,
+            fortnight: self.fortnight + other.fortnight,
+            longer: self.longer + other.longer,
+            taken_ms: self.taken_ms + other.taken_ms,
+        }
+    }
+}
+
+impl Brought {
+    /// Those that nobody has ended yet.
+    #[must_use]
+    pub fn open(&self) -> u64 {
+        self.received.saturating_sub(self.done.all() + self.refused)
+    }
+
+    /// Those without a reply of the core CRM.
+    #[must_use]
+    pub fn silent(&self) -> u64 {
+        self.received.saturating_sub(self.first.all())
+    }
+}
+
+impl std::iter::Sum for Brought {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, one| Self {
+            received: sum.received + one.received,
+            duplicates: sum.duplicates + one.duplicates,
+            answered: sum.answered + one.answered,
+            first: sum.first + one.first,
+            done: sum.done + one.done,
+            refused: sum.refused + one.refused,
+        })
+    }
+}
+
+/// Writes down what a reply of the core CRM says of how a complaint stands.
+pub(super) fn replied(db: &Db<'_>, serial: i64, status: Option<&Status>, at: i64) -> rusqlite::Result<()> {
+    let first = "UPDATE correspondence SET first_reply_at = ?2 WHERE serial = ?1 AND first_reply_at IS NULL";
+    db.execute(first, (serial, at))?;
+    let Some(status) = status else { return Ok(()) };
+    let stands = "UPDATE correspondence SET status = ?2, status_at = ?3 WHERE serial = ?1";
+    db.execute(stands, (serial, status.name(), at))?;
+    let reopened = "UPDATE correspondence SET closed_at = NULL, done_at = NULL WHERE serial = ?1";
+    let done =
+        "UPDATE correspondence SET closed_at = coalesce(closed_at, ?2), done_at = coalesce(done_at, ?2)
+                WHERE serial = ?1";
+    let refused =
+        "UPDATE correspondence SET closed_at = coalesce(closed_at, ?2), done_at = NULL WHERE serial = ?1";
+    match status {
+        Status::Done => db.execute(done, (serial, at)),
+        closed if closed.is_closed() => db.execute(refused, (serial, at)),
+        // nobody here knows what it means
+        Status::Other(_) => Ok(0),
+        _ => db.execute(reopened, (serial,)),
+    }
+    .map(drop)
 }
 
 impl Store {
@@ -30,18 +138,32 @@ impl Store {
         to: Timestamp,
     ) -> Result<BTreeMap<String, Brought>, StoreError> {
         self.read(move |connection| {
-            let sql = "SELECT channel, count(*), sum(duplicate_of IS NOT NULL), sum(EXISTS (
+            let sql = "SELECT channel, complaint, duplicate_of IS NOT NULL, EXISTS (
                          SELECT 1 FROM reply WHERE reply.serial = correspondence.serial AND occasion = 'reply'
-                         AND state IN ('sent', 'delivered', 'read')))
-                       FROM correspondence WHERE complaint >= ?1 AND complaint < ?2 AND continues IS NULL GROUP BY channel";
+                         AND state IN ('sent', 'delivered', 'read')), first_reply_at, done_at, closed_at IS NOT NULL
+                       FROM correspondence WHERE complaint >= ?1 AND complaint < ?2 AND continues IS NULL";
             let mut query = connection.prepare_cached(sql)?;
-            let rows = query.query_map((first(from), first(to)), |row| {
-                let count = |column| row.get::<_, i64>(column).map(i64::unsigned_abs);
-                let brought =
-                    Brought { received: count(1)?, duplicates: count(2)?, answered: count(3)? };
-                Ok((row.get(0)?, brought))
-            })?;
-            rows.collect()
+            let mut rows = query.query((first(from), first(to)))?;
+            let mut brought = BTreeMap::<String, Brought>::new();
+            while let Some(row) = rows.next()? {
+                let channel = row.get_ref(0)?.as_str()?;
+                if !brought.contains_key(channel) {
+                    brought.insert(channel.to_owned(), Brought::default());
+                }
+                let Some(one) = brought.get_mut(channel) else { continue };
+                let received_at = given_at(row.get(1)?);
+                one.received += 1;
+                one.duplicates += u64::from(row.get::<_, bool>(2)?);
+                one.answered += u64::from(row.get::<_, bool>(3)?);
+                if let Some(at) = row.get::<_, Option<i64>>(4)? {
+                    one.first.add(received_at, instant(at));
+                }
+                match row.get::<_, Option<i64>>(5)? {
+                    Some(at) => one.done.add(received_at, instant(at)),
+                    None => one.refused += u64::from(row.get::<_, bool>(6)?),
+                }
+            }
+            Ok(brought)
         })
         .await
     }
@@ -113,7 +235,7 @@ impl Store {
             connection.prepare_cached(sql)?.query_row([], |row| row.get::<_, Option<i64>>(0))
         })
         .await
-        .map(|at| at.map(super::inbox::instant))
+        .map(|at| at.map(instant))
     }
 }
 
@@ -123,7 +245,7 @@ pub(super) fn given_at(id: Uuid) -> Timestamp {
         let (seconds, nanoseconds) = at.to_unix();
         seconds * 1000 + u64::from(nanoseconds / 1_000_000)
     });
-    super::inbox::instant(at.and_then(|ms| i64::try_from(ms).ok()).unwrap_or_default())
+    instant(at.and_then(|ms| i64::try_from(ms).ok()).unwrap_or_default())
 }
 
 /// Ids sort by the time they were given: none of that time sorts before this one.

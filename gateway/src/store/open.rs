@@ -23,6 +23,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/sqlite_5.sql"),
     include_str!("../../migrations/sqlite_6.sql"),
     include_str!("../../migrations/sqlite_7.sql"),
+    include_str!("../../migrations/sqlite_8.sql"),
 ];
 
 /// How the store is opened.
@@ -108,6 +109,7 @@ impl Store {
                 files: Notify::new(),
                 replies: super::reply::Wakes::default(),
                 paused: watch::Sender::new(Arc::new(paused)),
+                pausing: tokio::sync::Mutex::default(),
             }),
         })
     }

@@ -50,6 +50,7 @@ impl Store {
         let (id, who, reason) = (channel.to_string(), who.to_owned(), reason.to_owned());
         let at = now_ms();
         let row = (id.clone(), at, who.clone(), reason.clone());
+        let _turn = self.shared.pausing.lock().await;
         let stopped = self
             .write(move |db| {
                 let sql = "INSERT INTO paused VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
@@ -71,11 +72,28 @@ impl Store {
     /// Nothing was changed.
     pub async fn resume(&self, channel: &ChannelId) -> Result<bool, StoreError> {
         let id = channel.to_string();
+        let _turn = self.shared.pausing.lock().await;
         let gone = self.write(move |db| db.execute("DELETE FROM paused WHERE channel = ?1", [&id])).await?;
         self.shared.paused.send_modify(|paused| {
             Arc::make_mut(paused).remove(channel.as_str());
         });
         Ok(gone == 1)
+    }
+
+    /// Takes up what another process (a command) has paused or let go on. True if something changed.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn look_at_paused(&self) -> Result<bool, StoreError> {
+        let _turn = self.shared.pausing.lock().await;
+        let found = self.read(read).await?;
+        Ok(self.shared.paused.send_if_modified(|paused| {
+            let changed = **paused != found;
+            if changed {
+                *paused = Arc::new(found);
+            }
+            changed
+        }))
     }
 }
 

@@ -356,12 +356,7 @@ fn request_reply(
         return Ok((Requested::Known, channel));
     }
     super::clock::stop(db, serial, watch::stopped_by(request.status.as_ref()))?;
-    if let Some(status) = &request.status {
-        db.execute(
-            "UPDATE correspondence SET status = ?2, status_at = ?3 WHERE serial = ?1",
-            (serial, status.name(), at),
-        )?;
-    }
+    super::monthly::replied(db, serial, request.status.as_ref(), at)?;
     Ok((Requested::Queued, channel))
 }
 

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use muara_normalizer::{Reference, ids::ReferenceKey};
-use rusqlite::{OptionalExtension, Row};
+use rusqlite::{OptionalExtension, Row, types::Value};
 use uuid::Uuid;
 
 use super::{Store, StoreError, inbox::instant};
@@ -53,6 +53,17 @@ pub struct Standing {
     pub body: Vec<u8>,
 }
 
+/// What a search looks for: a text, the receipt's number of a reference, the beginning of an id.
+struct Sought {
+    text: String,
+    serial: i64,
+    id: String,
+}
+
+/// Whether a row is one that is looked for.
+const MATCHES: &str = "(?1 = '' OR instr(lower(channel || ' ' || reason || ' ' || note), ?1) OR serial = ?2
+                        OR (?3 <> '' AND lower(hex(key)) LIKE ?3 || '%') OR key = ?1)";
+
 /// How many bytes of each row a list reads.
 const GLANCE: u32 = 2048;
 
@@ -98,6 +109,17 @@ impl Room {
         )
     }
 
+    /// A key as it stands in its table; before all of them without one.
+    fn place(self, key: Option<&str>) -> Value {
+        match (self, key) {
+            (Self::Replies, key) => Value::Text(key.unwrap_or_default().to_owned()),
+            (_, key) => {
+                let id = key.and_then(|key| key.parse::<Uuid>().ok());
+                Value::Blob(id.map(|id| id.as_bytes().to_vec()).unwrap_or_default())
+            }
+        }
+    }
+
     fn key(self, row: &Row<'_>) -> rusqlite::Result<String> {
         match self {
             Self::Replies => row.get(0),
@@ -113,19 +135,15 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn standing(&self, room: Room, text: &str, page: Page) -> Result<Vec<Standing>, StoreError> {
-        let serial = self.serial_of(text);
-        let text = text.trim().to_lowercase();
+        let sought = self.sought(text);
         let references = self.shared.references.clone();
         self.read(move |connection| {
             let sql = format!(
                 "{} SELECT key, channel, at, reason, note, serial, type, substr(body, 1, {GLANCE}) FROM room
-                 WHERE ?1 = '' OR instr(lower(channel || ' ' || reason || ' ' || note), ?1) OR serial = ?2
-                   OR (?3 <> '' AND lower(hex(key)) LIKE ?3 || '%') OR key = ?1
-                 ORDER BY at DESC, key LIMIT ?4 OFFSET ?5",
+                 WHERE {MATCHES} ORDER BY at DESC, key LIMIT ?4 OFFSET ?5",
                 room.with()
             );
-            let id = text.replace('-', "");
-            let id = if id.bytes().all(|byte| byte.is_ascii_hexdigit()) { id } else { String::new() };
+            let Sought { text, serial, id } = sought;
             let mut query = connection.prepare_cached(&sql)?;
             let rows = query.query_map((text, serial, id, page.most, page.after), |row| {
                 standing(room, row, &references)
@@ -133,6 +151,55 @@ impl Store {
             rows.collect()
         })
         .await
+    }
+
+    /// How many of a room match a text, of those that stood there by a time.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn count_standing(&self, room: Room, text: &str, until: Timestamp) -> Result<u64, StoreError> {
+        let Sought { text, serial, id } = self.sought(text);
+        self.read(move |connection| {
+            let sql = format!("{} SELECT count(*) FROM room WHERE {MATCHES} AND at <= ?4", room.with());
+            let row = (text, serial, id, until.as_millisecond());
+            connection.prepare_cached(&sql)?.query_row(row, |row| row.get::<_, i64>(0))
+        })
+        .await
+        .map(i64::unsigned_abs)
+    }
+
+    /// The next keys after one, in their own order, of those that match a text and stood there by a time.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn standing_keys(
+        &self,
+        room: Room,
+        text: &str,
+        until: Timestamp,
+        after: Option<&str>,
+        most: u32,
+    ) -> Result<Vec<String>, StoreError> {
+        let Sought { text, serial, id } = self.sought(text);
+        let after = room.place(after);
+        self.read(move |connection| {
+            let sql = format!(
+                "{} SELECT key FROM room WHERE {MATCHES} AND at <= ?4 AND key > ?5 ORDER BY key LIMIT ?6",
+                room.with()
+            );
+            let mut query = connection.prepare_cached(&sql)?;
+            let row = (text, serial, id, until.as_millisecond(), after, most);
+            query.query_map(row, |row| room.key(row))?.collect()
+        })
+        .await
+    }
+
+    fn sought(&self, text: &str) -> Sought {
+        let serial = self.serial_of(text);
+        let text = text.trim().to_lowercase();
+        let id = text.replace('-', "");
+        let id = if id.bytes().all(|byte| byte.is_ascii_hexdigit()) { id } else { String::new() };
+        Sought { text, serial, id }
     }
 
     /// The one of a key, with all its bytes.

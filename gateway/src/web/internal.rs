@@ -133,11 +133,9 @@ async fn health(State(state): State<InternalState>) -> Response {
         && full.is_none()
         && matches!(broker_state, "absent" | "connected")
         && matches!(replies_state, "absent" | "connected")
-        && channels
-            .iter()
-            .all(|channel| {
-                !matches!(channel.state, ChannelState::Failing | ChannelState::Degraded | ChannelState::Silent)
-            });
+        && channels.iter().all(|channel| {
+            !matches!(channel.state, ChannelState::Failing | ChannelState::Degraded | ChannelState::Silent)
+        });
     let report = HealthReport {
         status: match (failing.is_some() || full.is_some(), well) {
             (true, _) => "failing",

@@ -205,6 +205,7 @@ async fn the_default_configuration_is_valid_and_the_documented_one() {
     let gateway = Gateway::new("")
         .env("QLUE_SECRET", SECRET)
         .env("MUARA_BROKER_URL", "amqp://127.0.0.1")
+        .env("MUARA_OPENID_SECRET", SECRET)
         .env("MUARA_S3_SECRET", SECRET);
     fs::write(gateway.config(), uncommented).unwrap();
     let (stdout, _) = ended(&gateway.muara(&["check"]).await, 0);

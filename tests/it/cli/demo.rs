@@ -1,9 +1,13 @@
 //! The demonstration: what a newcomer sees first.
 
-use muara_tests::rabbitmq::RabbitNode;
+use std::process::Stdio;
+
+use muara_tests::{gateway::program, rabbitmq::RabbitNode};
 use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 use super::{ended, qlue};
+use crate::console::visitor::Visitor;
 
 /// Plays it to its end: the row of totals by column, and the finished complaints.
 async fn play(arguments: &[&str], last_column: &str) -> (Vec<u64>, Vec<Value>) {
@@ -42,4 +46,36 @@ async fn the_demonstration_plays_everything_on_embedded_defaults() {
 async fn the_demonstration_publishes_to_a_broker_that_is_named() {
     let vhost = RabbitNode::shared().await.vhost("demo").await;
     complete(play(&["--broker", &vhost.url()], "published").await);
+}
+
+#[tokio::test]
+async fn the_demonstration_that_stays_up_has_a_console_worth_looking_at() {
+    let mut child = tokio::process::Command::new(program())
+        .args(["demo", "--reports", "20"])
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut words = Vec::new();
+    while !words.last().is_some_and(|line: &String| line.starts_with("Ctrl-C ends it")) {
+        words.push(lines.next_line().await.unwrap().expect("it ended by itself"));
+    }
+    assert!(
+        words.iter().any(|line| line.contains("/desk/kelurahan ") && line.contains("password")),
+        "{words:?}"
+    );
+    let console = words.iter().find(|line| line.contains("the console: user operator, password muara-demo"));
+    let base = console.unwrap().split_whitespace().next().unwrap();
+    let mut visitor = Visitor::at(base);
+    assert_eq!(visitor.sign_in("operator", "muara-demo").await, 303, "{}", visitor.html);
+    let csv = visitor.read("/report.csv").await;
+    assert!(csv.lines().count() > 40, "a year of four channels: {csv}");
+    let report = visitor.read("/report").await;
+    assert!(report.contains("class=\"fortnight\"") && report.contains("class=\"longer\""), "{report}");
+    assert!(!visitor.read("/overdue").await.contains("Nothing is overdue"));
+    assert!(visitor.read("/lists/quarantine").await.contains("name=\"row\""), "nothing in quarantine");
+    let pid = child.id().unwrap().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    assert!(child.wait().await.unwrap().success());
 }

@@ -53,3 +53,47 @@ async fn a_paused_channel_stands_until_it_is_resumed() {
         ]
     );
 }
+
+#[tokio::test]
+async fn commands_pause_and_resume_a_running_gateway_and_are_written_down() {
+    let mut gateway = Gateway::launch(&config("\"$.body\"", "")).await;
+    let row = quarantined(&gateway, json!({"id": "b", "isi": "Pohon tumbang menutup jalan"})).await;
+    let reason = "the vendor sends everything twice";
+    let pause = ["pause", "web", "--reason", reason];
+    assert_eq!(gateway.prints(&pause).await, "It is paused.\n");
+    gateway.channel_is("web", "paused").await;
+    assert!(gateway.prints(&pause).await.contains("was paused already"));
+    let report = signed(&[json!({"id": "c", "body": "Lampu jalan mati"})]);
+    assert_eq!(gateway.post("web", &report).await.unwrap().status(), 503);
+    let user = std::process::Command::new("id").arg("-un").output().unwrap();
+    let user = format!("cli:{}", String::from_utf8(user.stdout).unwrap().trim());
+    let mut adi = Visitor::signed_in(&gateway.internal_url(""), "adi").await;
+    assert!(adi.read("/").await.contains(&format!("Stopped by {user}: {reason}.")), "{}", adi.html);
+    gateway.kill9().await;
+    gateway.start().await;
+    gateway.channel_is("web", "paused").await;
+    assert_eq!(gateway.prints(&["resume", "web"]).await, "It goes on.\n");
+    gateway.channel_is("web", "starting").await;
+    gateway.accepted("web", &report).await;
+
+    gateway.prints(&["quarantine", "replay", "--channel", "web"]).await;
+    gateway.prints(&["quarantine", "discard", &row, "--reason", "a test"]).await;
+    assert!(!gateway.muara(&["quarantine", "discard", &row, "--reason", "again"]).await.status.success());
+    gateway.prints(&["held", "release", "--all"]).await;
+    assert!(!gateway.muara(&["pause", "nobody", "--reason", "x"]).await.status.success());
+    let by = |what, target, why, outcome| line([&user, what, target, why, outcome]);
+    assert_eq!(
+        audited(&gateway).await,
+        [
+            by("pause channel", "web", reason, "done"),
+            by("pause channel", "web", reason, "was so already"),
+            by("resume channel", "web", "", "done"),
+            by("replay", "all of web", "", "0 rows go their way, 1 stay"),
+            by("discard", &row, "a test", "done"),
+            by("discard", &row, "again", "was gone already"),
+            by("release", "all", "", "done: 0"),
+        ]
+    );
+    let log = adi.read("/audit?q=release").await;
+    assert!(log.contains(&user) && log.contains("<small>command</small>"), "{log}");
+}

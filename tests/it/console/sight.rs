@@ -1,5 +1,7 @@
 //! What is to be seen: the report, a complaint's company, and failed replies.
 
+use muara::store::{self, Store, reply::Requested};
+use muara_normalizer::ReplyRequest;
 use muara_tests::{callbacks::Callbacks, gateway::Gateway};
 use serde_json::json;
 
@@ -23,9 +25,9 @@ async fn the_report_counts_by_month_and_channel_and_comes_as_csv() {
     let mut vina = Visitor::signed_in(&gateway.internal_url(""), "vina").await;
     let csv = vina.read("/report.csv").await.to_owned();
     let lines: Vec<_> = csv.lines().collect();
-    assert_eq!(lines[0], "month,channel,title,received,share,duplicates,answered");
-    assert!(lines[1].ends_with(",qlue,\"Qlue, \"\"the app\"\"\",1,25.0%,0,0"), "{csv}");
-    assert!(lines[2].ends_with(",web,\"Aspirasi Warga\",3,75.0%,1,0"), "{csv}");
+    assert!(lines[0].starts_with("month,channel,title,received,share,duplicates,answered,"), "{csv}");
+    assert!(lines[1].ends_with(",qlue,\"Qlue, \"\"the app\"\"\",1,25.0%,0,0,0,0,0,1,,0,0,0,0,1,"), "{csv}");
+    assert!(lines[2].ends_with(",web,\"Aspirasi Warga\",3,75.0%,1,0,0,0,0,3,,0,0,0,0,3,"), "{csv}");
     let page = vina.read("/report").await;
     assert!(page.contains("75.0 %") && page.contains("Aspirasi Warga"), "{page}");
 
@@ -44,6 +46,66 @@ async fn the_report_counts_by_month_and_channel_and_comes_as_csv() {
         "{page}"
     );
     assert!(vina.read("/complaints?q=0000-0000-0").await.contains("neither the reference nor the id"));
+}
+
+#[tokio::test]
+async fn the_report_says_how_long_it_took_until_a_reply_and_until_it_was_done() {
+    let gateway = Gateway::launch(&config("\"$.body\"", "")).await;
+    let words = [
+        json!({"id": 1, "body": "Jalan berlubang besar di Jl. Teuku Umar No. 10, Menteng"}),
+        json!({"id": 2, "body": "Sampah menumpuk di Pasar Minggu sudah seminggu"}),
+        json!({"id": 3, "body": "Lampu jalan mati di Tebet Barat"}),
+        json!({"id": 4, "body": "Pohon tumbang menutup jalan di Kebayoran Lama Utara"}),
+        json!({"id": 5, "body": "Saluran air mampet di Cipinang Melayu"}),
+    ];
+    let answer = gateway.accepted("web", &signed(&words)).await;
+    gateway.waiting("outbox", 5).await;
+    let store = Store::open(&store::Settings::new(gateway.database())).unwrap();
+    let reply = async |place: usize, number: u32, status: Option<&str>| {
+        let complaint = answer["accepted"][place]["id"].as_str().unwrap();
+        let body = json!({"reply_id": format!("{place}/{number}"), "complaint_id": complaint, "status": status, "text": "Siap"});
+        let request = ReplyRequest::parse(body.to_string().as_bytes()).unwrap();
+        let answered = request.answered().unwrap();
+        assert_eq!(store.request_reply(request, answered).await.unwrap(), Requested::Queued);
+    };
+    // done; done after it had been refused and taken up again; refused; a word and no more; not a word
+    reply(0, 1, Some("Proses")).await;
+    reply(0, 2, Some("Selesai")).await;
+    for (number, status) in ["Ditolak", "TL Ditolak", "Selesai", "Diarsipkan"].into_iter().enumerate() {
+        reply(1, u32::try_from(number).unwrap(), Some(status)).await;
+    }
+    reply(2, 1, Some("Selesai")).await;
+    reply(2, 2, Some("Duplikat")).await;
+    reply(3, 1, None).await;
+    // days pass
+    let database = rusqlite::Connection::open(gateway.database()).unwrap();
+    let sql = "UPDATE correspondence SET first_reply_at = first_reply_at + ?2 * 86400000, done_at = done_at + ?3 * 86400000
+               WHERE complaint = ?1";
+    for (place, first, done) in [(0, 7, 8), (1, 14, 15)] {
+        let id: uuid::Uuid = answer["accepted"][place]["id"].as_str().unwrap().parse().unwrap();
+        assert_eq!(database.execute(sql, (id, first, done)).unwrap(), 1);
+    }
+    let mut vina = Visitor::signed_in(&gateway.internal_url(""), "vina").await;
+    let csv = vina.read("/report.csv").await.to_owned();
+    let row: Vec<_> = csv.lines().nth(1).unwrap().split(',').collect();
+    // received, share, duplicates, answered; first reply within 7 and 14 days, later, none; done so, refused, open
+    assert_eq!(row[3..7], ["5", "100.0%", "0", "0"], "{csv}");
+    assert_eq!(row[7..11], ["3", "1", "0", "1"], "{csv}");
+    assert_eq!(row[12..17], ["0", "1", "1", "1", "2"], "{csv}");
+    assert!(row[11].parse::<f64>().unwrap() >= 126.0, "the mean in hours: {csv}");
+    let share = vina.read("/report/share.csv").await;
+    assert!(share.contains("web,\"Aspirasi Warga\",5,100.0%\r\n,\"All channels\",5,100.0%"), "{share}");
+    let completion = vina.read("/report/completion.csv").await.to_owned();
+    for line in ["0-7,0,0.0%", "8-14,1,20.0%", ">14,1,20.0%", "refused,1,20.0%", "open,2,40.0%"] {
+        assert!(completion.contains(&format!("web,\"Aspirasi Warga\",5,{line}")), "{line}: {completion}");
+    }
+    let page = vina.read("/report").await;
+    for shown in
+        ["Share by channel, ", "Completion by days, ", "First follow-up by days, ", "class=\"fortnight\""]
+    {
+        assert!(page.contains(shown), "{shown}: {page}");
+    }
+    assert_eq!(vina.open("/report/nothing.csv").await, 404);
 }
 
 #[tokio::test]

@@ -89,7 +89,7 @@ async fn a_session_survives_a_restart_and_ends_with_a_new_password_and_by_signin
 }
 
 /// A console of its own, whose time passes when a test lets it.
-async fn with_clock() -> (String, Arc<AtomicI64>, tempfile::TempDir, tokio_util::sync::DropGuard) {
+pub(crate) async fn with_clock() -> (String, Arc<AtomicI64>, tempfile::TempDir, tokio_util::sync::DropGuard) {
     let folder = tempfile::tempdir().unwrap();
     let text = configured("\"$.body\"", "");
     let config = config::parse(&text, folder.path(), &|_| None).unwrap();

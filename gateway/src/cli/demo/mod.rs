@@ -1,6 +1,7 @@
 //! `muara demo`: the whole way of some 200 reports on a throw-away gateway, played through HTTP.
 
 mod finished;
+mod past;
 mod table;
 mod traffic;
 
@@ -57,6 +58,9 @@ pub enum DemoError {
         /// What should have come.
         expected: u16,
     },
+    /// What went before the demonstration cannot be written.
+    #[error("the demonstration's past cannot be written: {0}")]
+    Past(rusqlite::Error),
     /// The temporary folder cannot be made.
     #[error("{}: {source}", .folder.display())]
     Folder {
@@ -122,8 +126,9 @@ impl Demo {
             gateway.shutdown().await;
             return Ok(());
         }
+        past::tell(&gateway).await?;
         print(&format!(
-            "\nThe gateway stays up. Open\n  \
+            "\nA year of complaints was made up for the report. The gateway stays up. Open\n  \
              http://{}/desk/kelurahan   the walk-in desk: user {OFFICER}, password {PASSWORD}\n  \
              http://{}/                 the console: user {OPERATOR}, password {PASSWORD}\n  \
              http://{}/health           how each channel is\n  \

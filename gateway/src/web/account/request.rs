@@ -72,9 +72,29 @@ pub(in crate::web) fn cookie(
     seconds: Option<u32>,
     secure: bool,
 ) -> Option<HeaderValue> {
+    made((name, value), path, seconds, secure, "Strict")
+}
+
+/// The same, but sent along when another site leads the browser here, as the provider of a sign-in does.
+pub(in crate::web) fn returning_cookie(
+    named: (&str, &str),
+    path: &str,
+    seconds: u32,
+    secure: bool,
+) -> Option<HeaderValue> {
+    made(named, path, Some(seconds), secure, "Lax")
+}
+
+fn made(
+    (name, value): (&str, &str),
+    path: &str,
+    seconds: Option<u32>,
+    secure: bool,
+    same_site: &str,
+) -> Option<HeaderValue> {
     let age = seconds.map(|seconds| format!("; Max-Age={seconds}")).unwrap_or_default();
     let secure = if secure { "; Secure" } else { "" };
-    let cookie = format!("{name}={value}; Path={path}{age}; HttpOnly; SameSite=Strict{secure}");
+    let cookie = format!("{name}={value}; Path={path}{age}; HttpOnly; SameSite={same_site}{secure}");
     HeaderValue::try_from(cookie).ok()
 }
 

@@ -30,7 +30,7 @@ const MOST: usize = 200;
 const SHOWN: usize = 64 * 1024;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Act {
+pub(super) enum Act {
     Replay,
     Discard,
     Release,
@@ -40,7 +40,9 @@ enum Act {
 }
 
 impl Act {
-    fn of(room: Room, name: &str) -> Result<Self, Fault> {
+    /// # Errors
+    /// It is nothing that is done in that room.
+    pub(super) fn of(room: Room, name: &str) -> Result<Self, Fault> {
         match (room, name) {
             (Room::Quarantine, "replay") => Ok(Self::Replay),
             (Room::Quarantine, "discard") => Ok(Self::Discard),
@@ -53,7 +55,7 @@ impl Act {
     }
 
     /// As it stands in the audit log.
-    fn what(self) -> &'static str {
+    pub(super) fn what(self) -> &'static str {
         match self {
             Self::Replay => "replay",
             Self::Discard => "discard",
@@ -61,6 +63,23 @@ impl Act {
             Self::RetryEvent => "retry event",
             Self::LetThrough => "let through",
             Self::RetryReply => "retry reply",
+        }
+    }
+
+    /// The role that may do it.
+    pub(super) fn needs(self) -> Role {
+        if self == Self::Discard { Role::Admin } else { Role::Operator }
+    }
+
+    /// The reason that a form gives.
+    ///
+    /// # Errors
+    /// There is none where one is needed.
+    pub(super) fn reason(self, form: &Form) -> Result<Option<String>, Fault> {
+        match form.reason() {
+            Ok(reason) => Ok(Some(reason)),
+            Err(fault) if self == Self::Discard => Err(fault),
+            Err(_) => Ok(None),
         }
     }
 }
@@ -73,11 +92,8 @@ pub(super) async fn act(
 ) -> Result<Response, Fault> {
     let kind = kind(&room)?;
     let act = Act::of(kind.room, form.get("do"))?;
-    who.may(if act == Act::Discard { Role::Admin } else { Role::Operator })?;
-    let reason = Some(form.get("reason").trim().to_owned()).filter(|reason| !reason.is_empty());
-    if act == Act::Discard && reason.is_none() {
-        return Err(Fault::NoReason);
-    }
+    who.may(act.needs())?;
+    let reason = act.reason(&form)?;
     let mut keys: Vec<String> = form.all("row").map(str::to_owned).take(MOST).collect();
     keys.sort_unstable();
     keys.dedup();
@@ -112,7 +128,8 @@ pub(super) async fn act(
 
 /// What became of one row.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Outcome {
+pub(super) enum Outcome {
+    /// It went its way.
     Done,
     /// It is still not understood.
     Stays,
@@ -127,7 +144,7 @@ impl Outcome {
 }
 
 impl Console {
-    async fn one(&self, act: Act, key: &str) -> Result<Outcome, StoreError> {
+    pub(super) async fn one(&self, act: Act, key: &str) -> Result<Outcome, StoreError> {
         let store = &self.state.store;
         if act == Act::RetryReply {
             return Ok(Outcome::of(store.retry_replies(Some(key.to_owned())).await? > 0));

@@ -65,6 +65,8 @@ struct Card {
     last: Option<(String, String)>,
     rate: String,
     usual: String,
+    /// What its limit still allows.
+    quota: String,
     /// How many answers wait, and how long the oldest.
     answers: Option<String>,
     last_error: Option<String>,
@@ -173,6 +175,7 @@ fn card(
         } else {
             format!("usually {}", words::number(usual.div_ceil(WEEKS.unsigned_abs())))
         },
+        quota: quota(console, id),
         answers: waiting.cloned(),
         last_error: channel
             .last_error_at
@@ -183,6 +186,17 @@ fn card(
         forged: channel.forged,
         paused: channel.state == How::Paused,
         off: channel.state == How::Disabled,
+    }
+}
+
+fn quota(console: &Console, id: &str) -> String {
+    match console.state.channels.load().get(id).map(|channel| channel.limiter.left()) {
+        Some(Some(left)) => {
+            let (now, burst) = (words::number(left.now.into()), words::number(left.burst.into()));
+            format!("{now} of {burst} at once, {} a minute", words::number(left.per_minute.into()))
+        }
+        Some(None) => "no limit".to_owned(),
+        None => String::new(),
     }
 }
 

@@ -144,11 +144,45 @@ pub(super) struct SignInPage<'a> {
     user: &'a str,
     next: &'a str,
     notice: Option<String>,
+    /// Whether there are users of the configuration.
+    passwords: bool,
+    /// What the provider is called.
+    provider: Option<&'a str>,
 }
 
 impl<'a> SignInPage<'a> {
-    pub(super) fn new(csrf: &'a str, user: &'a str, next: &'a str, notice: Option<String>) -> Self {
-        Self { linked: Linked::new(), csrf, user, next, notice }
+    pub(super) fn new(
+        console: &'a Console,
+        csrf: &'a str,
+        user: &'a str,
+        next: &'a str,
+        notice: Option<String>,
+    ) -> Self {
+        let provider = console.state.settings.openid.as_ref().map(|openid| openid.title.as_str());
+        Self {
+            linked: Linked::new(),
+            csrf,
+            user,
+            next,
+            notice,
+            passwords: !console.users().is_empty(),
+            provider,
+        }
+    }
+}
+
+/// Signed in at the provider. The session's cookie goes along only from a page of ours, so this one leads on.
+#[derive(Template)]
+#[template(path = "console/welcome.html")]
+pub(super) struct WelcomePage<'a> {
+    linked: Linked,
+    name: &'a str,
+    next: &'a str,
+}
+
+impl<'a> WelcomePage<'a> {
+    pub(super) fn new(name: &'a str, next: &'a str) -> Self {
+        Self { linked: Linked::new(), name, next }
     }
 }
 
@@ -163,7 +197,7 @@ pub(super) struct FaultPage {
 
 impl FaultPage {
     pub(super) fn new(fault: &Fault) -> Self {
-        let signed_out = matches!(fault, Fault::SignedOut);
+        let signed_out = matches!(fault, Fault::SignedOut | Fault::OpenId(_));
         Self { linked: Linked::new(), words: fault.words(), signed_out }
     }
 }

@@ -13,6 +13,7 @@ use axum::{
 use super::{
     Console,
     frame::{FaultPage, NobodyPage, page},
+    openid::Refused,
     session::{NoSession, SignedIn},
 };
 use crate::{
@@ -49,6 +50,8 @@ pub(super) enum Fault {
     },
     /// Too many at once.
     Busy,
+    /// The provider of the sign-in let them not in, or could not be asked.
+    OpenId(Refused),
     /// Broken, too large, or not a form.
     BadForm,
     /// No reason was given where one is asked for.
@@ -81,6 +84,12 @@ impl From<BadBody> for Fault {
     }
 }
 
+impl From<Refused> for Fault {
+    fn from(refused: Refused) -> Self {
+        Self::OpenId(refused)
+    }
+}
+
 impl From<getrandom::Error> for Fault {
     fn from(_: getrandom::Error) -> Self {
         Self::Random
@@ -91,6 +100,7 @@ impl Fault {
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::CrossSite | Self::Csrf | Self::NoCookies | Self::NotAllowed { .. } => StatusCode::FORBIDDEN,
+            Self::OpenId(refused) => refused.status(),
             Self::SignedOut | Self::WrongPassword => StatusCode::UNAUTHORIZED,
             Self::LockedOut { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::BadForm => StatusCode::BAD_REQUEST,
@@ -119,6 +129,7 @@ impl Fault {
                 format!("Too many failed sign-ins. Try again in {}.", super::words::duration(*wait))
             }
             Self::Busy => "Too many sign in at once. Try again in a few seconds.".to_owned(),
+            Self::OpenId(refused) => refused.words().to_owned(),
             Self::BadForm => "The form did not come in whole. Nothing was done.".to_owned(),
             Self::NoReason => "Say why: the reason goes into the audit log. Nothing was done.".to_owned(),
             Self::NothingChosen => "No row was ticked. Nothing was done.".to_owned(),
@@ -174,7 +185,7 @@ pub(super) async fn read_form(headers: &HeaderMap, body: Body) -> Result<Form, F
 
 /// Lets those in who are signed in, and their own forms.
 pub(super) async fn guard(State(console): State<Arc<Console>>, request: Request, next: Next) -> Response {
-    if console.users().is_empty() {
+    if console.nobody() {
         return page(StatusCode::OK, &NobodyPage::new());
     }
     let signed_in = match console.signed_in(request.headers()) {

@@ -7,6 +7,7 @@ use axum::{
     http::{HeaderMap, Uri},
     response::Response,
 };
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::{Shared, frame::shown, guard::Fault, mask, session::SignedIn, words};
@@ -102,6 +103,8 @@ struct List<'a> {
     notice: Option<String>,
     earlier: Option<String>,
     later: Option<String>,
+    /// How many match, if not all of them are on this page.
+    all: Option<String>,
     csrf: &'a str,
     operates: bool,
     discards: bool,
@@ -134,6 +137,11 @@ pub(super) async fn page(
     let mut standing = console.state.store.standing(kind.room, &asked.q, part).await?;
     let more = standing.len() > ROWS as usize;
     standing.truncate(ROWS as usize);
+    let all = if more || asked.page > 0 {
+        Some(words::number(console.state.store.count_standing(kind.room, &asked.q, Timestamp::MAX).await?))
+    } else {
+        None
+    };
     let rows = standing.into_iter().map(|row| Line {
         words: mask::masked(kind.room, &row),
         key: row.key,
@@ -155,6 +163,7 @@ pub(super) async fn page(
         notice: notice(&asked),
         earlier: asked.page.checked_sub(1).map(link),
         later: more.then(|| link(asked.page.saturating_add(1))),
+        all,
         csrf: &who.csrf,
         operates: who.operates(),
         discards: who.administers() && kind.room == Room::Quarantine,

@@ -24,6 +24,8 @@ const BEAT: Duration = Duration::from_secs(1);
 #[derive(PartialEq)]
 struct Glance {
     levels: Levels,
+    /// Rows that were acted upon in bulk.
+    worked: u64,
     broker: Option<String>,
     alarms: Vec<Alarm>,
     channels: BTreeMap<String, (health::State, Option<Timestamp>, Option<Timestamp>)>,
@@ -37,6 +39,7 @@ impl Console {
         Glance {
             alarms: self.state.alarms.raised().into_iter().map(|raised| raised.alarm).collect(),
             levels: self.state.store.levels(),
+            worked: self.works.worked(),
             broker: self.state.broker.as_ref().map(|broker| broker.state().borrow().to_string()),
             channels: channels.collect(),
         }

@@ -7,6 +7,7 @@
 mod acts;
 mod assets;
 mod audit;
+mod bulk;
 mod channels;
 mod complaint;
 mod flow;
@@ -15,6 +16,7 @@ mod guard;
 mod lists;
 mod live;
 mod mask;
+mod openid;
 mod overdue;
 mod report;
 mod session;
@@ -73,6 +75,8 @@ struct Console {
     clock: Clock,
     usual: channels::Usual,
     day: flow::Day,
+    works: bulk::Works,
+    provider: openid::Provider,
 }
 
 type Shared = State<Arc<Console>>;
@@ -89,6 +93,8 @@ pub fn router_at(state: ConsoleState, clock: Clock) -> Router {
         door: Door::new(),
         usual: channels::Usual::default(),
         day: flow::Day::default(),
+        works: bulk::Works::default(),
+        provider: openid::Provider::default(),
         state,
         clock,
     });
@@ -100,11 +106,14 @@ pub fn router_at(state: ConsoleState, clock: Clock) -> Router {
         .route("/lists/{room}", get(lists::page))
         .route("/lists/{room}/act", post(acts::act))
         .route("/lists/{room}/words", post(acts::words))
+        .route("/lists/{room}/all", get(bulk::ask).post(bulk::begin))
+        .route("/lists/{room}/all/{work}", get(bulk::progress))
         .route("/complaints", get(complaint::search))
         .route("/complaints/{id}", get(complaint::page))
         .route("/complaints/{id}/words", post(complaint::words))
         .route("/report", get(report::page))
         .route("/report.csv", get(report::csv))
+        .route("/report/{table}", get(report::table))
         .route("/audit", get(audit::page))
         .route("/live", get(live::stream))
         .route("/badges", get(frame::badges))
@@ -112,6 +121,8 @@ pub fn router_at(state: ConsoleState, clock: Clock) -> Router {
         .route_layer(from_fn_with_state(Arc::clone(&console), guard::guard));
     Router::new()
         .route("/sign-in", get(sign_in::form).post(sign_in::post_form))
+        .route("/sign-in/openid", get(openid::leave))
+        .route("/sign-in/openid/back", get(openid::come_back))
         .route("/static/{file}", get(assets::file))
         .merge(inside)
         .layer(map_response(guarded))
@@ -125,6 +136,11 @@ impl Console {
 
     fn users(&self) -> &BTreeMap<String, config::User> {
         &self.state.settings.users
+    }
+
+    /// Whether nobody could sign in by any way.
+    fn nobody(&self) -> bool {
+        self.users().is_empty() && self.state.settings.openid.is_none()
     }
 
     /// Whether a cookie may be sent by HTTPS only.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Console, guard::Fault};
 use crate::{
-    config::{Role, User},
+    config::{OpenId, Role, User},
     web::account::{
         request::{self, cookies},
         seal,
@@ -22,9 +22,18 @@ pub(super) struct Session {
     user: String,
     issued: Timestamp,
     expires: Timestamp,
-    /// Of the password's hash: a changed password ends the sessions made with the old one.
-    password: String,
+    /// Of what let them in: a changed password, or another provider, ends the sessions made with the old one.
+    proof: String,
     nonce: String,
+    /// Of those who are no users of the configuration: what their provider said of them when they signed in.
+    told: Option<Told>,
+}
+
+/// What a provider said of somebody.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Told {
+    pub(super) name: String,
+    pub(super) role: Role,
 }
 
 /// A user whose session was checked against the configuration.
@@ -35,6 +44,8 @@ pub(super) struct SignedIn {
     pub(super) role: Role,
     pub(super) csrf: String,
     pub(super) expires: Timestamp,
+    /// Whether a provider said who they are.
+    pub(super) told: bool,
 }
 
 /// Why nobody is signed in.
@@ -64,19 +75,33 @@ impl SignedIn {
 
 impl Console {
     pub(super) fn begin(&self, name: &str, user: &User) -> Result<Session, getrandom::Error> {
-        let now = self.now();
-        let lasts = SignedDuration::from_hours(self.state.settings.session_hours.into());
-        Ok(Session {
-            user: name.to_owned(),
-            issued: now,
-            expires: now.checked_add(lasts).unwrap_or(now),
-            password: self.fingerprint(user),
-            nonce: seal::nonce()?,
-        })
+        self.begin_with(name, self.proof_of(user), None)
     }
 
-    fn fingerprint(&self, user: &User) -> String {
+    /// A session of somebody whom a provider knows.
+    pub(super) fn begin_told(
+        &self,
+        who: &str,
+        openid: &OpenId,
+        told: Told,
+    ) -> Result<Session, getrandom::Error> {
+        self.begin_with(who, self.proof_by(openid), Some(told))
+    }
+
+    fn begin_with(&self, user: &str, proof: String, told: Option<Told>) -> Result<Session, getrandom::Error> {
+        let now = self.now();
+        let lasts = SignedDuration::from_hours(self.state.settings.session_hours.into());
+        let expires = now.checked_add(lasts).unwrap_or(now);
+        Ok(Session { user: user.to_owned(), issued: now, expires, proof, nonce: seal::nonce()?, told })
+    }
+
+    fn proof_of(&self, user: &User) -> String {
         self.seal.mark("password", user.password_hash.expose())
+    }
+
+    fn proof_by(&self, openid: &OpenId) -> String {
+        let OpenId { issuer, client_id, roles_claim, roles, .. } = openid;
+        self.seal.mark("openid", &format!("{issuer} {client_id} {roles_claim} {roles:?}"))
     }
 
     pub(super) fn signed_in(&self, headers: &HeaderMap) -> Result<SignedIn, NoSession> {
@@ -92,16 +117,24 @@ impl Console {
         if now >= session.expires || now < session.issued {
             return Err(NoSession::Ended);
         }
-        let user = self.users().get(&session.user).ok_or(NoSession::Ended)?;
-        if self.fingerprint(user) != session.password {
+        let (name, role, proof) = match (&session.told, &self.state.settings.openid) {
+            (Some(told), Some(openid)) => (told.name.clone(), told.role, self.proof_by(openid)),
+            (Some(_), None) => return Err(NoSession::Ended),
+            (None, _) => {
+                let user = self.users().get(&session.user).ok_or(NoSession::Ended)?;
+                (user.name.clone(), user.role, self.proof_of(user))
+            }
+        };
+        if proof != session.proof {
             return Err(NoSession::Ended);
         }
         Ok(SignedIn {
             user: session.user.clone(),
-            name: user.name.clone(),
-            role: user.role,
+            name,
+            role,
             csrf: self.seal.mark("csrf", &session.nonce),
             expires: session.expires,
+            told: session.told.is_some(),
         })
     }
 

@@ -31,13 +31,20 @@ pub(super) struct Asked {
     next: String,
     #[serde(default)]
     ended: String,
+    /// Signed out here, but not at the provider.
+    #[serde(default)]
+    out: String,
 }
 
 pub(super) async fn form(State(console): Shared, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
-    if console.users().is_empty() {
+    if console.nobody() {
         return page(StatusCode::OK, &NobodyPage::new());
     }
-    let notice = if asked.ended.is_empty() { None } else { Some(Fault::SignedOut.words()) };
+    let notice = match (asked.ended.as_str(), asked.out.as_str()) {
+        ("", "") => None,
+        ("", _) => Some("You are signed out here, but not at the provider of your sign-in.".to_owned()),
+        _ => Some(Fault::SignedOut.words()),
+    };
     console.sign_in_page(&headers, notice, "", &asked.next, StatusCode::OK)
 }
 
@@ -73,13 +80,14 @@ pub(super) async fn sign_out(
     headers: HeaderMap,
 ) -> Result<Response, Fault> {
     console.note(&who, "sign out", vec![who.user.clone()], None).await?;
-    let mut response = Redirect::to("/sign-in").into_response();
+    let to = if who.told { "/sign-in?out=1" } else { "/sign-in" };
+    let mut response = Redirect::to(to).into_response();
     set_cookie(&mut response, console.ended_cookie(&headers));
     Ok(response)
 }
 
 /// A path of our own; anything else would lead a user away.
-fn back(next: &str) -> String {
+pub(super) fn back(next: &str) -> String {
     let own = next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n']);
     if own && !next.starts_with("/sign-in") { next.to_owned() } else { "/".to_owned() }
 }
@@ -97,7 +105,7 @@ impl Console {
             Ok(visitor) => visitor,
             Err(error) => return Fault::from(error).into_response(),
         };
-        let mut response = page(status, &SignInPage::new(&csrf, user, next, notice));
+        let mut response = page(status, &SignInPage::new(self, &csrf, user, next, notice));
         set_cookie(&mut response, cookie);
         response
     }
