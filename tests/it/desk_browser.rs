@@ -24,7 +24,10 @@ use reqwest::{Method, Url};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::desk::office::{Office, PASSWORD};
+use crate::{
+    axe,
+    desk::office::{Office, PASSWORD},
+};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -132,6 +135,12 @@ impl Chromium {
         fs::write(folder.join(format!("desk-{name}.png")), png).unwrap();
     }
 
+    /// Its picture, and what axe says of it.
+    async fn look(&self, name: &str) {
+        self.picture(name).await;
+        axe::finds_no_serious_fault(&self.client, name).await;
+    }
+
     /// A command of the Chrome DevTools protocol, which works with JavaScript switched off too.
     pub(crate) async fn devtools(&self, command: &'static str, parameters: Value) -> Value {
         self.client.issue_cmd(DevTools { command, parameters }).await.unwrap()
@@ -199,13 +208,13 @@ async fn an_officer_signs_in_enters_a_report_and_prints_the_reference() {
     let (office, url) = serve().await;
     let chromium = Chromium::open(SCREEN, true).await;
     chromium.client.goto(&url).await.unwrap();
-    chromium.picture("sign-in").await;
+    chromium.look("sign-in").await;
     chromium.sign_in(&url, PASSWORD).await;
-    chromium.picture("form").await;
+    chromium.look("form").await;
     let reference = chromium.enter("form-filled").await;
     is_reference(&reference);
     assert_eq!(office.drafts().len(), 1);
-    chromium.picture("receipt").await;
+    chromium.look("receipt").await;
     assert_eq!(chromium.text("[data-print]").await, "Cetak", "the script adds the button");
 
     chromium.devtools("Emulation.setEmulatedMedia", json!({ "media": "print" })).await;
@@ -254,7 +263,7 @@ async fn wrong_passwords_and_wrong_fields_are_told_beside_what_is_wrong() {
     let chromium = Chromium::open(SCREEN, true).await;
     chromium.sign_in(&url, "salah").await;
     assert_eq!(chromium.text("[role=alert]").await, "Nama pengguna atau kata sandi salah.");
-    chromium.picture("sign-in-wrong").await;
+    chromium.look("sign-in-wrong").await;
     let focused = chromium.client.active_element().await.unwrap();
     assert_eq!(focused.attr("id").await.unwrap().unwrap(), "password");
 
@@ -264,7 +273,7 @@ async fn wrong_passwords_and_wrong_fields_are_told_beside_what_is_wrong() {
     chromium.write("address", "Jl. Teuku Umar No. 10").await;
     chromium.click("button.main").await;
     assert!(chromium.text("[role=alert]").await.contains("belum tersimpan"));
-    chromium.picture("form-wrong").await;
+    chromium.look("form-wrong").await;
     assert_eq!(chromium.text("#description-note").await, "Isi uraian laporan.");
     let focused = chromium.client.active_element().await.unwrap();
     assert_eq!(focused.attr("id").await.unwrap().unwrap(), "phone", "the first wrong field has the focus");
@@ -294,7 +303,7 @@ async fn pages_fit_a_narrow_phone() {
 impl Chromium {
     /// Nothing is wider than the phone, and what is to be touched is large enough for a thumb.
     async fn fits(&self, name: &str) {
-        self.picture(&format!("phone-{name}")).await;
+        self.look(&format!("phone-{name}")).await;
         let width = self.script("return [innerWidth, document.documentElement.scrollWidth]").await;
         assert_eq!(width, json!([360, 360]), "{name} scrolls sideways");
         let small = self

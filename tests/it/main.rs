@@ -1,6 +1,7 @@
 //! The integration tests: one binary, one module for each promise.
 #![allow(clippy::print_stdout, reason = "a failing test shows what it printed")]
 
+mod axe;
 mod broker;
 mod callback;
 mod cli;

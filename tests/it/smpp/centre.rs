@@ -33,18 +33,11 @@ impl Centre {
     /// On a port of one's choice (where another one was before), with key and certificate for TLS.
     pub(super) async fn start_at(port: u16, tls: &[PathBuf]) -> Self {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let modules = std::env::var_os("MUARA_TEST_NODE_MODULES")
-            .map_or_else(|| here.join("../target/node/node_modules"), Into::into);
-        assert!(
-            modules.join("smpp").is_dir(),
-            "npm's smpp is not in {}: run ./tests/run, which installs it, or point MUARA_TEST_NODE_MODULES to it",
-            modules.display()
-        );
         let mut child = Command::new("node")
             .arg(here.join("it/smpp/smsc.js"))
             .arg(port.to_string())
             .args(tls)
-            .env("NODE_PATH", modules)
+            .env("NODE_PATH", muara_tests::node_modules("smpp"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
