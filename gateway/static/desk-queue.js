@@ -7,6 +7,7 @@ muara.queue = (() => {
   if (!channel || !window.isSecureContext || !window.indexedDB || !navigator.locks) return null;
 
   const ANSWER_MS = 30_000;
+  const TOO_LARGE = "Laporan terlalu besar untuk dikirim. Kurangi fotonya.";
   const REMEMBER_MS = 24 * 3600_000;
   let database;
   let session = csrf ? { csrf_token: csrf, office } : null;
@@ -81,8 +82,10 @@ muara.queue = (() => {
     try {
       const signal = AbortSignal.timeout(ANSWER_MS);
       const answer = await fetch(`/desk/${channel}/api/${path}`, { redirect: "error", signal, ...options });
-      // a page of somebody in between is no answer either
-      return { status: answer.status, wait: Number(answer.headers.get("retry-after")), body: await answer.json() };
+      const { status, headers } = answer;
+      // a page of somebody in between is no answer, but for a proxy's refusal of so many bytes
+      const body = status === 413 ? { detail: TOO_LARGE } : await answer.json();
+      return { status, wait: Number(headers.get("retry-after")), body };
     } catch {
       throw new Halt("offline");
     }

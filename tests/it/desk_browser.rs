@@ -7,7 +7,7 @@ use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     str::FromStr,
     time::Duration,
@@ -128,6 +128,19 @@ impl Chromium {
         self.write("rt", "3").await;
         self.write("rw", "5").await;
         self.click("#consent").await;
+    }
+
+    /// Chooses a photo of such a size, drawn for it, and waits until the page shows it.
+    pub(crate) async fn attach(&self, file: &Path, (width, height): (u32, u32)) {
+        let draw = "const [width, height] = arguments;
+            const canvas = Object.assign(document.createElement('canvas'), { width, height });
+            canvas.getContext('2d').fillRect(40, 40, width / 2, height / 2);
+            return [canvas.toDataURL('image/png').split(',')[1], document.querySelectorAll('#photos-list li').length]";
+        let drawn = self.client.execute(draw, vec![json!(width), json!(height)]).await.unwrap();
+        fs::write(file, BASE64_STANDARD.decode(drawn[0].as_str().unwrap()).unwrap()).unwrap();
+        let input = self.client.find(Locator::Id("camera")).await.unwrap();
+        input.send_keys(file.to_str().unwrap()).await.unwrap();
+        self.text(&format!("#photos-list li:nth-child({})", drawn[1].as_u64().unwrap() + 1)).await;
     }
 
     /// The whole page, however long it is.
@@ -335,22 +348,8 @@ async fn a_photo_is_made_small_in_the_browser_and_can_be_taken_out_again() {
     chromium.sign_in(&url, PASSWORD).await;
     chromium.fill("Pohon tumbang.").await;
     let folder = tempfile::tempdir().unwrap();
-    for (name, width, height) in [("pohon.png", 3200, 2400), ("dahan.png", 900, 600)] {
-        let drawn = chromium
-            .script(&format!(
-                "const canvas = Object.assign(document.createElement('canvas'), {{ width: {width}, height: {height} }});
-                 canvas.getContext('2d').fillRect(40, 40, {width} / 2, {height} / 2);
-                 return canvas.toDataURL('image/png').split(',')[1]"
-            ))
-            .await;
-        let path = folder.path().join(name);
-        fs::write(&path, BASE64_STANDARD.decode(drawn.as_str().unwrap()).unwrap()).unwrap();
-        let input = chromium.client.find(Locator::Id("camera")).await.unwrap();
-        input.send_keys(path.to_str().unwrap()).await.unwrap();
-        chromium
-            .text(&format!("#photos-list li:nth-child({})", if name == "pohon.png" { 1 } else { 2 }))
-            .await;
-    }
+    chromium.attach(&folder.path().join("pohon.png"), (3200, 2400)).await;
+    chromium.attach(&folder.path().join("dahan.png"), (900, 600)).await;
     chromium.look("form-photos").await;
     chromium.click("#photos-list li:nth-child(2) button").await;
     chromium

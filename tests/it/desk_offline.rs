@@ -97,6 +97,8 @@ async fn entries_made_without_a_network_outlive_the_tab_and_are_sent_in_order_on
     chromium.look("offline-receipt").await;
     chromium.click("#next").await;
     hall.counts(1).await;
+    let folder = tempfile::tempdir().unwrap();
+    chromium.attach(&folder.path().join("got.png"), (400, 300)).await;
     let second = hall.enter("Got mampet.").await;
     hall.counts(2).await;
     assert_ne!(first, second);
@@ -121,6 +123,8 @@ async fn entries_made_without_a_network_outlive_the_tab_and_are_sent_in_order_on
     let locals: Vec<_> = sent.iter().map(|(local, _)| local.as_str()).collect();
     assert_eq!(locals, [first, second, third]);
     assert_eq!(hall.texts(), ["Lampu jalan mati.", "Got mampet.", "Pohon tumbang."]);
+    assert_eq!(hall.office.drafts()[1].attachments.len(), 1);
+    assert_eq!(hall.office.files().len(), 1, "its photo has waited with it");
     chromium.look("offline-sent").await;
 
     // what is sent is not sent again, and its receipt can be printed
