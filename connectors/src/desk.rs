@@ -34,9 +34,11 @@ use crate::{
 pub mod area;
 mod photo;
 mod settings;
+mod shows;
 
 pub use photo::Photo;
 pub use settings::{Office, Officer, Settings};
+pub use shows::Shows;
 
 /// The walk-in desk.
 pub static CONNECTOR: Connector = Connector {
@@ -222,25 +224,6 @@ pub enum Problem {
     /// Not an office of this channel.
     #[error("is not an office of this channel")]
     NotOffice,
-}
-
-/// What the desk's own list shows of an entry, as it stands in its return address: nothing of the citizen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Shows {
-    /// The office's key.
-    pub office: String,
-    /// The category as the officer chose it.
-    pub category: Option<String>,
-    /// Whether the officer saw danger in waiting.
-    pub urgent: bool,
-}
-
-impl Shows {
-    /// What a return address of this connector says.
-    #[must_use]
-    pub fn read(address: &ReturnAddress) -> Option<Self> {
-        serde_json::from_value(address.0.clone()).ok()
-    }
 }
 
 impl From<&FieldError> for Reject {

@@ -82,7 +82,11 @@ async fn a_program_asks_who_is_signed_in_and_a_page_of_another_site_may_not() {
     // the page that a browser keeps names nobody and holds no token
     siti.browser.open("/offline").await;
     assert!(siti.browser.html.contains("Uraian laporan"));
-    assert!(!siti.browser.html.contains("Siti") && !siti.browser.html.contains("csrf"), "{}", siti.browser.html);
+    assert!(
+        !siti.browser.html.contains("Siti") && !siti.browser.html.contains("csrf"),
+        "{}",
+        siti.browser.html
+    );
 }
 
 #[tokio::test]

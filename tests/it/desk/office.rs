@@ -165,7 +165,8 @@ impl Office {
     /// What came with the drafts and waits to be kept as files.
     pub(crate) fn files(&self) -> Vec<Vec<u8>> {
         let database = rusqlite::Connection::open(self.folder.path().join("muara.db")).unwrap();
-        let mut rows = database.prepare("SELECT content FROM media_inline ORDER BY complaint, number").unwrap();
+        let mut rows =
+            database.prepare("SELECT content FROM media_inline ORDER BY complaint, number").unwrap();
         rows.query_map((), |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
     }
 

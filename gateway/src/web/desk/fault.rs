@@ -127,7 +127,9 @@ impl Fault {
             Self::MediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Fields(_) | Self::Quarantined { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::LockedOut { .. } | Self::Limited { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::Disabled | Self::Busy { .. } | Self::Random | Self::Unreadable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Disabled | Self::Busy { .. } | Self::Random | Self::Unreadable => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 

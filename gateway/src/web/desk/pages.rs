@@ -194,9 +194,8 @@ fn regions(office: Option<&RegionCode>) -> Vec<String> {
             .and_then(|office| region::at(office, level))
             .is_some_and(|of_office| region::at(area, level).is_some_and(|of_area| of_area == of_office))
     };
-    let distance = |area: &RegionCode| {
-        2 - u8::from(same(area, Level::Kota)) - u8::from(same(area, Level::Kecamatan))
-    };
+    let distance =
+        |area: &RegionCode| 2 - u8::from(same(area, Level::Kota)) - u8::from(same(area, Level::Kecamatan));
     let mut areas: Vec<_> = area::all().collect();
     areas.sort_by_key(|area| (distance(&area.code), area.code.as_str()));
     areas.into_iter().map(area::label).collect()

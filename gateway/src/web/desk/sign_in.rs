@@ -76,8 +76,9 @@ pub(super) async fn post_form(
         Ok(form) => form,
         Err(fault) => return fault_page(&fault, Some(&desk)),
     };
-    let carried: Option<EntryForm> =
-        Some(&form.carried).filter(|text| !text.is_empty()).and_then(|text| form::parse(text.as_bytes()).ok());
+    let carried: Option<EntryForm> = Some(&form.carried)
+        .filter(|text| !text.is_empty())
+        .and_then(|text| form::parse(text.as_bytes()).ok());
     let session = match desks.check_visitor(headers, &form.csrf) {
         Ok(()) => {
             let address = client_address(&visit.parts).map(|address| address.to_string());

@@ -100,7 +100,10 @@ pub(super) fn fault(fault: &Fault) -> (&'static str, String) {
         Fault::TooLarge { limit } => {
             return (
                 "Isian terlalu besar",
-                format!("Isian melebihi batas {} KB. Ringkas uraian laporan, atau kurangi fotonya.", limit / 1024),
+                format!(
+                    "Isian melebihi batas {} KB. Ringkas uraian laporan, atau kurangi fotonya.",
+                    limit / 1024
+                ),
             );
         }
         Fault::SlowBody => {
@@ -140,7 +143,9 @@ pub(super) fn fault(fault: &Fault) -> (&'static str, String) {
             "Laporan perlu diperiksa",
             "Laporan tersimpan, tetapi belum dapat diproses dan belum mendapat nomor. Hubungi pengelola sistem.",
         ),
-        Fault::Random | Fault::Unreadable => ("Gangguan sistem", "Sistem sedang terganggu. Hubungi pengelola sistem."),
+        Fault::Random | Fault::Unreadable => {
+            ("Gangguan sistem", "Sistem sedang terganggu. Hubungi pengelola sistem.")
+        }
         Fault::NoReceipt => (
             "Tanda terima tidak tersedia",
             "Tanda terima hanya dapat dibuka di peramban ini, oleh loket yang membuatnya, selama 12 jam.",
