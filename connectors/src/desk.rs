@@ -6,7 +6,8 @@
 //!   "reporter": { "name": "Budi Santoso", "phone": "0812-3456-7890" },
 //!   "kind": "complaint", "category": "Jalan", "description": "Jalan berlubang di depan sekolah.",
 //!   "place": { "address": "Jl. Teuku Umar No. 10", "rt": "3", "rw": "5", "region": "31.71.06.1001" },
-//!   "consent": true,
+//!   "photos": [{ "name": "lubang.jpg", "data": "/9j/4AAQSkZJRg…" }],
+//!   "consent": true, "entered_at": "2026-11-03T02:55:00Z",
 //!   "taken": { "officer": "siti", "office": "menteng", "at": "2026-11-03T03:10:00Z" } }
 //! ```
 //! The gateway writes `taken` from the officer's session, over whatever a client may have sent there.
@@ -17,10 +18,8 @@ use jiff::{SignedDuration, Timestamp};
 use muara_normalizer::{
     Draft, ExternalId,
     complaint::Kind,
-    draft::{DraftPlace, DraftReporter, SourceTime},
-    phone, place,
-    region::{self, RegionCode},
-    text, time,
+    draft::{DraftPlace, DraftReporter, ReturnAddress, SourceTime},
+    phone, place, text, time,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -33,9 +32,14 @@ use crate::{
     verify::{Auth, Verified},
 };
 
+pub mod area;
+mod photo;
 mod settings;
+mod shows;
 
+pub use photo::Photo;
 pub use settings::{Office, Officer, Settings};
+pub use shows::Shows;
 
 /// The walk-in desk.
 pub static CONNECTOR: Connector = Connector {
@@ -47,7 +51,8 @@ pub static CONNECTOR: Connector = Connector {
     limits: Limits {
         // a whole family may complain at one desk, but nobody types faster than this
         sender: Rate { per_minute: 10, burst: 20 },
-        body_bytes: 64 * 1024,
+        // a browser that runs our script makes photos small, another one sends them as the camera made them
+        body_bytes: 12 * 1024 * 1024,
         ..Limits::DEFAULT
     },
     answer: Answer::Receipts,
@@ -82,6 +87,12 @@ pub struct Entry {
     /// When it happened: RFC 3339, or Jakarta's clock without an offset.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub occurred_at: String,
+    /// What the matter looks like.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub photos: Vec<Photo>,
+    /// When it was taken down, RFC 3339, where it had to wait for a network; the client's clock, so no more than a hint.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub entered_at: String,
     /// The citizen agrees that the report and these personal data are processed (UU 27/2022).
     pub consent: bool,
     /// The officer sees danger in waiting.
@@ -129,7 +140,7 @@ pub struct Place {
     /// Rukun warga.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub rw: String,
-    /// Kemendagri code of the kelurahan or kecamatan, where it is not the office's own.
+    /// Kemendagri code of the kelurahan or kecamatan, where it is not the office's own; or a kelurahan's name.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub region: String,
 }
@@ -200,6 +211,21 @@ pub enum Problem {
     /// Later than now.
     #[error("is in the future")]
     InFuture,
+    /// No photo that browsers show.
+    #[error("is not a photo (JPEG, PNG or WebP) in base64")]
+    NotPhoto,
+    /// A photo of too many bytes.
+    #[error("is a photo of more than {limit} MiB")]
+    PhotoTooLarge {
+        /// How many MiB it may have.
+        limit: usize,
+    },
+    /// More photos than an entry may have.
+    #[error("are more than {limit}")]
+    TooMany {
+        /// How many there may be.
+        limit: usize,
+    },
     /// Not an office of this channel.
     #[error("is not an office of this channel")]
     NotOffice,
@@ -286,6 +312,7 @@ impl Entry {
         let place = self.place.checked(kind, &mut check);
         let taken_at = self.taken.as_ref().map(|taken| taken.at);
         let occurred_at = self.occurred_at(taken_at, &mut check);
+        let attachments = check.photos(&self.photos);
         if !self.consent {
             check.wrong("consent", Problem::NotGiven);
         }
@@ -305,6 +332,11 @@ impl Entry {
         if !check.errors.is_empty() {
             return Err(check.errors);
         }
+        let shows = self.taken.as_ref().map(|taken| Shows {
+            office: taken.office.clone(),
+            category: category.clone(),
+            urgent: self.urgent,
+        });
         Ok(Draft {
             external_id: key.and_then(ExternalId::new),
             kind: Some(kind),
@@ -314,11 +346,18 @@ impl Entry {
             place: DraftPlace { office_region: office.map(|office| office.region.clone()), ..place },
             reporter,
             occurred_at,
-            sent_at: taken_at.map(SourceTime::Instant),
+            sent_at: self.entered_at(taken_at).or(taken_at).map(SourceTime::Instant),
+            attachments,
             office: office.map(|office| office.name.clone()),
             urgent: self.urgent,
+            return_address: shows.and_then(|shows| serde_json::to_value(shows).ok()).map(ReturnAddress),
             ..Draft::default()
         })
+    }
+
+    /// A browser whose clock is wrong must not be able to hold an entry up.
+    fn entered_at(&self, now: Option<Timestamp>) -> Option<Timestamp> {
+        self.entered_at.parse().ok().filter(|at| now.is_some_and(|now| *at <= now))
     }
 
     fn occurred_at(&self, now: Option<Timestamp>, check: &mut Check) -> Option<SourceTime> {
@@ -372,9 +411,7 @@ impl Place {
             address,
             rt: check.parsed("place.rt", &self.rt, Problem::NotUnit, unit),
             rw: check.parsed("place.rw", &self.rw, Problem::NotUnit, unit),
-            region: check.parsed("place.region", &self.region, Problem::NotRegion, |code| {
-                code.parse::<RegionCode>().ok().filter(|code| region::find(code).is_some())
-            }),
+            region: check.parsed("place.region", &self.region, Problem::NotRegion, area::find),
             ..DraftPlace::default()
         }
     }

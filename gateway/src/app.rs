@@ -246,6 +246,7 @@ impl Gateway {
             .merge(desk::router(desk::DeskState {
                 channels: Arc::clone(&channels),
                 intake: intake.clone(),
+                store: store.clone(),
                 session_key: privacy.keyed("desk session", &[]),
                 session_hours: config.desk.session_hours,
                 secure_cookies: config.desk.secure_cookies,

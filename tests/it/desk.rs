@@ -3,7 +3,9 @@
 
 mod api;
 pub(crate) mod office;
+mod photos;
 mod sign_in;
+mod today;
 
 use muara_normalizer::Reference;
 use office::Office;
@@ -169,9 +171,14 @@ async fn what_the_gateway_cannot_take_stays_in_the_form_with_when_to_send_again(
 async fn a_form_too_large_is_refused() {
     let office = Office::open().await;
     let mut siti = office.signed_in("kelurahan", "siti").await;
-    let answer = siti.enter(&[("description", &"a".repeat(65 * 1024))]).await;
+    let form = siti.filled(&[("description", &"a".repeat(65 * 1024))]);
+    let mut stranger = office.browser("kelurahan");
+    let request = stranger.post("").form(&form);
+    let answer = stranger.send(request, "").await;
     assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
     assert!(answer.body.contains("64 KB"), "{}", answer.body);
+    let answer = siti.enter(&[("description", &"a".repeat(13 * 1024 * 1024))]).await;
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
     assert!(office.drafts().is_empty());
 }
 
@@ -204,12 +211,15 @@ async fn pages_are_not_kept_and_allow_nothing_from_elsewhere() {
     assert!(!answer.body.contains("://"), "no address of anybody else");
     // what the page links to is there, and may be kept for ever
     let links = answer.body.split('"').filter(|text| text.starts_with("/desk/-/")).collect::<Vec<_>>();
-    assert_eq!(links.len(), 2, "{links:?}");
+    assert_eq!(links.len(), 5, "{links:?}");
+    let mut first_load = answer.body.len();
     for link in links {
         let file = reqwest::get(format!("{}{link}", office.url)).await.unwrap();
         assert_eq!(file.status(), StatusCode::OK, "{link}");
         assert!(file.headers()[header::CACHE_CONTROL].to_str().unwrap().contains("immutable"));
+        first_load += file.bytes().await.unwrap().len();
     }
+    assert!(first_load < 150_000, "the first page and all it needs: {first_load} bytes");
 }
 
 #[test]

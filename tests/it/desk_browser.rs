@@ -7,7 +7,7 @@ use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     str::FromStr,
     time::Duration,
@@ -112,22 +112,39 @@ impl Chromium {
 
     /// Fills the form as an officer does and sends it; the reference on the receipt.
     pub(crate) async fn enter(&self, picture: &str) -> String {
+        self.fill("Jalan berlubang di depan sekolah, sudah dua motor jatuh minggu ini.").await;
+        self.picture(picture).await;
+        self.click("#entry button.main").await;
+        self.text("#reference").await
+    }
+
+    /// Fills the form as an officer does.
+    pub(crate) async fn fill(&self, description: &str) {
         self.write("name", "Budi Santoso").await;
         self.write("phone", "0812-3456-7890").await;
-        self.write("description", "Jalan berlubang di depan sekolah, sudah dua motor jatuh minggu ini.")
-            .await;
+        self.write("description", description).await;
         self.write("category", "Jalan").await;
         self.write("address", "Jl. Teuku Umar No. 10, depan SDN 01").await;
         self.write("rt", "3").await;
         self.write("rw", "5").await;
         self.click("#consent").await;
-        self.picture(picture).await;
-        self.click("button.main").await;
-        self.text("#reference").await
+    }
+
+    /// Chooses a photo of such a size, drawn for it, and waits until the page shows it.
+    pub(crate) async fn attach(&self, file: &Path, (width, height): (u32, u32)) {
+        let draw = "const [width, height] = arguments;
+            const canvas = Object.assign(document.createElement('canvas'), { width, height });
+            canvas.getContext('2d').fillRect(40, 40, width / 2, height / 2);
+            return [canvas.toDataURL('image/png').split(',')[1], document.querySelectorAll('#photos-list li').length]";
+        let drawn = self.client.execute(draw, vec![json!(width), json!(height)]).await.unwrap();
+        fs::write(file, BASE64_STANDARD.decode(drawn[0].as_str().unwrap()).unwrap()).unwrap();
+        let input = self.client.find(Locator::Id("camera")).await.unwrap();
+        input.send_keys(file.to_str().unwrap()).await.unwrap();
+        self.text(&format!("#photos-list li:nth-child({})", drawn[1].as_u64().unwrap() + 1)).await;
     }
 
     /// The whole page, however long it is.
-    async fn picture(&self, name: &str) {
+    pub(crate) async fn picture(&self, name: &str) {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/screenshots");
         fs::create_dir_all(&folder).unwrap();
         let shot = self.devtools("Page.captureScreenshot", json!({ "captureBeyondViewport": true })).await;
@@ -136,7 +153,7 @@ impl Chromium {
     }
 
     /// Its picture, and what axe says of it.
-    async fn look(&self, name: &str) {
+    pub(crate) async fn look(&self, name: &str) {
         self.picture(name).await;
         axe::finds_no_serious_fault(&self.client, name).await;
     }
@@ -146,7 +163,7 @@ impl Chromium {
         self.client.issue_cmd(DevTools { command, parameters }).await.unwrap()
     }
 
-    async fn script(&self, script: &str) -> Value {
+    pub(crate) async fn script(&self, script: &str) -> Value {
         self.client.execute(script, Vec::new()).await.unwrap()
     }
 }
@@ -215,29 +232,19 @@ async fn an_officer_signs_in_enters_a_report_and_prints_the_reference() {
     is_reference(&reference);
     assert_eq!(office.drafts().len(), 1);
     chromium.look("receipt").await;
-    assert_eq!(chromium.text("[data-print]").await, "Cetak", "the script adds the button");
+    chromium.prints("a5", (420, 595), "receipt-a5").await;
+    chromium.prints("roll", (227, 425), "receipt-roll").await;
 
-    chromium.devtools("Emulation.setEmulatedMedia", json!({ "media": "print" })).await;
-    chromium.picture("receipt-printed").await;
-    for (css, shown) in [("#reference", true), (".receipt dl", true), (".bar", false), (".actions", false)] {
-        let element = chromium.client.find(Locator::Css(css)).await.unwrap();
-        assert_eq!(element.is_displayed().await.unwrap(), shown, "{css} on paper");
-    }
-    chromium.devtools("Emulation.setEmulatedMedia", json!({ "media": "" })).await;
-
-    // back, and sent once more: the same reference
-    chromium.client.back().await.unwrap();
-    chromium.click("button.main").await;
-    assert_eq!(chromium.text("#reference").await, reference, "the same form sent again");
-    assert_eq!(office.drafts().len(), 1);
     chromium.client.refresh().await.unwrap();
     assert_eq!(chromium.text("#reference").await, reference, "a reload shows the same receipt");
     chromium.click("a.main").await;
-    assert_eq!(chromium.text("h1").await, "Laporan baru");
-    let name = chromium.client.find(Locator::Id("name")).await.unwrap();
-    assert_eq!(name.prop("value").await.unwrap().unwrap(), "", "nothing of the last citizen is left");
+    assert_eq!(chromium.text("#entry h1").await, "Laporan baru");
+    assert_eq!(chromium.value("name").await, "", "nothing of the last citizen is left");
     let focused = chromium.client.active_element().await.unwrap();
     assert_eq!(focused.attr("id").await.unwrap().unwrap(), "name", "the next one can be typed at once");
+    chromium.client.back().await.unwrap();
+    chromium.client.back().await.unwrap();
+    assert_eq!(chromium.value("name").await, "", "nor for whoever goes back");
 }
 
 #[tokio::test]
@@ -248,11 +255,15 @@ async fn all_of_it_works_without_javascript() {
     let reference = chromium.enter("form-filled-without-script").await;
     is_reference(&reference);
     assert_eq!(office.drafts().len(), 1);
-    let print = chromium.client.find(Locator::Css("[data-print]")).await.unwrap();
-    assert!(!print.is_displayed().await.unwrap(), "JavaScript is off, so no script shows the button");
+    chromium.click("[data-print=roll]").await;
+    assert_eq!(
+        chromium.text("html[data-paper=roll] #reference").await,
+        reference,
+        "a page for the other paper"
+    );
     assert!(chromium.text(".actions").await.contains("Ctrl+P"));
     chromium.click("a.main").await;
-    assert_eq!(chromium.text("h1").await, "Laporan baru");
+    assert_eq!(chromium.text("#entry h1").await, "Laporan baru");
     chromium.click("header button").await;
     assert_eq!(chromium.text("h1").await, "Masuk");
 }
@@ -271,7 +282,7 @@ async fn wrong_passwords_and_wrong_fields_are_told_beside_what_is_wrong() {
     chromium.write("name", "Budi Santoso").await;
     chromium.write("phone", "12").await;
     chromium.write("address", "Jl. Teuku Umar No. 10").await;
-    chromium.click("button.main").await;
+    chromium.click("#entry button.main").await;
     assert!(chromium.text("[role=alert]").await.contains("belum tersimpan"));
     chromium.look("form-wrong").await;
     assert_eq!(chromium.text("#description-note").await, "Isi uraian laporan.");
@@ -292,15 +303,117 @@ async fn pages_fit_a_narrow_phone() {
     chromium.text("#description").await;
     chromium.fits("form").await;
     chromium.write("phone", "12").await;
-    chromium.click("button.main").await;
-    chromium.text("[role=alert]").await;
+    chromium.click("#entry button.main").await;
+    chromium.text("#form a").await;
     chromium.fits("form-wrong").await;
     chromium.write("phone", "").await;
     chromium.enter("phone-form-filled").await;
     chromium.fits("receipt").await;
+    chromium.click("header a").await;
+    assert_eq!(chromium.text("h1").await, "Entri hari ini");
+    chromium.fits("today").await;
+}
+
+#[tokio::test]
+async fn a_place_is_found_by_some_of_its_name_and_identity_is_not_left_to_be_read() {
+    let (office, url) = serve().await;
+    let chromium = Chromium::open(SCREEN, true).await;
+    chromium.sign_in(&url, PASSWORD).await;
+    chromium.fill("Lampu jalan mati.").await;
+    for (typed, name) in [
+        ("ceger 004/002", "Ceger, Kec. Cipayung, Jakarta Timur"),
+        ("menteng rt 3 rw 5", "Menteng, Kec. Menteng, Jakarta Pusat"),
+    ] {
+        chromium.write("region", typed).await;
+        chromium.write("nik", "3171061505900001").await;
+        assert_eq!(chromium.value("region").await, name);
+    }
+    assert_eq!((chromium.value("rt").await, chromium.value("rw").await), ("3".to_owned(), "5".to_owned()));
+    let hidden = "return getComputedStyle(document.getElementById('nik')).webkitTextSecurity";
+    assert_eq!(chromium.script(hidden).await, json!("none"), "what is being typed can be read");
+    chromium.write("title", "Lampu").await;
+    assert_eq!(chromium.script(hidden).await, json!("disc"));
+    chromium.picture("form-masked").await;
+    chromium.click("#entry button.main").await;
+    chromium.text("#reference").await;
+    let draft = office.drafts().remove(0);
+    assert_eq!(draft.place.region.unwrap().as_str(), "31.71.06.1001");
+    assert_eq!(draft.reporter.nik.as_deref(), Some("3171061505900001"));
+}
+
+#[tokio::test]
+async fn a_photo_is_made_small_in_the_browser_and_can_be_taken_out_again() {
+    let (office, url) = serve().await;
+    let chromium = Chromium::open(SCREEN, true).await;
+    chromium.sign_in(&url, PASSWORD).await;
+    chromium.fill("Pohon tumbang.").await;
+    let folder = tempfile::tempdir().unwrap();
+    chromium.attach(&folder.path().join("pohon.png"), (3200, 2400)).await;
+    chromium.attach(&folder.path().join("dahan.png"), (900, 600)).await;
+    chromium.look("form-photos").await;
+    chromium.click("#photos-list li:nth-child(2) button").await;
+    chromium
+        .client
+        .wait()
+        .at_most(PATIENCE)
+        .for_element(Locator::Css("#photos-list li:only-child"))
+        .await
+        .unwrap();
+    let wrong = folder.path().join("bukan.jpg");
+    fs::write(&wrong, "bukan foto").unwrap();
+    let input = chromium.client.find(Locator::Id("camera")).await.unwrap();
+    input.send_keys(wrong.to_str().unwrap()).await.unwrap();
+    assert_eq!(chromium.text("#photos-note strong").await, "bukan.jpg bukan foto yang dapat dibuka.");
+    chromium.click("#entry button.main").await;
+    chromium.text("#reference").await;
+
+    let files = office.files();
+    assert_eq!(files.len(), 1);
+    assert!(files[0].starts_with(b"\xff\xd8\xff"), "a JPEG");
+    let measure = "const [data, done] = arguments;
+        const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+        createImageBitmap(new Blob([bytes])).then(({ width, height }) => done([width, height]))";
+    let size = chromium.client.execute_async(measure, vec![json!(BASE64_STANDARD.encode(&files[0]))]).await;
+    assert_eq!(size.unwrap(), json!([1600, 1200]));
 }
 
 impl Chromium {
+    async fn value(&self, id: &str) -> String {
+        let field = self.client.find(Locator::Id(id)).await.unwrap();
+        field.prop("value").await.unwrap().unwrap_or_default()
+    }
+
+    /// The page by its button for this paper: one sheet of so many points, and nothing but the receipt on it.
+    async fn prints(&self, paper: &str, size: (u32, u32), picture: &str) {
+        self.script("window.print = () => { window.printed = document.documentElement.dataset.paper }").await;
+        self.click(&format!("[data-print={paper}]")).await;
+        assert_eq!(self.script("return window.printed").await, json!(paper), "the button prints");
+        let printed = self.devtools("Page.printToPDF", json!({ "preferCSSPageSize": true })).await;
+        let pdf = BASE64_STANDARD.decode(printed["data"].as_str().unwrap()).unwrap();
+        let text = String::from_utf8_lossy(&pdf);
+        let (_, sheet) = text.split_once("/MediaBox [0 0 ").unwrap();
+        let sides: Vec<f64> =
+            sheet.split(']').next().unwrap().split_whitespace().map(|side| side.parse().unwrap()).collect();
+        for (side, wanted) in sides.iter().zip([size.0, size.1]) {
+            assert!((side - f64::from(wanted)).abs() < 1.5, "{paper}: {sides:?}");
+        }
+        assert_eq!(text.matches("/MediaBox").count(), 1, "{paper} takes one sheet");
+
+        let (width, height) = (size.0 * 4 / 3, size.1 * 4 / 3);
+        let sheet = json!({ "width": width, "height": height, "deviceScaleFactor": 2, "mobile": false });
+        self.devtools("Emulation.setDeviceMetricsOverride", sheet).await;
+        self.devtools("Emulation.setEmulatedMedia", json!({ "media": "print" })).await;
+        self.picture(picture).await;
+        for (css, shown) in [("#reference", true), (".qr", true), (".bar", false), (".actions", false)] {
+            let element = self.client.find(Locator::Css(css)).await.unwrap();
+            assert_eq!(element.is_displayed().await.unwrap(), shown, "{css} on {paper}");
+        }
+        let wide = self.script("return document.documentElement.scrollWidth").await;
+        assert!(wide.as_u64().unwrap() <= u64::from(width), "{paper} is too narrow: {wide}");
+        self.devtools("Emulation.setEmulatedMedia", json!({ "media": "" })).await;
+        self.devtools("Emulation.clearDeviceMetricsOverride", json!({})).await;
+    }
+
     /// Nothing is wider than the phone, and what is to be touched is large enough for a thumb.
     async fn fits(&self, name: &str) {
         self.look(&format!("phone-{name}")).await;
@@ -309,7 +422,7 @@ impl Chromium {
         let small = self
             .script(
                 "return [...document.querySelectorAll('input:not([type=hidden]), select, textarea, button, a.button')]
-                   .map((e) => e.closest('.tick, .segments label') ?? e)
+                   .map((e) => e.closest('.tick, .segments label, .pick') ?? e)
                    .filter((e) => e.checkVisibility() && e.getBoundingClientRect().height < 44)
                    .map((e) => e.outerHTML)",
             )

@@ -10,6 +10,7 @@ mod console;
 mod console_browser;
 mod desk;
 mod desk_browser;
+mod desk_offline;
 mod egress;
 mod email;
 mod feed;

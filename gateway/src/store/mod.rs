@@ -15,7 +15,7 @@ pub mod gather;
 pub mod held;
 pub mod inbox;
 pub mod links;
-mod listing;
+pub mod listing;
 pub mod media;
 pub mod monthly;
 pub mod open;

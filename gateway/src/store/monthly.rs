@@ -240,7 +240,7 @@ impl Store {
 }
 
 /// The time at which an id was given.
-pub(super) fn given_at(id: Uuid) -> Timestamp {
+pub(crate) fn given_at(id: Uuid) -> Timestamp {
     let at = id.get_timestamp().map(|at| {
         let (seconds, nanoseconds) = at.to_unix();
         seconds * 1000 + u64::from(nanoseconds / 1_000_000)

@@ -49,6 +49,47 @@ async fn the_key_may_stand_in_the_header() {
 }
 
 #[tokio::test]
+async fn an_entry_that_waited_in_a_browser_says_when_it_was_made_unless_that_clock_is_wrong() {
+    let office = Office::open().await;
+    let mut siti = office.program("kelurahan", "siti").await;
+    let mut waited = entry();
+    waited["entered_at"] = json!("2026-11-03T02:55:00Z");
+    assert_eq!(siti.enter(&waited).await.status, StatusCode::CREATED);
+    waited["entered_at"] = json!("2999-01-01T00:00:00Z");
+    waited["idempotency_key"] = json!(KEY);
+    assert_eq!(siti.enter(&waited).await.status, StatusCode::CREATED);
+    let sent: Vec<_> =
+        office.drafts().iter().map(|draft| serde_json::to_string(&draft.sent_at).unwrap()).collect();
+    assert!(sent[0].contains("2026-11-03T02:55:00Z") && !sent[1].contains("2999"), "{sent:?}");
+}
+
+#[tokio::test]
+async fn a_program_asks_who_is_signed_in_and_a_page_of_another_site_may_not() {
+    let office = Office::open().await;
+    let mut siti = office.program("kelurahan", "siti").await;
+    let ask = |browser: &super::office::Browser<'_>| browser.get("/api/session");
+    let request = ask(&siti.browser);
+    let answer = siti.browser.send(request, "/api/session").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let session = answer.json();
+    assert_eq!(session["csrf_token"], json!(siti.csrf));
+    assert_eq!((&session["office"], &session["officer_name"]), (&json!("menteng"), &json!("Siti Aminah")));
+    let request = ask(&siti.browser).header("sec-fetch-site", "cross-site");
+    assert_problem(&siti.browser.send(request, "/api/session").await, 403, "situs lain");
+    let mut nobody = office.browser("kelurahan");
+    let request = ask(&nobody);
+    assert_problem(&nobody.send(request, "/api/session").await, 401, "masuk");
+    // the page that a browser keeps names nobody and holds no token
+    siti.browser.open("/offline").await;
+    assert!(siti.browser.html.contains("Uraian laporan"));
+    assert!(
+        !siti.browser.html.contains("Siti") && !siti.browser.html.contains("csrf"),
+        "{}",
+        siti.browser.html
+    );
+}
+
+#[tokio::test]
 async fn officer_and_office_come_from_the_session_whatever_the_client_claims() {
     let office = Office::open().await;
     let mut siti = office.program("kelurahan", "siti").await;
@@ -89,8 +130,8 @@ async fn what_is_refused_is_told_in_problem_details_and_nothing_is_stored() {
     let request = unknown.post("/api/entries").json(&entry());
     assert_problem(&unknown.send(request, "/api/entries").await, 404, "Tidak ada loket");
 
-    let request = siti.request().json(&json!({ "description": "a".repeat(70_000) }));
-    assert_problem(&siti.send(request).await, 413, "64 KB");
+    let request = siti.request().json(&json!({ "description": "a".repeat(13 << 20) }));
+    assert_problem(&siti.send(request).await, 413, "12288 KB");
     let request = siti.request().header("content-type", "text/plain").body(entry().to_string());
     assert_problem(&siti.send(request).await, 415, "application/json");
     let request = siti.request().header("content-type", "application/json").body("{\"description\": ");

@@ -123,6 +123,7 @@ impl Office {
         let state = desk::DeskState {
             channels: Arc::clone(&channels),
             intake,
+            store: store.clone(),
             session_key: [9; 32],
             session_hours: config.desk.session_hours,
             secure_cookies: config.desk.secure_cookies,
@@ -159,6 +160,14 @@ impl Office {
         let mut rows = database.prepare("SELECT draft FROM inbox ORDER BY serial").unwrap();
         let drafts = rows.query_map((), |row| row.get::<_, Vec<u8>>(0)).unwrap();
         drafts.map(|draft| serde_json::from_slice(&draft.unwrap()).unwrap()).collect()
+    }
+
+    /// What came with the drafts and waits to be kept as files.
+    pub(crate) fn files(&self) -> Vec<Vec<u8>> {
+        let database = rusqlite::Connection::open(self.folder.path().join("muara.db")).unwrap();
+        let mut rows =
+            database.prepare("SELECT content FROM media_inline ORDER BY complaint, number").unwrap();
+        rows.query_map((), |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
     }
 
     /// A browser without cookies.

@@ -2,23 +2,23 @@
 
 use axum::{
     Json,
-    extract::{Path, Request as HttpRequest, State},
+    extract::{Path, Query, Request as HttpRequest, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use muara_connectors::{
     Request, Verified,
-    desk::{BadEntry, Entry, FieldError, Place, Problem, Reporter, Taken},
+    desk::{BadEntry, Entry, Taken},
     verify::OfficerSession,
 };
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{
     Desk, Desks, Shared, Visit,
     fault::Fault,
+    form::{self, EntryForm},
     pages::{FormPage, ReceiptPage, fault_page, page},
     read_body, require_media_type,
     session::{self, NoSession, SignedIn},
@@ -26,119 +26,20 @@ use super::{
 };
 use crate::{intake::Receipt, web::problem::refusals};
 
-/// The form as browsers send it: an unticked box is absent.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub(super) struct EntryForm {
-    #[serde(skip_serializing)]
-    pub(super) csrf: String,
-    pub(super) idempotency_key: String,
-    name: String,
-    phone: String,
-    nik: String,
-    email: String,
-    anonymous: String,
-    kind: String,
-    category: String,
-    title: String,
-    description: String,
-    address: String,
-    rt: String,
-    rw: String,
-    region: String,
-    occurred_at: String,
-    consent: String,
-    urgent: String,
-}
-
-impl EntryForm {
-    /// An empty form with a key of its own.
-    pub(super) fn empty() -> Self {
-        Self { idempotency_key: Uuid::now_v7().to_string(), ..Self::default() }
-    }
-
-    /// What an input holds.
-    pub(super) fn value(&self, name: &str) -> &str {
-        match name {
-            "name" => &self.name,
-            "phone" => &self.phone,
-            "nik" => &self.nik,
-            "email" => &self.email,
-            "anonymous" => &self.anonymous,
-            "kind" => &self.kind,
-            "category" => &self.category,
-            "title" => &self.title,
-            "description" => &self.description,
-            "address" => &self.address,
-            "rt" => &self.rt,
-            "rw" => &self.rw,
-            "region" => &self.region,
-            "occurred_at" => &self.occurred_at,
-            "consent" => &self.consent,
-            "urgent" => &self.urgent,
-            _ => "",
-        }
-    }
-
-    /// The entry it stands for.
-    ///
-    /// Its idempotency key is made of the form's and of what was written: sending the same form twice is one
-    /// entry, but going back, changing a word and sending again is another one, whose words must not be lost.
-    fn entry(&self) -> Result<Entry, FieldError> {
-        let kind = match self.kind.as_str() {
-            "" => None,
-            word => Some(
-                serde_json::from_value(word.into())
-                    .map_err(|_| FieldError { field: "kind".into(), problem: Problem::WrongType })?,
-            ),
-        };
-        let mut entry = Entry {
-            idempotency_key: String::new(),
-            reporter: Reporter {
-                name: self.name.clone(),
-                phone: self.phone.clone(),
-                nik: self.nik.clone(),
-                email: self.email.clone(),
-                anonymous: !self.anonymous.is_empty(),
-            },
-            kind,
-            category: self.category.clone(),
-            title: self.title.clone(),
-            // browsers send the line ends of HTTP forms
-            description: self.description.replace("\r\n", "\n"),
-            place: Place {
-                address: self.address.replace("\r\n", "\n"),
-                rt: self.rt.clone(),
-                rw: self.rw.clone(),
-                region: self.region.clone(),
-            },
-            occurred_at: self.occurred_at.clone(),
-            consent: !self.consent.is_empty(),
-            urgent: !self.urgent.is_empty(),
-            taken: None,
-        };
-        let form = Uuid::parse_str(&self.idempotency_key)
-            .map_err(|_| FieldError { field: "idempotency_key".into(), problem: Problem::NotUuid })?;
-        let written = serde_json::to_vec(&entry).unwrap_or_default();
-        entry.idempotency_key = Uuid::new_v5(&form, &Sha256::digest(written)).to_string();
-        Ok(entry)
-    }
-}
-
 /// The form, or the sign-in page.
-pub(super) async fn form(State(desks): Shared, Path(channel): Path<String>, headers: HeaderMap) -> Response {
+pub(super) async fn open(State(desks): Shared, Path(channel): Path<String>, headers: HeaderMap) -> Response {
     let desk = match desks.desk(&channel) {
         Ok(desk) => desk,
         Err(fault) => return fault_page(&fault, None),
     };
     match desks.signed_in(&desk, &headers) {
-        Ok(signed_in) => page(StatusCode::OK, &FormPage::new(&desk, &signed_in, &EntryForm::empty())),
+        Ok(signed_in) => page(StatusCode::OK, &FormPage::new(&desk, Some(&signed_in), &EntryForm::empty())),
         Err(none) => desks.sign_in_page(&desk, &headers, ended(none).as_ref(), "", None, StatusCode::OK),
     }
 }
 
 /// What to say about a session that is no more.
-fn ended(none: NoSession) -> Option<Fault> {
+pub(super) fn ended(none: NoSession) -> Option<Fault> {
     (none == NoSession::Ended).then_some(Fault::SessionEnded)
 }
 
@@ -154,11 +55,13 @@ pub(super) async fn post_form(
         Err(fault) => return fault_page(&fault, None),
     };
     let headers = &visit.parts.headers;
-    let form: EntryForm = match read_form(&desk, headers, visit.body).await {
+    let signed_in = desks.signed_in(&desk, headers);
+    let known = !matches!(signed_in, Err(NoSession::Absent));
+    let form = match form::read(&desk, headers, visit.body, known).await {
         Ok(form) => form,
         Err(fault) => return fault_page(&fault, Some(&desk)),
     };
-    let signed_in = match desks.signed_in(&desk, headers) {
+    let signed_in = match signed_in {
         Ok(signed_in) => signed_in,
         Err(_) => {
             // the words wait in the page until the officer has signed in again
@@ -185,22 +88,10 @@ pub(super) async fn post_form(
             if Uuid::parse_str(&again.idempotency_key).is_err() {
                 again.idempotency_key = EntryForm::empty().idempotency_key;
             }
-            let template = FormPage::new(&desk, &signed_in, &again).after(&fault);
+            let template = FormPage::new(&desk, Some(&signed_in), &again).after(&fault);
             fault.with_retry_after(page(fault.status(), &template))
         }
     }
-}
-
-async fn read_form(desk: &Desk, headers: &HeaderMap, body: axum::body::Body) -> Result<EntryForm, Fault> {
-    crate::web::account::request::same_origin(headers)?;
-    require_media_type(headers, "application/x-www-form-urlencoded")?;
-    let body = read_body(body, desk.channel.limits.body_bytes).await?;
-    parse_form(&body)
-}
-
-/// Reads an urlencoded form.
-pub(super) fn parse_form<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
-    serde_urlencoded::from_bytes(body).map_err(|error| Fault::Syntax { detail: error.to_string() })
 }
 
 async fn send_form(
@@ -292,11 +183,7 @@ async fn send_json(desks: &Desks, channel: &str, visit: Visit) -> Result<Respons
     let desk = desks.desk(channel)?;
     let headers = &visit.parts.headers;
     crate::web::account::request::same_origin(headers)?;
-    let signed_in = desks.signed_in(&desk, headers).map_err(|none| match none {
-        NoSession::Absent => Fault::SignedOut,
-        NoSession::Ended => Fault::SessionEnded,
-        NoSession::Elsewhere => Fault::OtherChannel,
-    })?;
+    let signed_in = desks.signed_in(&desk, headers)?;
     let token = text(headers, "x-csrf-token").unwrap_or_default();
     if !desks.csrf_fits(&signed_in.session, token) {
         return Err(Fault::Csrf);
@@ -336,10 +223,18 @@ fn one_key(headers: &HeaderMap, in_body: &str) -> Result<String, Fault> {
     }
 }
 
+/// The paper of a receipt; a browser without the script asks for it by the address.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Paper {
+    paper: String,
+}
+
 /// The receipt of an entry that this browser's office has just made.
 pub(super) async fn receipt(
     State(desks): Shared,
     Path((channel, reference)): Path<(String, String)>,
+    Query(Paper { paper }): Query<Paper>,
     headers: HeaderMap,
 ) -> Response {
     let desk = match desks.desk(&channel) {
@@ -353,7 +248,7 @@ pub(super) async fn receipt(
         }
     };
     match desks.receipt_note(&desk, &signed_in, &reference, &headers) {
-        Some(note) => page(StatusCode::OK, &ReceiptPage::new(&desk, &signed_in, &note)),
+        Some(note) => page(StatusCode::OK, &ReceiptPage::new(&desk, &signed_in, &note, &paper)),
         None => fault_page(&Fault::NoReceipt, Some(&desk)),
     }
 }

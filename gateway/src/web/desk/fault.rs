@@ -13,7 +13,7 @@ use muara_connectors::{
 use serde_json::json;
 use uuid::Uuid;
 
-use super::words;
+use super::{session::NoSession, words};
 use crate::{
     intake::Refusal,
     web::{account::request::CrossSite, problem::Problem},
@@ -66,11 +66,23 @@ pub(super) enum Fault {
     Random,
     /// The receipt cannot be shown here.
     NoReceipt,
+    /// The store cannot be read.
+    Unreadable,
 }
 
 impl From<getrandom::Error> for Fault {
     fn from(_: getrandom::Error) -> Self {
         Self::Random
+    }
+}
+
+impl From<NoSession> for Fault {
+    fn from(none: NoSession) -> Self {
+        match none {
+            NoSession::Absent => Self::SignedOut,
+            NoSession::Ended => Self::SessionEnded,
+            NoSession::Elsewhere => Self::OtherChannel,
+        }
     }
 }
 
@@ -115,7 +127,9 @@ impl Fault {
             Self::MediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Fields(_) | Self::Quarantined { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::LockedOut { .. } | Self::Limited { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::Disabled | Self::Busy { .. } | Self::Random => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Disabled | Self::Busy { .. } | Self::Random | Self::Unreadable => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 

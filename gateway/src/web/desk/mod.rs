@@ -1,13 +1,18 @@
 //! The walk-in desk: an officer signs in, takes a citizen's report down and hands over a reference.
 //!
-//! Pages work without JavaScript; the script only adds a print button and guards against double clicks.
-//! The JSON API behind them takes the same entry with a client-made idempotency key.
+//! Pages work without JavaScript. With it an entry is kept in the browser first and sent by the JSON API with a key made
+//! there, so that neither a lost network nor a lost answer loses it or makes two of it ([`offline`]).
 
+mod assets;
 mod entry;
 mod fault;
+mod form;
+mod offline;
 mod pages;
+mod qr;
 pub mod session;
 mod sign_in;
+mod today;
 mod words;
 
 use std::sync::{Arc, LazyLock};
@@ -16,15 +21,14 @@ use arc_swap::ArcSwap;
 use axum::{
     Router,
     body::{Body, Bytes},
-    extract::{Path, Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue, header, request::Parts},
     middleware::map_response,
-    response::{IntoResponse, Response},
+    response::Response,
     routing::get,
 };
 use jiff::Timestamp;
 use muara_connectors::desk::{Office, Settings};
-use sha2::{Digest, Sha256};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::account::{
@@ -35,6 +39,7 @@ use super::account::{
 use crate::{
     channel::{Channel, Channels},
     intake::Intake,
+    store::Store,
 };
 use fault::Fault;
 
@@ -45,6 +50,8 @@ pub struct DeskState {
     pub channels: Arc<ArcSwap<Channels>>,
     /// Where entries go.
     pub intake: Intake,
+    /// Where the day's entries are looked up.
+    pub store: Store,
     /// Seals session cookies; the same after a restart, so that officers stay signed in.
     pub session_key: [u8; 32],
     /// How many hours a session lasts.
@@ -78,12 +85,15 @@ pub fn router_at(state: DeskState, clock: Clock) -> Router {
     let desks = Desks { seal: Seal::new(state.session_key), state, clock, door: Door::new() };
     Router::new()
         .merge(described())
-        .route("/desk/{channel}", get(entry::form).post(entry::post_form))
+        .route("/desk/{channel}", get(entry::open).post(entry::post_form))
         .route("/desk/{channel}/sign-in", get(sign_in::back).post(sign_in::post_form))
         .route("/desk/{channel}/sign-out", get(sign_in::back).post(sign_in::sign_out))
         .route("/desk/{channel}/receipts/{reference}", get(entry::receipt))
+        .route("/desk/{channel}/today", get(today::list))
+        .route("/desk/{channel}/offline", get(offline::kept))
+        .route("/desk/{channel}/api/session", get(offline::session))
         // no channel's id begins with a hyphen
-        .route("/desk/-/{file}", get(asset))
+        .route("/desk/-/{file}", get(assets::serve))
         .layer(map_response(guarded))
         .with_state(Arc::new(desks))
 }
@@ -140,46 +150,10 @@ async fn read_body(body: Body, limit: usize) -> Result<Bytes, Fault> {
     })
 }
 
-/// A file that pages link to; its name holds its hash, so it can be kept for ever.
-struct Asset {
-    name: String,
-    media_type: &'static str,
-    body: &'static str,
-}
-
-impl Asset {
-    fn new(stem: &str, extension: &str, media_type: &'static str, body: &'static str) -> Self {
-        let digest = Sha256::digest(body.as_bytes());
-        Self { name: format!("{stem}.{}.{extension}", hex::encode(&digest[..6])), media_type, body }
-    }
-
-    fn path(&self) -> String {
-        format!("/desk/-/{}", self.name)
-    }
-}
-
-static STYLE: LazyLock<Asset> = LazyLock::new(|| {
-    Asset::new("desk", "css", "text/css; charset=utf-8", include_str!("../../../static/desk.css"))
-});
-static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
-    Asset::new("desk", "js", "text/javascript; charset=utf-8", include_str!("../../../static/desk.js"))
-});
-
-async fn asset(Path(file): Path<String>) -> Response {
-    let Some(asset) = [&*STYLE, &*SCRIPT].into_iter().find(|asset| asset.name == file) else {
-        return StatusCode::NOT_FOUND.into_response();
-    };
-    let headers = [
-        (header::CONTENT_TYPE, asset.media_type),
-        (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
-    ];
-    (headers, asset.body).into_response()
-}
-
 /// Nothing from elsewhere, nothing inline, nothing kept: the pages hold citizens' data.
 async fn guarded(mut response: Response) -> Response {
     const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
-                          form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+                          connect-src 'self'; worker-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
     let headers = response.headers_mut();
     for (name, value) in [
         (header::CONTENT_SECURITY_POLICY, POLICY),

@@ -1,23 +1,25 @@
 //! The pages, filled in.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::borrow::Cow;
 
 use askama::Template;
 use axum::{
     http::StatusCode,
     response::{Html, IntoResponse, Response},
 };
-use muara_connectors::desk::FieldError;
+use muara_connectors::desk::{FieldError, Problem, area};
 use muara_normalizer::{
     category,
-    region::{self, Level, Region, RegionCode},
+    region::{self, Level, RegionCode},
 };
 
 use super::{
-    Desk, SCRIPT, STYLE,
-    entry::EntryForm,
+    Desk, assets,
     fault::Fault,
+    form::EntryForm,
+    qr::Qr,
     session::{ReceiptNote, SignedIn},
+    today::Line,
     words,
 };
 
@@ -25,10 +27,9 @@ use super::{
 pub(super) struct Frame<'a> {
     channel: &'a str,
     channel_title: &'a str,
-    style: String,
-    script: String,
-    /// Who is signed in: officer, office, CSRF token.
-    signed_in: Option<(&'a str, &'a str, &'a str)>,
+    styles: Vec<String>,
+    scripts: Vec<String>,
+    signed_in: Option<&'a SignedIn<'a>>,
 }
 
 impl<'a> Frame<'a> {
@@ -36,9 +37,9 @@ impl<'a> Frame<'a> {
         Self {
             channel: desk.map_or("", Desk::id),
             channel_title: desk.map_or("Loket pengaduan", |desk| &desk.channel.title),
-            style: STYLE.path(),
-            script: SCRIPT.path(),
-            signed_in: signed_in.map(|s| (&*s.officer.name, &*s.office.name, &*s.csrf)),
+            styles: assets::styles(),
+            scripts: assets::scripts(),
+            signed_in,
         }
     }
 }
@@ -49,20 +50,13 @@ impl<'a> Frame<'a> {
 pub(super) struct FormPage<'a> {
     frame: Frame<'a>,
     form: &'a EntryForm,
-    csrf: &'a str,
-    office: &'a str,
     notice: Option<String>,
     /// What is wrong by the name of the input, in the order of the form.
     errors: Vec<(&'static str, String)>,
     categories: Vec<&'static str>,
-    regions: Vec<RegionGroup>,
-}
-
-/// The kelurahan of one kecamatan.
-struct RegionGroup {
-    kecamatan: &'static str,
-    kota: &'static str,
-    kelurahan: Vec<&'static Region>,
+    regions: Vec<String>,
+    /// What is said above a form with something wrong in it, when the script finds it.
+    wrong: String,
 }
 
 /// One input with its label, hint and message.
@@ -79,25 +73,34 @@ struct Field<'a> {
     error: Option<&'a str>,
     focus: bool,
     required: bool,
+    /// What the script checks before an entry is kept, and what it says if it does not fit.
+    pattern: &'a str,
+    message: String,
+    /// Nobody behind the officer is to read it.
+    secret: bool,
 }
 
 impl<'a> FormPage<'a> {
-    pub(super) fn new(desk: &'a Desk, signed_in: &'a SignedIn<'a>, form: &'a EntryForm) -> Self {
+    pub(super) fn new(desk: &'a Desk, signed_in: Option<&'a SignedIn<'a>>, form: &'a EntryForm) -> Self {
         Self {
-            frame: Frame::new(Some(desk), Some(signed_in)),
+            frame: Frame::new(Some(desk), signed_in),
             form,
-            csrf: &signed_in.csrf,
-            office: &signed_in.office.name,
             notice: None,
             errors: Vec::new(),
             categories: category::names().collect(),
-            regions: regions(&signed_in.office.region),
+            regions: regions(signed_in.map(|signed_in| &signed_in.office.region)),
+            wrong: words::fault(&Fault::Fields(Vec::new())).1,
         }
+    }
+
+    /// What is said beside a field that is required and empty.
+    fn missing(&self, field: &'static str) -> String {
+        words::field(&FieldError { field: field.into(), problem: Problem::Missing })
     }
 
     /// The same words again, with what is wrong beside them.
     pub(super) fn after(mut self, fault: &Fault) -> Self {
-        self.notice = Some(words::fault(fault).1);
+        self.notice = Some(words::fault(fault).1 + self.form.choose_photos_again());
         if let Fault::Fields(fields) = fault {
             self.errors = fields.iter().map(|error| (input(error), words::field(error))).collect();
         }
@@ -110,6 +113,10 @@ impl<'a> FormPage<'a> {
         self
     }
 
+    fn not_given(&self) -> String {
+        words::field(&FieldError { field: "consent".into(), problem: Problem::NotGiven })
+    }
+
     fn error(&self, name: &str) -> Option<&str> {
         self.errors.iter().find(|(field, _)| *field == name).map(|(_, message)| message.as_str())
     }
@@ -120,6 +127,12 @@ impl<'a> FormPage<'a> {
     }
 
     fn field(&'a self, name: &'a str, label: &'a str, hint: &'a str) -> Field<'a> {
+        let (pattern, problem) = match name {
+            "phone" => (r"[+\(]?(\D{0,3}\d){7,15}\D*", Problem::NotPhone),
+            "nik" => (r"\s*(\d[ .\-]*){16}", Problem::NotNik),
+            "rt" | "rw" => (r"\s*\d{1,3}\s*", Problem::NotUnit),
+            _ => ("", Problem::Missing),
+        };
         let (kind, mode) = match name {
             "phone" => ("tel", "tel"),
             "email" => ("email", "email"),
@@ -133,11 +146,21 @@ impl<'a> FormPage<'a> {
             hint,
             kind,
             mode,
-            list: if name == "category" { "categories" } else { "" },
+            list: match name {
+                "category" => "categories",
+                "region" => "regions",
+                _ => "",
+            },
             value: self.form.value(name),
             error: self.error(name),
             focus: self.focus(name),
             required: name == "name",
+            pattern,
+            message: words::field(&FieldError {
+                field: if name == "name" { "reporter.name" } else { name }.to_owned().into(),
+                problem,
+            }),
+            secret: matches!(name, "phone" | "nik"),
         }
     }
 }
@@ -158,40 +181,24 @@ fn input(error: &FieldError) -> &'static str {
         "place.rw" => "rw",
         "place.region" => "region",
         "occurred_at" => "occurred_at",
+        "photos" => "photos",
         "consent" => "consent",
         _ => "form",
     }
 }
 
-/// All kelurahan by kecamatan, those nearest to the office first.
-fn regions(office: &RegionCode) -> Vec<RegionGroup> {
-    let mut groups: BTreeMap<(u8, &str), RegionGroup> = BTreeMap::new();
-    for area in region::all().filter(|area| area.level == Level::Kelurahan) {
-        let (Some(kecamatan), Some(kota)) =
-            (region::at(&area.code, Level::Kecamatan), region::at(&area.code, Level::Kota))
-        else {
-            continue;
-        };
-        let same = |level| {
-            region::at(office, level).is_some_and(|of_office| {
-                region::at(&area.code, level).is_some_and(|of_area| of_area.code == of_office.code)
-            })
-        };
-        let distance = 2 - u8::from(same(Level::Kota)) - u8::from(same(Level::Kecamatan));
-        groups
-            .entry((distance, kecamatan.code.as_str()))
-            .or_insert_with(|| RegionGroup {
-                kecamatan: &kecamatan.name,
-                kota: kota
-                    .name
-                    .trim_start_matches("Kota Administrasi ")
-                    .trim_start_matches("Kabupaten Administrasi "),
-                kelurahan: Vec::new(),
-            })
-            .kelurahan
-            .push(area);
-    }
-    groups.into_values().collect()
+/// All kelurahan, those nearest to the office first.
+fn regions(office: Option<&RegionCode>) -> Vec<String> {
+    let same = |area: &RegionCode, level| {
+        office
+            .and_then(|office| region::at(office, level))
+            .is_some_and(|of_office| region::at(area, level).is_some_and(|of_area| of_area == of_office))
+    };
+    let distance =
+        |area: &RegionCode| 2 - u8::from(same(area, Level::Kota)) - u8::from(same(area, Level::Kecamatan));
+    let mut areas: Vec<_> = area::all().collect();
+    areas.sort_by_key(|area| (distance(&area.code), area.code.as_str()));
+    areas.into_iter().map(area::label).collect()
 }
 
 /// The sign-in page.
@@ -204,6 +211,8 @@ pub(super) struct SignInPage<'a> {
     pub(super) notice: Option<String>,
     /// An entry whose session ended before it was sent: it comes back after sign-in.
     pub(super) carried: Option<Cow<'a, str>>,
+    /// Whether that entry had photos, which are not carried.
+    pub(super) photos_lost: bool,
 }
 
 /// What the citizen takes home.
@@ -216,10 +225,18 @@ pub(super) struct ReceiptPage<'a> {
     officer: &'a str,
     time: String,
     held: bool,
+    qr: Option<Qr>,
+    /// What it is laid out for, where the script does not choose: `a5` or `roll`.
+    paper: &'static str,
 }
 
 impl<'a> ReceiptPage<'a> {
-    pub(super) fn new(desk: &'a Desk, signed_in: &'a SignedIn<'a>, note: &'a ReceiptNote) -> Self {
+    pub(super) fn new(
+        desk: &'a Desk,
+        signed_in: &'a SignedIn<'a>,
+        note: &'a ReceiptNote,
+        paper: &str,
+    ) -> Self {
         let officer = desk.settings().officers.get(&note.officer);
         Self {
             frame: Frame::new(Some(desk), Some(signed_in)),
@@ -228,7 +245,24 @@ impl<'a> ReceiptPage<'a> {
             officer: officer.map_or(&note.officer, |officer| &officer.name),
             time: words::time(note.received_at),
             held: note.held,
+            qr: Qr::of(&note.reference),
+            paper: if paper == "roll" { "roll" } else { "a5" },
         }
+    }
+}
+
+/// The day's entries of an office.
+#[derive(Template)]
+#[template(path = "desk/today.html")]
+pub(super) struct TodayPage<'a> {
+    frame: Frame<'a>,
+    office: &'a str,
+    lines: Vec<Line>,
+}
+
+impl<'a> TodayPage<'a> {
+    pub(super) fn new(desk: &'a Desk, signed_in: &'a SignedIn<'a>, lines: Vec<Line>) -> Self {
+        Self { frame: Frame::new(Some(desk), Some(signed_in)), office: &signed_in.office.name, lines }
     }
 }
 

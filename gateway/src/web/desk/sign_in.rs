@@ -14,8 +14,8 @@ use serde_json::json;
 
 use super::{
     Desk, Desks, Shared, Visit,
-    entry::{EntryForm, parse_form},
     fault::Fault,
+    form::{self, EntryForm},
     pages::{FormPage, Frame, SignInPage, fault_page, page},
     read_body, require_media_type,
     session::Session,
@@ -79,8 +79,9 @@ pub(super) async fn post_form(
         Ok(form) => form,
         Err(fault) => return fault_page(&fault, Some(&desk)),
     };
-    let carried: Option<EntryForm> =
-        Some(&form.carried).filter(|text| !text.is_empty()).and_then(|text| parse_form(text.as_bytes()).ok());
+    let carried: Option<EntryForm> = Some(&form.carried)
+        .filter(|text| !text.is_empty())
+        .and_then(|text| form::parse(text.as_bytes()).ok());
     let session = match desks.check_visitor(headers, &form.csrf) {
         Ok(()) => {
             let address = client_address(&visit.parts).map(|address| address.to_string());
@@ -100,7 +101,7 @@ pub(super) async fn post_form(
 async fn read_form(headers: &HeaderMap, body: axum::body::Body) -> Result<SignInForm, Fault> {
     same_origin(headers)?;
     require_media_type(headers, "application/x-www-form-urlencoded")?;
-    parse_form(&read_body(body, FORM_BYTES).await?)
+    form::parse(&read_body(body, FORM_BYTES).await?)
 }
 
 refusals!(Refusals {
@@ -175,7 +176,7 @@ async fn end(desks: &Desks, channel: &str, visit: Visit) -> Result<Response, Fau
     let headers = &visit.parts.headers;
     same_origin(headers)?;
     require_media_type(headers, "application/x-www-form-urlencoded")?;
-    let form: SignOutForm = parse_form(&read_body(visit.body, JSON_BYTES).await?)?;
+    let form: SignOutForm = form::parse(&read_body(visit.body, JSON_BYTES).await?)?;
     if let Ok(signed_in) = desks.signed_in(&desk, headers)
         && !desks.csrf_fits(&signed_in.session, &form.csrf)
     {
@@ -205,6 +206,7 @@ impl Desks {
             csrf: &csrf,
             user,
             notice: fault.map(|fault| super::words::fault(fault).1),
+            photos_lost: carried.is_some_and(EntryForm::has_photos),
             carried: carried.and_then(|form| serde_urlencoded::to_string(form).ok()).map(Into::into),
         };
         let mut response = page(status, &template);
@@ -228,7 +230,7 @@ impl Desks {
         if let Some(form) = carried
             && let Ok(signed_in) = self.recognise(desk, session.clone())
         {
-            let template = FormPage::new(desk, &signed_in, &form).resumed();
+            let template = FormPage::new(desk, Some(&signed_in), &form).resumed();
             response = page(StatusCode::OK, &template);
         }
         set_cookie(&mut response, cookie);

@@ -7,6 +7,19 @@ use muara_connectors::desk::{FieldError, Problem};
 use muara_normalizer::time::WIB;
 
 use super::fault::Fault;
+use crate::store::listing::Place;
+
+/// How an entry stands whose event is made.
+pub(super) const PASSED_ON: &str = "Diteruskan";
+
+/// How an entry stands that waits.
+pub(super) fn place(place: Place) -> &'static str {
+    match place {
+        Place::Inbox => "Diterima",
+        Place::Held => "Diterima, diteruskan bertahap",
+        Place::Aside => "Diperiksa pengelola",
+    }
+}
 
 /// `3 November 2026, 10.15 WIB`.
 pub(super) fn time(at: Timestamp) -> String {
@@ -27,6 +40,12 @@ pub(super) fn time(at: Timestamp) -> String {
     let at = at.to_zoned(TimeZone::fixed(WIB));
     let month = usize::try_from(at.month() - 1).ok().and_then(|month| MONTHS.get(month)).unwrap_or(&"");
     format!("{} {month} {}, {:02}.{:02} WIB", at.day(), at.year(), at.hour(), at.minute())
+}
+
+/// `10.15`, the time of day.
+pub(super) fn clock(at: Timestamp) -> String {
+    let at = at.to_zoned(TimeZone::fixed(WIB));
+    format!("{:02}.{:02}", at.hour(), at.minute())
 }
 
 /// Seconds, rounded up, at least one.
@@ -81,7 +100,10 @@ pub(super) fn fault(fault: &Fault) -> (&'static str, String) {
         Fault::TooLarge { limit } => {
             return (
                 "Isian terlalu besar",
-                format!("Isian melebihi batas {} KB. Ringkas uraian laporan.", limit / 1024),
+                format!(
+                    "Isian melebihi batas {} KB. Ringkas uraian laporan, atau kurangi fotonya.",
+                    limit / 1024
+                ),
             );
         }
         Fault::SlowBody => {
@@ -121,7 +143,9 @@ pub(super) fn fault(fault: &Fault) -> (&'static str, String) {
             "Laporan perlu diperiksa",
             "Laporan tersimpan, tetapi belum dapat diproses dan belum mendapat nomor. Hubungi pengelola sistem.",
         ),
-        Fault::Random => ("Gangguan sistem", "Sistem sedang terganggu. Hubungi pengelola sistem."),
+        Fault::Random | Fault::Unreadable => {
+            ("Gangguan sistem", "Sistem sedang terganggu. Hubungi pengelola sistem.")
+        }
         Fault::NoReceipt => (
             "Tanda terima tidak tersedia",
             "Tanda terima hanya dapat dibuka di peramban ini, oleh loket yang membuatnya, selama 12 jam.",
@@ -152,9 +176,12 @@ pub(super) fn field(error: &FieldError) -> String {
         Problem::NotNik => "NIK terdiri atas 16 angka. Periksa kembali dengan KTP.",
         Problem::NotEmail => "Alamat surel tidak benar. Contoh: nama@contoh.id.",
         Problem::NotUnit => "Isi dengan 1–3 angka, misalnya 005.",
-        Problem::NotRegion => "Kelurahan ini tidak ada dalam daftar.",
+        Problem::NotRegion => "Kelurahan ini tidak ada dalam daftar. Ketik beberapa huruf, lalu pilih.",
         Problem::NotTime => "Tanggal dan jam tidak terbaca.",
         Problem::InFuture => "Waktu kejadian tidak boleh di masa depan.",
+        Problem::NotPhoto => "Ini bukan foto yang dapat dibuka. Pakai JPEG, PNG, atau WebP.",
+        Problem::PhotoTooLarge { limit } => return format!("Foto terlalu besar: paling besar {limit} MB."),
+        Problem::TooMany { limit } => return format!("Terlalu banyak foto: paling banyak {limit}."),
         Problem::NotOffice => "Kantor ini tidak ada di kanal ini.",
     }
     .to_owned()
