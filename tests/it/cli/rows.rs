@@ -29,7 +29,7 @@ async fn left_behind(gateway: &Gateway) -> Vec<Uuid> {
     let intake =
         Intake { messages: messages.collect(), ..Intake::new("qlue".parse().unwrap(), Timestamp::now()) };
     store.take(intake).await.unwrap();
-    let refined = store.waiting(10).await.unwrap().into_iter().zip(0..).map(|(row, number)| {
+    let refined = store.waiting(10).await.unwrap().rows.into_iter().zip(0..).map(|(row, number)| {
         let event = NewEvent {
             id: row.id.event_id("complaint.received.v1", 0),
             routing_key: "complaint.received.v1.qlue".to_owned(),

@@ -69,7 +69,7 @@ async fn a_change_waits_as_long_as_the_message_that_it_changes() {
     assert!(store.waiting(10).await.unwrap().rows.is_empty());
     assert!(settle(&store, 0).await);
     assert!(!settle(&store, 0).await, "a file is settled once");
-    let rows = store.waiting(10).await.unwrap();
+    let rows = store.waiting(10).await.unwrap().rows;
     let drafts: Vec<_> = rows.iter().map(|row| String::from_utf8_lossy(&row.draft).into_owned()).collect();
     assert_eq!(drafts, ["{}", "edited", "with a file"]);
     store.close().await;

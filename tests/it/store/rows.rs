@@ -27,7 +27,7 @@ async fn a_draft_becomes_an_event_that_is_settled_retried_or_dead() {
     let store = &fresh.store;
     store.take(intake(["a", "b", "c"].map(keyed).into(), vec![])).await.unwrap();
     assert_eq!(fresh.levels().inbox, 3);
-    let waiting = store.waiting(10).await.unwrap();
+    let waiting = store.waiting(10).await.unwrap().rows;
     let refined: Vec<_> =
         waiting.into_iter().map(|row| (row.clone(), Refined::Change(event(&row), None))).collect();
     store.refine(refined.clone()).await.unwrap();
