@@ -88,6 +88,8 @@ fn config(broker: &str, telemetry: &str) -> String {
 
 /// Posts a report within the caller's trace; the complaint's id.
 async fn report(gateway: &Gateway, reports: &Reports) -> String {
+    // by then there is a queue to read from
+    gateway.broker_is("connected").await;
     let report = reports.next();
     let request = gateway.http.post(gateway.url("/in/qlue")).header("content-type", "application/json");
     let request = request.header("x-qlue-signature", &report.signature).header("traceparent", CALLER);
