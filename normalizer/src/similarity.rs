@@ -8,6 +8,7 @@
 
 mod bytes;
 mod compare;
+mod distance;
 mod features;
 mod index;
 mod rules;

@@ -1,10 +1,9 @@
 //! How alike two matters are. Points are added for what agrees and taken off for what does not; what cannot both be true
 //! of one matter ends it. The points were set by hand on labelled pairs, for few wrong links rather than for many links.
 
-use std::f64::consts::PI;
-
 use super::{
     Likeness, Matter, Name, SHINGLES, Thresholds,
+    distance::{APART, distance},
     features::{COMPASS, inside, is_kelurahan, word_hash},
     rules::{RULES, Rules, Sort},
 };
@@ -12,8 +11,6 @@ use crate::stem;
 
 /// So many equal numbers of a MinHash are nearly the same words (an estimated Jaccard similarity of 0.8).
 const NEARLY_SAME: usize = SHINGLES * 4 / 5;
-/// So many times the metres of its kind apart, two are never one.
-const APART: f64 = 3.0;
 /// Metres across the border of two kelurahan.
 const ACROSS: f64 = 60.0;
 /// What nearly the same words or the same photo score.
@@ -86,16 +83,6 @@ pub fn compare(new: &Matter, old: &Matter, thresholds: &Thresholds) -> Option<Li
     }
     let score = (score.clamp(0.0, 1.0) * 100.0).round() / 100.0;
     (score >= thresholds.score).then_some(Likeness { score, reasons: sum.reasons })
-}
-
-impl Thresholds {
-    /// Whether two points (millionths of a degree, north and east) are known and too far from each other to be one
-    /// matter, of whatever kind.
-    #[must_use]
-    pub fn too_far(&self, one: Option<[i32; 2]>, other: Option<[i32; 2]>) -> bool {
-        let widest = self.radii.values().copied().fold(self.radius_m, u32::max);
-        one.zip(other).is_some_and(|(one, other)| distance(one, other) > APART * f64::from(widest))
-    }
 }
 
 /// Points so far, and why.
@@ -502,13 +489,4 @@ fn overlap(new: &[u32], old: &[u32]) -> f64 {
     let total = |words: &[u32]| words.iter().map(weight).sum::<f64>();
     let shared: f64 = new.iter().filter(|word| old.binary_search(word).is_ok()).map(weight).sum();
     shared / total(new).min(total(old)).max(5.0)
-}
-
-/// Metres between two points of one city: the Earth is flat there.
-fn distance(one: [i32; 2], other: [i32; 2]) -> f64 {
-    /// Of a millionth of a degree along a meridian.
-    const METRES: f64 = 0.111_195;
-    let [lat, lon] = [0, 1].map(|part: usize| f64::from(one[part]) - f64::from(other[part]));
-    let shrink = (f64::from(one[0]) / 1e6 * PI / 180.0).cos();
-    METRES * lat.hypot(lon * shrink)
 }
