@@ -1,18 +1,18 @@
 //! From drafts to events: normalizes what waits in the inbox and opens the outbox rows, in one transaction with
 //! closing the inbox rows. A row that a rule fails or panics on is quarantined alone.
 
+mod readers;
 mod row;
 
 use std::{
     collections::BTreeMap,
-    num::NonZeroUsize,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use muara_normalizer::{ComplaintId, Normalizer};
+use muara_normalizer::{ComplaintId, Normalizer, similarity::Thresholds};
 use row::{Step, step};
 use tokio_util::sync::CancellationToken;
 
@@ -35,10 +35,10 @@ const BATCH: u32 = 128;
 /// Batches that may follow each other before those are looked for that came to wait before them: bundles of chats, rows
 /// whose files have come.
 const AHEAD: u32 = 32;
-/// Rows for which another processor is worth waking.
-const SHARE: usize = 16;
 /// Rows also come without a wake-up: a command of another process released them, or a start found them.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// Longest wait of what complaints are about to be filed in the store, where there is nothing else to do.
+const FILE: Duration = Duration::from_secs(600);
 
 /// The rules, and what they need of the running gateway.
 #[derive(Clone, Debug)]
@@ -67,7 +67,11 @@ pub async fn run(store: Store, rules: Rules, cancel: CancellationToken) {
         tokio::select! {
             () = cancel.cancelled() => break,
             () = store.received().notified() => {}
-            () = tokio::time::sleep(LOOK_AGAIN) => {}
+            () = tokio::time::sleep(LOOK_AGAIN) => {
+                if let Err(error) = store.file_matters(FILE).await {
+                    tracing::error!(%error, "What complaints are about could not be filed; it is tried again.");
+                }
+            }
         }
     }
 }
@@ -127,8 +131,7 @@ async fn begin(store: &Store, rules: &Rules, now: Timestamp) -> Result<(usize, B
     Ok((gathered, read(store, rules, next).await?))
 }
 
-/// Reads rows by the rules and searches for what each is like; on all processors but one if they are many: requests are
-/// answered meanwhile.
+/// Reads rows by the rules and searches for what each is like.
 async fn read(store: &Store, rules: &Rules, next: Next) -> Result<Batch, StoreError> {
     let mut clock = Stages::default();
     let Next { rows, more_after } = next;
@@ -140,47 +143,43 @@ async fn read(store: &Store, rules: &Rules, next: Next) -> Result<Batch, StoreEr
     for file in store.files_of(rows.iter().map(|row| row.serial).collect()).await? {
         files.entry(file.serial).or_default().push(file);
     }
+    let rows = rows.into_iter().map(|mut row| {
+        let files = files.get(&row.serial).map(Vec::as_slice).unwrap_or_default();
+        row.files_settled = media::settled(files);
+        (row, media::describe(files, &rules.files_url))
+    });
     let channels = rules.channels.load_full();
-    let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let share = rows.len().div_ceil(processors.saturating_sub(1).max(1)).max(SHARE);
-    let mut rows = rows.into_iter().peekable();
-    let mut shares = Vec::with_capacity(processors);
-    while rows.peek().is_some() {
-        let share = rows.by_ref().take(share).map(|mut row| {
-            let files = files.get(&row.serial).map(Vec::as_slice).unwrap_or_default();
-            row.files_settled = media::settled(files);
-            (row, media::describe(files, &rules.files_url))
-        });
-        let share: Vec<_> = share.collect();
-        let (store, normalizer, channels) =
-            (store.clone(), Arc::clone(&rules.normalizer), Arc::clone(&channels));
-        shares.push(tokio::task::spawn_blocking(move || {
+    let rows = readers::read(rows.collect(), |share| {
+        let (store, rules, channels) = (store.clone(), rules.clone(), Arc::clone(&channels));
+        move || {
             let read = share.into_iter().map(|(row, files)| {
-                let step = step(&row, files, &store, &normalizer, &channels);
+                let step = step(&row, files, &store, &rules.normalizer, &channels);
                 (row, step)
             });
-            read.collect::<Vec<_>>()
-        }));
-    }
-    let mut rows = Vec::new();
-    for share in shares {
-        // a share ends early only when the program does
-        rows.extend(share.await.map_err(|_| StoreError::Closed)?);
-    }
-    clock.done("read");
-    if rules.duplicates.enabled {
-        let kept = rows.iter().filter_map(|(row, step)| step.kept(row)).collect();
-        let mut alike = store.alike(kept, rules.duplicates.thresholds()).await?.into_iter();
-        for (row, step) in &mut rows {
-            if step.may_repeat(row)
-                && let (Some(said), Some(alike)) = (step.said(), alike.next())
-            {
-                said.before.alike = alike;
+            let mut read: Vec<_> = read.collect();
+            if rules.duplicates.enabled {
+                search(&store, &rules.duplicates.thresholds(), &mut read)?;
             }
+            Ok(read)
+        }
+    });
+    let rows = rows.await?;
+    clock.done("read");
+    Ok(Batch { rows, more_after, begun, ..Batch::default() })
+}
+
+/// Searches the store for what each is like.
+fn search(store: &Store, thresholds: &Thresholds, rows: &mut [(Waiting, Step)]) -> Result<(), StoreError> {
+    let kept: Vec<_> = rows.iter().filter_map(|(row, step)| step.kept(row)).collect();
+    let mut alike = store.alike(&kept, thresholds)?.into_iter();
+    for (row, step) in rows {
+        if step.may_repeat(row)
+            && let (Some(said), Some(alike)) = (step.said(), alike.next())
+        {
+            said.before.alike = alike;
         }
     }
-    clock.done("search");
-    Ok(Batch { rows, more_after, begun, ..Batch::default() })
+    Ok(())
 }
 
 /// Holds rows against what was said before, and writes what became of them; returns how many, and the new complaints.
@@ -215,15 +214,8 @@ async fn finish(store: &Store, rules: &Rules, batch: Batch) -> Result<(usize, Ve
         })
         .collect();
     let counts: Vec<_> = refined.iter().map(|(row, made)| (row.channel.clone(), row::result(made))).collect();
-    let new = refined.iter().filter_map(|(row, made)| match made {
-        Refined::Complaint(made) => {
-            Some(Kept { serial: row.serial, id: row.id, matter: made.matter.clone()? })
-        }
-        Refined::Change(..) | Refined::Repeated(..) | Refined::Aside(_) | Refined::Rejected(_) => None,
-    });
-    let new = new.collect();
     let traced = begun.map(|begun| (begun, steps(&refined)));
-    store.refine(refined).await?;
+    let new = store.refine(refined).await?;
     if let Some((begun, steps)) = traced {
         for (id, received_at, channel, result) in steps {
             begun.refined(id, received_at, &channel, result);

@@ -100,7 +100,7 @@ pub(crate) async fn search(folder: &Path) -> bool {
             let matter = matter(&normalizer, &mut numbers, now);
             let new = Kept { serial: i64::MAX, id: ComplaintId(numbers.uuid()), matter };
             let start = Instant::now();
-            let links = store.alike(vec![new], Thresholds::default()).await.unwrap();
+            let links = store.alike(&[new], &Thresholds::default()).unwrap();
             times.push(start.elapsed());
             linked += u32::from(links[0].is_some());
         }

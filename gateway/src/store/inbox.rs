@@ -22,6 +22,7 @@ use super::{
     quarantine::{self, NewQuarantine},
     reply::{NewCorrespondence, NewReply},
     report::NewReport,
+    similar::Kept,
     writer::size,
 };
 
@@ -235,17 +236,19 @@ impl Store {
         .await
     }
 
-    /// Closes inbox rows and opens what was made of them, in one transaction.
+    /// Closes inbox rows and opens what was made of them, in one transaction. Returns what the new complaints are about.
     ///
     /// # Errors
     /// Nothing was changed.
-    pub async fn refine(&self, refined: Vec<(Waiting, Refined)>) -> Result<(), StoreError> {
+    pub async fn refine(&self, refined: Vec<(Waiting, Refined)>) -> Result<Vec<Kept>, StoreError> {
         let answering: BTreeSet<String> = refined
             .iter()
             .filter_map(|(_, made)| made.receipt())
             .map(|reply| reply.channel.to_string())
             .collect();
-        self.write(move |db| {
+        let part = self.shared.recent.part(refined.len());
+        let write = move |db: &Db<'_>| {
+            let mut new = Vec::new();
             for (row, made) in &refined {
                 // a file that settled meanwhile would never be told of: the row stays for the next round
                 if let (Refined::Complaint(..) | Refined::Change(..), Some(settled)) =
@@ -266,7 +269,7 @@ impl Store {
                     continue;
                 }
                 match made {
-                    Refined::Complaint(made) => put(db, row, made)?,
+                    Refined::Complaint(made) => new.extend(put(db, row, made)?),
                     Refined::Change(event, original) => {
                         super::outbox::put(db, row.id, event)?;
                         if let Some(text) = original {
@@ -280,12 +283,15 @@ impl Store {
                     Refined::Rejected(reason) => quarantine::put_draft(db, row, reason)?,
                 }
             }
-            Ok(())
-        })
-        .await?;
+            part.iter().try_for_each(|part| part.file(db))?;
+            Ok((new, part.clone()))
+        };
+        let (new, filed) = self.write(write).await?;
+        self.shared.recent.add(new.iter().cloned());
+        filed.iter().for_each(|part| self.shared.recent.filed(part));
         self.shared.refined.notify_one();
         answering.iter().for_each(|channel| self.shared.replies.wake(channel));
-        Ok(())
+        Ok(new)
     }
 }
 
@@ -346,8 +352,8 @@ fn take(db: &Db<'_>, intake: &Intake) -> rusqlite::Result<Taken> {
     Ok(taken)
 }
 
-/// Opens everything that a new complaint brings.
-fn put(db: &Db<'_>, row: &Waiting, made: &NewComplaint) -> rusqlite::Result<()> {
+/// Opens everything that a new complaint brings. Returns what it is about.
+fn put(db: &Db<'_>, row: &Waiting, made: &NewComplaint) -> rusqlite::Result<Option<Kept>> {
     super::outbox::put(db, row.id, &made.event)?;
     if let Some(answered) = &made.answered {
         super::reply::correspond(db, row, answered, (made.duplicate_of, made.follows))?;
@@ -359,13 +365,12 @@ fn put(db: &Db<'_>, row: &Waiting, made: &NewComplaint) -> rusqlite::Result<()> 
     if let Some(original) = &made.original {
         super::original::keep_whole(db, row.id, row.serial, row.received_at, original)?;
     }
-    if let Some(matter) = &made.matter {
-        super::similar::remember(db, row.serial, row.id, matter)?;
-    }
     if let Some((reference, ids)) = &made.persons {
         super::links::one_person(db, reference, ids)?;
     }
-    Ok(())
+    let Some(matter) = made.matter.clone() else { return Ok(None) };
+    let kept = Kept { serial: row.serial, id: row.id, matter };
+    Ok(super::similar::remember(db, &kept)?.then_some(kept))
 }
 
 fn accept(db: &Db<'_>, intake: &Intake, message: &NewMessage, at: i64) -> rusqlite::Result<Receipt> {

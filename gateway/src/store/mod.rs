@@ -132,6 +132,8 @@ struct Shared {
     paused: watch::Sender<Arc<paused::Paused>>,
     /// Held while table and memory of those are brought together.
     pausing: tokio::sync::Mutex<()>,
+    /// Matters that are not filed yet.
+    recent: similar::Recent,
 }
 
 impl std::fmt::Debug for Shared {
@@ -211,24 +213,28 @@ impl Store {
         self.shared.writer.run(work).await
     }
 
-    /// Runs a query on a connection of its own.
+    /// Runs a query on a connection of its own; it sees one state of the store.
     async fn read<T, F>(&self, query: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
-        let shared = Arc::clone(&self.shared);
-        let reading = tokio::task::spawn_blocking(move || {
-            let idle = shared.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let connection = match idle {
-                Some(connection) => connection,
-                None => open::reader(&shared.file)?,
-            };
-            let result = query(&connection).map_err(|error| open::classify(error, &shared.file));
-            shared.readers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
-            result
-        });
+        let store = self.clone();
+        let reading = tokio::task::spawn_blocking(move || store.read_here(query));
         reading.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// The same on the caller's thread, which waits for the disk.
+    fn read_here<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        let shared = &self.shared;
+        let idle = shared.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => open::reader(&shared.file)?,
+        };
+        let result = snapshot(&connection, query).map_err(|error| open::classify(error, &shared.file));
+        shared.readers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        result
     }
 
     /// Commits what is waiting, stops the writer and truncates the write-ahead log.
@@ -236,6 +242,18 @@ impl Store {
         self.shared.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.shared.writer.close().await;
     }
+}
+
+/// Runs a query on one state of the store: all that it reads fits together, and its statements take the locks and look for
+/// changed pages once instead of each.
+fn snapshot<T>(
+    connection: &Connection,
+    query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    let transaction = connection.unchecked_transaction()?;
+    let result = query(connection)?;
+    transaction.commit()?;
+    Ok(result)
 }
 
 /// Milliseconds since 1970, as times stand in the store.

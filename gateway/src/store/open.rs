@@ -24,6 +24,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/sqlite_6.sql"),
     include_str!("../../migrations/sqlite_7.sql"),
     include_str!("../../migrations/sqlite_8.sql"),
+    include_str!("../../migrations/sqlite_9.sql"),
 ];
 
 /// How the store is opened.
@@ -94,6 +95,7 @@ impl Store {
         let levels = writer::levels(&connection).map_err(sql)?;
         let (levels, watch_levels) = watch::channel(levels);
         let paused = super::paused::read(&connection).map_err(sql)?;
+        let recent = super::similar::Recent::read(&connection).map_err(sql)?;
         let (failing, watch_failing) = watch::channel(None);
         let writer = writer::Writer::start(connection, file.clone(), references.clone(), levels, failing)?;
         Ok(Self {
@@ -110,6 +112,7 @@ impl Store {
                 replies: super::reply::Wakes::default(),
                 paused: watch::Sender::new(Arc::new(paused)),
                 pausing: tokio::sync::Mutex::default(),
+                recent,
             }),
         })
     }

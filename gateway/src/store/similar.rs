@@ -3,7 +3,12 @@
 //! Each is filed under a few blocks ([`Matter::filed_under`]); a search reads the newest of the blocks in which like ones
 //! stand ([`Matter::sought_in`]), so its time is bounded by the number of candidates and not by what the store holds.
 
-use std::collections::{BTreeSet, HashMap};
+mod recent;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use muara_normalizer::{
@@ -12,6 +17,8 @@ use muara_normalizer::{
 };
 use rusqlite::{Connection, OptionalExtension, Row};
 
+use self::recent::Generations;
+pub(super) use self::recent::Recent;
 use super::{Db, Store, StoreError};
 
 /// A person's latest complaints that a new one of theirs is held against.
@@ -49,19 +56,15 @@ pub struct Before {
 }
 
 impl Store {
-    /// For each of a batch the stored complaint that it is most alike, if it is alike enough to one.
+    /// For each of a batch the stored complaint that it is most alike, if it is alike enough to one. Blocks.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub async fn alike(
-        &self,
-        batch: Vec<Kept>,
-        thresholds: Thresholds,
-    ) -> Result<Vec<Option<Link>>, StoreError> {
-        self.read(move |connection| {
-            batch.iter().map(|kept| best(connection, kept.serial, &kept.matter, &thresholds)).collect()
+    pub fn alike(&self, batch: &[Kept], thresholds: &Thresholds) -> Result<Vec<Option<Link>>, StoreError> {
+        self.read_here(|connection| {
+            let one = |kept| best(connection, &self.shared.recent.look(), kept, thresholds);
+            batch.iter().map(one).collect()
         })
-        .await
     }
 
     /// For each of a batch what came before it: the older complaint that it is most alike, of [`Store::alike`]'s, of
@@ -121,18 +124,47 @@ impl Store {
     /// # Errors
     /// Nothing was kept.
     pub async fn keep_matters(&self, all: Vec<Kept>) -> Result<(), StoreError> {
-        self.write(move |db| all.iter().try_for_each(|kept| remember(db, kept.serial, kept.id, &kept.matter)))
-            .await
+        let part = self.shared.recent.part(all.len());
+        let write = move |db: &Db<'_>| {
+            let mut new = Vec::new();
+            for kept in &all {
+                if remember(db, kept)? {
+                    new.push(kept.clone());
+                }
+            }
+            part.iter().try_for_each(|part| part.file(db))?;
+            // the part comes back with what is on disk
+            Ok((new, part.clone()))
+        };
+        let (new, part) = self.write(write).await?;
+        self.shared.recent.add(new);
+        part.iter().for_each(|part| self.shared.recent.filed(part));
+        Ok(())
     }
 
-    /// Forgets what was sent before then, the oldest first and at most so many. Returns how many.
+    /// Files the matters of which the first has waited for so long to be filed together with others.
+    ///
+    /// # Errors
+    /// They are still found in memory, and filed another time.
+    pub async fn file_matters(&self, waited: Duration) -> Result<(), StoreError> {
+        while let Some(part) = self.shared.recent.old_part(waited) {
+            let part = self.write(move |db| part.file(db).map(|()| part.clone())).await?;
+            self.shared.recent.filed(&part);
+        }
+        Ok(())
+    }
+
+    /// Forgets what was sent before then and is filed, the oldest first and at most so many. Returns how many.
     ///
     /// # Errors
     /// Nothing was forgotten.
     pub async fn forget_matters(&self, before: Timestamp, most: u32) -> Result<usize, StoreError> {
         self.write(move |db| {
             let old: Vec<(i64, Vec<u8>)> = db
-                .prepare("SELECT serial, matter FROM (SELECT serial, matter, at FROM matter ORDER BY serial LIMIT ?2) WHERE at < ?1")?
+                .prepare(
+                    "SELECT serial, matter FROM (SELECT serial, matter, at FROM matter ORDER BY serial LIMIT ?2)
+                     WHERE at < ?1 AND serial NOT IN (SELECT serial FROM matter_unfiled)",
+                )?
                 .query_map((before.as_millisecond(), most), |row| Ok((row.get(0)?, row.get(1)?)))?
                 .collect::<rusqlite::Result<_>>()?;
             for (serial, matter) in &old {
@@ -147,40 +179,48 @@ impl Store {
     }
 }
 
-/// Keeps what a complaint is about; a second time changes nothing.
-pub(super) fn remember(db: &Db<'_>, serial: i64, id: ComplaintId, matter: &Matter) -> rusqlite::Result<()> {
+/// Keeps what a complaint is about; a second time changes nothing. Whether it is new.
+pub(super) fn remember(db: &Db<'_>, Kept { serial, id, matter }: &Kept) -> rusqlite::Result<bool> {
     let kept = db.execute(
         "INSERT INTO matter VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
         (serial, id.0, matter.at.as_millisecond(), matter.sender, matter.to_bytes()),
     )?;
     if kept == 0 {
-        return Ok(());
+        return Ok(false);
     }
-    let [lat, lon] = matter.point().map_or([None; 2], |point| point.map(Some));
-    matter.filed_under().into_iter().try_for_each(|block| {
-        let sql = "INSERT INTO matter_block VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
-        db.execute(sql, (block, serial, lat, lon)).map(drop)
-    })
+    db.execute("INSERT INTO matter_unfiled VALUES (?1)", [serial])?;
+    Ok(true)
 }
 
-/// The stored one that is most alike, of equals the oldest; never the complaint itself.
+/// The one of memory and store that is most alike, of equals the oldest; never the complaint itself.
 fn best(
     connection: &Connection,
-    own: i64,
-    matter: &Matter,
+    recent: &Generations,
+    Kept { serial: own, matter, .. }: &Kept,
     thresholds: &Thresholds,
 ) -> rusqlite::Result<Option<Link>> {
-    let mut candidates = BTreeSet::new();
+    // memory first, where those are that the store has not filed
+    let mut candidates: BTreeMap<i64, Option<(ComplaintId, &Matter)>> = BTreeMap::new();
     let sql = "SELECT serial, lat, lon FROM matter_block WHERE block = ?1 AND serial <> ?2
                ORDER BY serial DESC LIMIT ?3";
     let mut newest = connection.prepare_cached(sql)?;
     for block in matter.sought_in() {
-        let most = i64::try_from(block.most).unwrap_or(i64::MAX);
-        let mut rows = newest.query((block.key, own, most))?;
-        while let Some(row) = rows.next()? {
-            let point = row.get::<_, Option<i32>>(1)?.zip(row.get::<_, Option<i32>>(2)?);
-            if !thresholds.too_far(matter.point(), point.map(<[i32; 2]>::from)) {
-                candidates.insert(row.get::<_, i64>(0)?);
+        let mut most = block.most;
+        for ((serial, id), other) in
+            recent.newest(block.key).filter(|((serial, _), _)| serial != own).take(most)
+        {
+            most -= 1;
+            if !thresholds.too_far(matter.point(), other.point()) {
+                candidates.insert(*serial, Some((*id, other)));
+            }
+        }
+        if most > 0 {
+            let mut rows = newest.query((block.key, own, i64::try_from(most).unwrap_or(i64::MAX)))?;
+            while let Some(row) = rows.next()? {
+                let point = row.get::<_, Option<i32>>(1)?.zip(row.get::<_, Option<i32>>(2)?);
+                if !thresholds.too_far(matter.point(), point.map(<[i32; 2]>::from)) {
+                    candidates.entry(row.get(0)?).or_default();
+                }
             }
         }
         // the blocks that say most come first
@@ -190,15 +230,21 @@ fn best(
     }
     let mut one = connection.prepare_cached("SELECT id, matter FROM matter WHERE serial = ?1")?;
     let mut best: Option<Link> = None;
-    for serial in candidates {
-        let alike = one.query_row([serial], |row| {
-            let Some(other) = Matter::from_bytes(row.get_ref(1)?.as_blob()?) else { return Ok(None) };
-            let Some(likeness) = compare(matter, &other, thresholds) else { return Ok(None) };
-            Ok(Some(Link { serial, id: ComplaintId(row.get(0)?), likeness }))
-        });
-        let Some(alike) = alike.optional()?.flatten() else { continue };
-        if best.as_ref().is_none_or(|known| alike.likeness.score > known.likeness.score) {
-            best = Some(alike);
+    for (serial, known) in candidates {
+        let alike = match known {
+            Some((id, other)) => compare(matter, other, thresholds).map(|likeness| (id, likeness)),
+            None => one
+                .query_row([serial], |row| {
+                    let Some(other) = Matter::from_bytes(row.get_ref(1)?.as_blob()?) else { return Ok(None) };
+                    let Some(likeness) = compare(matter, &other, thresholds) else { return Ok(None) };
+                    Ok(Some((ComplaintId(row.get(0)?), likeness)))
+                })
+                .optional()?
+                .flatten(),
+        };
+        let Some((id, likeness)) = alike else { continue };
+        if best.as_ref().is_none_or(|known| likeness.score > known.likeness.score) {
+            best = Some(Link { serial, id, likeness });
         }
     }
     Ok(best)

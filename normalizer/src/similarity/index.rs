@@ -148,6 +148,35 @@ impl<K> Index<K> {
         self.matters.get(place)
     }
 
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.matters.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.matters.is_empty()
+    }
+
+    /// The matters, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &(K, Matter)> {
+        self.matters.iter()
+    }
+
+    /// Each block of each matter, in no order.
+    pub fn blocks(&self) -> impl Iterator<Item = (i64, &(K, Matter))> {
+        self.blocks.iter().flat_map(|(block, places)| {
+            places.iter().filter_map(|place| Some((*block, self.matters.get(*place)?)))
+        })
+    }
+
+    /// The matters under a block, newest first.
+    pub fn newest(&self, block: i64) -> impl Iterator<Item = &(K, Matter)> {
+        self.blocks.get(&block).into_iter().flatten().rev().filter_map(|place| self.matters.get(*place))
+    }
+
     /// The one that is most alike; of equals the oldest.
     #[must_use]
     pub fn best(&self, matter: &Matter, thresholds: &Thresholds) -> Option<(&K, Likeness)> {

@@ -1,5 +1,7 @@
 //! What complaints are about is kept, found again, and forgotten in its time.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use muara::store::{
     Store,
@@ -27,7 +29,7 @@ const HOLE: &str = "jalan bolong deket apotek pahlawan revolusi pondok bambu";
 
 /// What came before each of a batch of which the store was asked at once.
 async fn before(store: &Store, batch: Vec<Kept>) -> Vec<Before> {
-    let alike = store.alike(batch.clone(), Thresholds::default()).await.unwrap();
+    let alike = store.alike(&batch, &Thresholds::default()).unwrap();
     store.before(Vec::new(), batch.into_iter().zip(alike).collect(), Thresholds::default()).await.unwrap()
 }
 
@@ -76,6 +78,8 @@ async fn what_is_older_than_the_window_is_forgotten_step_by_step() {
     let day = SignedDuration::from_hours(24);
     let all = (1..=5).map(|serial| kept(serial, HOLE, "a", ago(day * i32::try_from(10 - serial).unwrap())));
     fresh.store.keep_matters(all.collect()).await.unwrap();
+    assert_eq!(fresh.store.forget_matters(ago(SignedDuration::ZERO), 5).await.unwrap(), 0, "not filed yet");
+    fresh.store.file_matters(Duration::ZERO).await.unwrap();
     // the fourth is six days old
     let before = ago(day * 6 + SignedDuration::from_hours(1));
     assert_eq!(fresh.store.forget_matters(before, 2).await.unwrap(), 2);
@@ -86,4 +90,47 @@ async fn what_is_older_than_the_window_is_forgotten_step_by_step() {
     let blocks = rusqlite::Connection::open(fresh.file()).unwrap();
     let count = |sql: &str| blocks.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
     assert_eq!(count("SELECT count(DISTINCT serial) FROM matter_block"), 2);
+}
+
+#[tokio::test]
+async fn what_is_about_to_be_filed_is_found_in_every_state_and_after_a_crash() {
+    let fresh = Fresh::open();
+    let hour = SignedDuration::from_hours(1);
+    // thousands elsewhere, and one that is sought
+    let other = kept(1, "lampu jalan mati di kel. ancol rt 3 rw 2", "b", ago(hour));
+    let like = |kept: &Kept, serial| Kept { serial, id: ComplaintId(Uuid::now_v7()), ..kept.clone() };
+    let sought =
+        kept(1, "Aspal ambles di Jl. Pahlawan Revolusi dekat apotek, Kel. Pondok Bambu", "a", ago(hour));
+    let new = kept(10_000, HOLE, "c", ago(SignedDuration::ZERO));
+    let found =
+        |store: &Store| store.alike(std::slice::from_ref(&new), &Thresholds::default()).unwrap()[0].clone();
+    let unfiled = |fresh: &Fresh| {
+        let db = rusqlite::Connection::open(fresh.file()).unwrap();
+        db.query_row("SELECT count(*) FROM matter_unfiled", [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+
+    fresh.store.keep_matters(vec![sought]).await.unwrap();
+    let mut serial = 1;
+    while serial < 6_000 {
+        assert_eq!(found(&fresh.store).map(|link| link.serial), Some(1), "in memory, with {serial} kept");
+        let more = (0..128)
+            .map(|_| {
+                serial += 1;
+                like(&other, serial)
+            })
+            .collect();
+        fresh.store.keep_matters(more).await.unwrap();
+        let crashed = fresh.beside();
+        assert_eq!(
+            found(&crashed).map(|link| link.serial),
+            Some(1),
+            "by another process, with {serial} kept"
+        );
+        crashed.close().await;
+    }
+    assert!(unfiled(&fresh) < 4_400, "thousands at most wait to be filed");
+    fresh.store.file_matters(Duration::ZERO).await.unwrap();
+    assert_eq!(unfiled(&fresh), 0);
+    assert_eq!(found(&fresh.store).map(|link| link.serial), Some(1), "in the store");
+    assert_eq!(found(&fresh.beside()).map(|link| link.serial), Some(1), "in the store, by another process");
 }

@@ -1,0 +1,191 @@
+//! The latest matters are found in memory until they are filed in the store.
+//!
+//! A matter is filed under several blocks, each at another place of the table: filed one by one, each would write a page of
+//! its own. So they are filed by thousands in the order of their blocks, a part with each commit, and a page is written
+//! once for all that stands on it. Which are not filed is in the store too, from where a start reads them.
+
+use std::{
+    ops::Range,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    time::{Duration, Instant},
+};
+
+use muara_normalizer::{
+    ComplaintId,
+    similarity::{Index, Matter},
+};
+use rusqlite::Connection;
+
+use super::{Kept, kept};
+use crate::store::Db;
+
+/// Matters that are filed together: some 1.5 MB of memory, and twice as much while they are filed.
+const TOGETHER: usize = 2048;
+/// Rows that are filed with each complaint that comes: more than it has blocks, so that filing ends before the next begins.
+const PART: usize = 16;
+
+/// A matter in memory: the key is its serial number and the id of its complaint.
+type Matters = Index<(i64, ComplaintId)>;
+
+#[derive(Debug, Default)]
+pub(in crate::store) struct Recent(RwLock<Generations>);
+
+/// What is in memory, by age.
+#[derive(Debug, Default)]
+pub(super) struct Generations {
+    young: Matters,
+    /// When the first of the young came.
+    began: Option<Instant>,
+    filing: Option<Filing>,
+    /// Filed wholly with the last commit. A search that began to read the store before it does not find them there.
+    filed: Matters,
+    number: u64,
+}
+
+#[derive(Debug)]
+struct Filing {
+    matters: Matters,
+    sheet: Arc<Sheet>,
+    /// How many of the rows are in the store.
+    done: usize,
+}
+
+/// What filing a generation comes to.
+#[derive(Debug)]
+struct Sheet {
+    rows: Vec<Row>,
+    /// The matters, which the last part takes off the list of those that are not filed.
+    serials: Vec<i64>,
+}
+
+/// A row of `matter_block`.
+#[derive(Debug)]
+struct Row {
+    block: i64,
+    serial: i64,
+    point: Option<[i32; 2]>,
+}
+
+/// Rows to be filed with one commit.
+#[derive(Clone, Debug)]
+pub(in crate::store) struct Part {
+    sheet: Arc<Sheet>,
+    range: Range<usize>,
+    /// Which generation they are of.
+    number: u64,
+}
+
+impl Recent {
+    /// Those that a store has not filed.
+    pub(in crate::store) fn read(connection: &Connection) -> rusqlite::Result<Self> {
+        let recent = Self::default();
+        let sql = "SELECT serial, id, matter FROM matter JOIN matter_unfiled USING (serial) ORDER BY serial";
+        let unfiled: Vec<Kept> = connection
+            .prepare(sql)?
+            .query_map([], kept)?
+            .filter_map(rusqlite::Result::transpose)
+            .collect::<rusqlite::Result<_>>()?;
+        recent.add(unfiled);
+        Ok(recent)
+    }
+
+    pub(super) fn look(&self) -> RwLockReadGuard<'_, Generations> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self) -> RwLockWriteGuard<'_, Generations> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds what a commit has brought.
+    pub(in crate::store) fn add(&self, new: impl IntoIterator<Item = Kept>) {
+        let mut generations = self.change();
+        for Kept { serial, id, matter } in new {
+            generations.young.insert((serial, id), matter);
+            generations.began.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// What to file with a commit that brings so many, if there is something.
+    pub(in crate::store) fn part(&self, new: usize) -> Option<Part> {
+        let mut generations = self.change();
+        if generations.young.len() >= TOGETHER {
+            generations.freeze();
+        }
+        generations.part(PART * new.max(1))
+    }
+
+    /// The same with nothing else to commit, once the first has waited for so long.
+    pub(super) fn old_part(&self, waited: Duration) -> Option<Part> {
+        let mut generations = self.change();
+        if generations.began.is_some_and(|began| began.elapsed() >= waited) {
+            generations.freeze();
+        }
+        generations.part(PART * 128)
+    }
+
+    /// A part is on disk.
+    pub(in crate::store) fn filed(&self, part: &Part) {
+        let mut generations = self.change();
+        if generations.number != part.number {
+            return;
+        }
+        if let Some(filing) = &mut generations.filing {
+            filing.done = filing.done.max(part.range.end);
+        }
+        if let Some(filing) = generations.filing.take_if(|filing| filing.done == filing.sheet.rows.len()) {
+            generations.filed = filing.matters;
+        }
+    }
+}
+
+impl Generations {
+    /// Those under a block, the newest first.
+    pub(super) fn newest(&self, block: i64) -> impl Iterator<Item = &((i64, ComplaintId), Matter)> {
+        let filing = self.filing.as_ref().map(|filing| filing.matters.newest(block));
+        self.young.newest(block).chain(filing.into_iter().flatten()).chain(self.filed.newest(block))
+    }
+
+    /// Begins to file the young ones, unless others are being filed.
+    fn freeze(&mut self) {
+        if self.filing.is_some() {
+            return;
+        }
+        let matters = std::mem::take(&mut self.young);
+        let mut rows: Vec<Row> = matters
+            .blocks()
+            .map(|(block, ((serial, _), matter))| Row { block, serial: *serial, point: matter.point() })
+            .collect();
+        rows.sort_unstable_by_key(|row| (row.block, row.serial));
+        self.began = None;
+        self.number += 1;
+        let serials = matters.iter().map(|((serial, _), _)| *serial).collect();
+        self.filing = Some(Filing { matters, sheet: Arc::new(Sheet { rows, serials }), done: 0 });
+    }
+
+    fn part(&mut self, most: usize) -> Option<Part> {
+        // whoever searched before the last commit is done
+        self.filed = Matters::default();
+        let Filing { sheet, done, .. } = self.filing.as_ref()?;
+        let range = *done..(done + most).min(sheet.rows.len());
+        Some(Part { sheet: Arc::clone(sheet), range, number: self.number })
+    }
+}
+
+impl Part {
+    /// Files it; a second time changes nothing.
+    pub(in crate::store) fn file(&self, db: &Db<'_>) -> rusqlite::Result<()> {
+        let Sheet { rows, serials } = &*self.sheet;
+        for Row { block, serial, point } in rows.get(self.range.clone()).unwrap_or_default() {
+            let [lat, lon] = point.map_or([None; 2], |point| point.map(Some));
+            let sql = "INSERT INTO matter_block VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+            db.execute(sql, (block, serial, lat, lon))?;
+        }
+        if self.range.end == rows.len() {
+            for serial in serials {
+                db.execute("DELETE FROM matter_unfiled WHERE serial = ?1", [serial])?;
+            }
+        }
+        Ok(())
+    }
+}
