@@ -52,7 +52,7 @@ impl Settings {
     /// A store in one file, with every commit synced to disk.
     #[must_use]
     pub fn new(file: impl Into<PathBuf>) -> Self {
-        Self { file: file.into(), sync: SyncMode::Full, cache_kib: 16 * 1024 }
+        Self { file: file.into(), sync: SyncMode::Full, cache_kib: 8 * 1024 }
     }
 
     /// Reads `sqlite://PATH`; a relative path counts from `base`.
