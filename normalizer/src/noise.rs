@@ -1,5 +1,5 @@
-//! What is no complaint: thanks, greetings, talk, advertisements, frauds, chain messages, machines. The words are in
-//! `data/noise_words.txt`, which anyone can read and extend. Rather a noise that is published than a complaint that is
+//! What is no complaint: thanks, greetings, talk, advertisements, frauds, chain messages, machines, questions for a desk.
+//! The words are in `data/noise_words.txt`, which anyone can read and extend. Rather a noise that is published than a complaint that is
 //! held back.
 
 mod phrases;
@@ -46,6 +46,8 @@ const MATTERS: [(f64, u32); 4] = [(0.7, 6), (0.5, 4), (0.3, 2), (0.0, 1)];
 /// What is quoted at the beginning is what is complained about, if so many words follow.
 const QUOTED: u32 = 6;
 const COMMENT: usize = 6;
+/// What is asked after may be a word of a matter.
+const SPOKEN_OF: u32 = 1;
 /// In so many characters the signs of mood are looked for.
 const SIGNS: usize = 2000;
 
@@ -67,8 +69,21 @@ pub fn not_a_complaint(draft: &Draft, reading: &Reading) -> Option<NotAComplaint
     // who chose a category, or sat before an officer, did not come to chat
     let meant = draft.category.is_some() || draft.office.is_some();
     let scores = scores(draft, reading);
+    let asks = || !shows && !meant && draft.kind.is_none() && only_asks(reading, &scores);
     by_its_words(draft, reading, &scores)
+        .or_else(|| asks().then_some(NotAComplaint::Question))
         .or_else(|| if shows || meant { None } else { without_matter(reading, &scores) })
+}
+
+/// Whether it asks what a desk tells, and says of nothing that it goes wrong. `kapan diperbaiki?` is no such question.
+fn only_asks(reading: &Reading, scores: &Scores) -> bool {
+    let grievance = scores.of(Section::Grievance).max(scores.of(Section::Contrast));
+    scores.of(Section::Asks) >= ENOUGH
+        && scores.of(Section::Told) == 0
+        && grievance <= scores.of(Section::Asked) + SPOKEN_OF
+        && reading.terms.len() <= SENTENCES
+        && kind::said(reading) != Some(Kind::Complaint)
+        && !category::urgent(reading)
 }
 
 /// The same of a message in a talk, which by itself need not say what is the matter: only what its own words tell.

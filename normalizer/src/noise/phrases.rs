@@ -27,9 +27,12 @@ pub(super) enum Section {
     ChainMessage,
     AutoReply,
     Announcement,
+    Asks,
+    Asked,
+    Told,
 }
 
-const SECTIONS: [(&str, Section); 18] = [
+const SECTIONS: [(&str, Section); 21] = [
     ("only_greeting", Section::OnlyGreeting),
     ("only_thanks", Section::OnlyThanks),
     ("only_chatter", Section::OnlyChatter),
@@ -48,6 +51,9 @@ const SECTIONS: [(&str, Section); 18] = [
     ("chain_message", Section::ChainMessage),
     ("auto_reply", Section::AutoReply),
     ("announcement", Section::Announcement),
+    ("asks", Section::Asks),
+    ("asked", Section::Asked),
+    ("told", Section::Told),
 ];
 /// So many words may stand where a phrase has `*`.
 const GAP: usize = 3;
