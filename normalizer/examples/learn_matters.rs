@@ -177,7 +177,7 @@ impl Set {
                 let same = group(new).is_some() && group(new) == group(old);
                 match evidence(one, other, &thresholds) {
                     Ok(evidence) => {
-                        let values = evidence.values().iter().copied().enumerate();
+                        let values = evidence.values().into_iter().enumerate();
                         let signs = values.filter(|(_, value)| *value != 0.0).collect();
                         cases.push(Case { signs, same, pair: (new, old) });
                     }

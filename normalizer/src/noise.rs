@@ -25,6 +25,8 @@ const ENOUGH: u32 = 4;
 const CERTAIN: u32 = 6;
 /// and so much more than the grievances.
 const AHEAD: u32 = 2;
+/// With less of an offer, how to reach somebody makes none.
+const OFFER: u32 = 6;
 /// An offer that says so much of itself is one, whatever trouble it promises to mend.
 const UNDENIABLE: u32 = 9;
 /// Beyond so many words that say nothing by themselves, a message is no small talk.
@@ -97,6 +99,10 @@ fn scores(draft: &Draft, reading: &Reading) -> Scores {
     let begin = reading.terms.iter().position(|term| !greets(term)).unwrap_or(0);
     let mut scores = phrases().scores(&reading.terms, begin);
     scores.take(Section::Contrast, scores.of(Section::NoContrast));
+    // who complains leaves a number, too
+    if scores.of(Section::Advertisement) >= OFFER {
+        scores.add(Section::Advertisement, scores.of(Section::Contact));
+    }
     if quotes(&draft.text) {
         scores.add(Section::Grievance, QUOTED);
     }
@@ -151,10 +157,12 @@ fn by_its_words(draft: &Draft, reading: &Reading, scores: &Scores) -> Option<Not
     }
     // few words for noise do not outweigh that something is wrong
     let doubtful = score < CERTAIN && kind::said(reading) == Some(Kind::Complaint);
-    let shown = shows && reason == NotAComplaint::Chatter;
+    // an app sends the point of whoever chats, too
+    let shown = shows && reason == NotAComplaint::Chatter && score < UNDENIABLE;
     // who complains leaves a number, too
     let surely = reason == NotAComplaint::Advertisement && score < UNDENIABLE && is_surely_a_matter(reading);
-    (!doubtful && !surely && !shown && !mocks(reason, scores, reading)).then_some(reason)
+    let mocked = score < 2 * UNDENIABLE && mocks(reason, scores, reading);
+    (!doubtful && !surely && !shown && !mocked).then_some(reason)
 }
 
 /// Whether the words leave hardly a doubt of what is the matter.
@@ -178,7 +186,9 @@ fn without_matter(reading: &Reading, scores: &Scores) -> Option<NotAComplaint> {
         .map(|(reason, section)| (*reason, scores.of(*section)))
         .reduce(|best, next| if next.1 > best.1 { next } else { best })?;
     // most complaints end here
-    if grievance > score + NO_MATTER || reading.terms.len() > LETTER || mocks(reason, scores, reading) {
+    let certain = grievance >= CERTAIN && reason != NotAComplaint::Announcement;
+    let much = certain || grievance > score + NO_MATTER;
+    if much || reading.terms.len() > LETTER || mocks(reason, scores, reading) {
         return None;
     }
     let matter = category::suggest("", None, reading)
@@ -229,7 +239,9 @@ fn thanks(scores: &Scores, words: usize) -> bool {
     }
     let grievance = scores.of(Section::Grievance);
     (done > 0 && thanks + done > ENOUGH && grievance < thanks + done)
-        || (thanks > ENOUGH && words <= SENTENCES && (grievance == 0 || grievance + ENOUGH <= thanks))
+        || (thanks > ENOUGH
+            && (words <= SENTENCES || thanks >= UNDENIABLE)
+            && (grievance == 0 || grievance + ENOUGH <= thanks))
 }
 
 /// A message of nothing but greetings, thanks or talk.

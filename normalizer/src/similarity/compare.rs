@@ -13,8 +13,6 @@ use super::{
 
 /// So many equal numbers of a MinHash are nearly the same words (an estimated Jaccard similarity of 0.8).
 const NEARLY_SAME: usize = SHINGLES * 4 / 5;
-/// Hours between two that were told of the same event.
-const SOON: f64 = 6.0;
 
 /// How alike two are; nothing below the threshold.
 #[must_use]
@@ -79,9 +77,6 @@ pub fn evidence<'a>(
     words(&new.words, &old.words, &mut evidence);
     evidence.put(Sign::Shingles, share(equal, SHINGLES));
     evidence.put(Sign::Late, apart / window);
-    if apart * 24.0 < SOON {
-        evidence.set(Sign::Soon);
-    }
     if same_words {
         evidence.set(Sign::SameWords);
     }

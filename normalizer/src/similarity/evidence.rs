@@ -3,8 +3,11 @@
 use super::{
     Matter, Name,
     rules::RULES,
-    signs::{COUNT, Sign, Weights},
+    signs::{COUNT, SHARES, SIGNS, Sign, Weights},
 };
+
+const _: () = assert!(SHARES <= 64, "a sign is a bit");
+const _: () = assert!(Sign::Start as usize == 0, "always there");
 
 /// Why two complaints are of two matters, whatever else they have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +29,9 @@ pub enum Apart {
 /// What two complaints that may be one have in common, and what not.
 #[derive(Clone, Debug)]
 pub struct Evidence<'a> {
-    values: [f64; COUNT],
+    /// Bits of the signs that there are, but for those with a share.
+    seen: u64,
+    shares: [f64; COUNT - SHARES],
     /// Metres between their points.
     pub(super) metres: Option<f64>,
     /// The subjects that agree best.
@@ -41,37 +46,44 @@ pub struct Evidence<'a> {
 
 impl Evidence<'_> {
     pub(super) fn new(metres: Option<f64>) -> Self {
-        let mut values = [0.0; COUNT];
-        values[Sign::Start as usize] = 1.0;
-        Self { values, metres, subject: None, name: None, place: None, detail: None }
+        let shares = [0.0; COUNT - SHARES];
+        Self { seen: 1, shares, metres, subject: None, name: None, place: None, detail: None }
     }
 
     /// How much there is of each sign, by its place in [`super::signs::SIGNS`].
     #[must_use]
-    pub fn values(&self) -> &[f64; COUNT] {
-        &self.values
+    pub fn values(&self) -> [f64; COUNT] {
+        SIGNS.map(|sign| self.of(sign))
     }
 
     pub(super) fn set(&mut self, sign: Sign) {
-        self.put(sign, 1.0);
+        self.seen |= 1 << sign as u8;
     }
 
-    pub(super) fn put(&mut self, sign: Sign, value: f64) {
-        self.values[sign as usize] = value;
+    pub(super) fn put(&mut self, sign: Sign, share: f64) {
+        self.shares[sign as usize - SHARES] = share;
     }
 
     pub(super) fn has(&self, sign: Sign) -> bool {
-        self.of(sign) > 0.0
+        self.seen >> sign as u8 & 1 == 1
     }
 
     pub(super) fn of(&self, sign: Sign) -> f64 {
-        self.values[sign as usize]
+        let share = (sign as usize).checked_sub(SHARES).and_then(|place| self.shares.get(place));
+        share.copied().unwrap_or_else(|| if self.has(sign) { 1.0 } else { 0.0 })
     }
 
     /// What it weighs.
     #[must_use]
     pub fn sum(&self, weights: &Weights) -> f64 {
-        self.values.iter().zip(weights).map(|(value, weight)| value * weight).sum()
+        let shares = self.shares.iter().zip(&weights[SHARES..]).map(|(share, weight)| share * weight).sum();
+        let (mut sum, mut rest): (f64, u64) = (shares, self.seen);
+        // most signs are not there
+        while rest != 0 {
+            sum += weights[rest.trailing_zeros() as usize];
+            rest &= rest - 1;
+        }
+        sum
     }
 
     /// Why they seem to be one, in words for an officer.

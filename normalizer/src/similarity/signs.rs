@@ -67,8 +67,7 @@ signs! {
     SubjectNear "subject_near" For 0.8 "they name two troubles that are often one",
     SubjectFamily "subject_kind" For 0.4 "one says only the kind of trouble, the other which",
     SubjectUnsure "subject_by_category" Either 0.0 "other words, but the same suggested category",
-    SubjectUnknown "subject_unknown" Either 0.0 "one of them names no trouble that the rules know",
-    SubjectsMore "subjects_more" For 0.5 "they share a second trouble, and a third (once each, at most 2)",
+    SubjectUnknown "subject_unknown" Either -1.0 "one of them names no trouble that the rules know",
     SubjectsClash "subjects_clash" Against -1.5 "of another kind of trouble they name two different ones",
     SubjectsAlone "subjects_alone" Against -0.8 "each names a trouble that the other does not",
     SubjectsAloneWide "subjects_alone_wide" Against -0.4 "the same, of what strikes a whole neighbourhood",
@@ -110,15 +109,18 @@ signs! {
     BareBoth "bare_where_both" Against -1.5 "nothing exact in common, though both say where exactly",
     BareNone "bare_where_none" Either -0.3 "nothing exact in common, and neither says where exactly",
     BareOne "bare_where_one" Against -0.6 "nothing exact in common, and only one says where exactly",
+    SameWords "words_same" For 6.0 "nearly the same words",
+    Photo "photo_same" For 8.0 "the same photo",
+    SubjectsMore "subjects_more" For 0.5 "they share a second trouble, and a third (once each, at most 2)",
     Words "words_shared" For 2.0 "share of the shorter one's words that the other has, too",
     WordsBoth "words_shared_of_all" For 1.5 "share of all their words that both have",
     WordsRare "words_rare" For 1.5 "share of four rare words that both have",
     Shingles "words_in_a_row" For 1.5 "share of the same words in the same order",
     Late "days_apart" Against -0.8 "time between them, as share of the window",
-    Soon "hours_apart_few" For 0.3 "less than six hours between them",
-    SameWords "words_same" For 6.0 "nearly the same words",
-    Photo "photo_same" For 8.0 "the same photo",
 }
+
+/// From here signs have a share, or a number; those before are there or not.
+pub(super) const SHARES: usize = Sign::SubjectsMore as usize;
 
 /// Signs of which the labelled texts have too few cases: their weights are set by hand.
 pub const BY_HAND: [Sign; 2] = [Sign::SameWords, Sign::Photo];

@@ -7,11 +7,11 @@ use super::{
     signs::Sign,
 };
 
-/// Kinds of trouble as bits of a number; there are fewer than a hundred.
-type Families = u128;
+/// Kinds of trouble as bits of a number; there are fewer than sixty-four.
+type Families = u64;
 
 fn bit(family: u8) -> Families {
-    1_u128.checked_shl(u32::from(family)).unwrap_or_default()
+    1_u64.checked_shl(u32::from(family)).unwrap_or_default()
 }
 
 /// How the suggested categories agree.
