@@ -25,7 +25,7 @@ use serde::Deserialize;
 /// How strongly weights are held small.
 const KEEN: f64 = 8.0;
 /// How much more a wrong link costs than a missed one.
-const WARY: f64 = 3.0;
+const WARY: f64 = 4.0;
 /// Steps of the search; far fewer are needed.
 const STEPS: usize = 4_000;
 /// Where the search ends: no weight moves by more.
