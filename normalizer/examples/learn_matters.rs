@@ -1,11 +1,11 @@
 //! Learns what the signs of `data/matter_weights.txt` weigh, from labelled complaints and pairs.
 //!
-//!     tests/bench/quality --learn            prints the file, and how well the weights do on sets they did not see
+//!     tests/bench/quality --learn       writes the file; prints how well weights do on sets that they did not see
 //!
 //! A logistic regression: each two complaints of a set whose contradictions do not part them are one case, by their signs
-//! ([`similarity::evidence`]); the weights are those under which the labels are likeliest, held small (`KEEN`), and of
-//! the side on which a sign may speak. Wrong links count more than missed ones (`WARY`). The same texts give the same
-//! weights on every machine.
+//! ([`evidence`]); the weights are those under which the labels are likeliest, held near a person's guess
+//! ([`Sign::guess`], `KEEN`), and of the side on which a sign may speak. Wrong links count more than missed ones (`WARY`).
+//! The same texts give the same weights on every machine.
 
 use std::{collections::BTreeMap, env, error::Error, fs, path::Path};
 
@@ -22,7 +22,7 @@ use muara_normalizer::{
 };
 use serde::Deserialize;
 
-/// How strongly weights are held small.
+/// How strongly weights are held near the guess.
 const KEEN: f64 = 8.0;
 /// How much more a wrong link costs than a missed one.
 const WARY: f64 = 4.0;
@@ -68,7 +68,7 @@ struct Set {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = env::args().nth(1).ok_or("which folder has the labelled sets?")?;
-    let verbose = env::args().nth(2).is_some();
+    let explain = env::args().nth(2).is_some_and(|word| word == "explain");
     let sets = read(Path::new(&folder))?;
     for set in &sets {
         let same = set.cases.iter().filter(|case| case.same).count();
@@ -78,7 +78,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             set.cases.len() - same,
             set.parted.len()
         );
-        if verbose {
+        if explain {
             for (new, old, apart) in &set.parted {
                 eprintln!("       {} {}: {apart:?}", set.ids[*old], set.ids[*new]);
             }
@@ -99,7 +99,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             before[part] += here[part];
             after[part] += there[part];
         }
-        if verbose {
+        if explain {
             set.explain(&unseen);
         }
     }
@@ -259,26 +259,26 @@ fn sum(case: &Case, weights: &Weights) -> f64 {
     case.signs.iter().map(|(place, value)| value * weights[*place]).sum()
 }
 
-/// The weights under which the cases are likeliest: gradient descent with momentum, from nothing.
+/// The weights under which the cases are likeliest: gradient descent with momentum, from the guess.
 fn learn(cases: &[&Case]) -> Weights {
     let by_hand = |place: usize| BY_HAND.contains(&SIGNS[place]);
-    let total: f64 = cases.iter().map(|case| if case.same { 1.0 } else { wary() }).sum();
+    let total: f64 = cases.iter().map(|case| if case.same { 1.0 } else { WARY }).sum();
     // the steepest that the slope can change, at most
     let curve = cases
         .iter()
         .map(|case| case.signs.iter().map(|(_, value)| value * value).sum::<f64>())
         .fold(1.0, f64::max);
-    let step = 1.0 / (0.25 * curve * wary() + keen() / total);
+    let step = 1.0 / (0.25 * curve * WARY + KEEN / total);
     let (mut weights, mut ahead, mut momentum) = (SIGNS.map(Sign::guess), SIGNS.map(Sign::guess), 1.0_f64);
     for _ in 0..STEPS {
         let mut slope = [0.0; COUNT];
         for (place, slope) in slope.iter_mut().enumerate() {
-            *slope = keen() * (ahead[place] - SIGNS[place].guess()) / total;
+            *slope = KEEN * (ahead[place] - SIGNS[place].guess()) / total;
         }
         // a case that is set by hand teaches nothing
         for case in cases.iter().filter(|case| !case.signs.iter().any(|(place, _)| by_hand(*place))) {
             let likely = probability(sum(case, &ahead));
-            let wrong = if case.same { likely - 1.0 } else { wary() * likely };
+            let wrong = if case.same { likely - 1.0 } else { WARY * likely };
             for (place, value) in &case.signs {
                 slope[*place] += wrong * value / total;
             }
@@ -305,12 +305,6 @@ fn learn(cases: &[&Case]) -> Weights {
     weights
 }
 
-fn keen() -> f64 {
-    env::var("KEEN").ok().and_then(|k| k.parse().ok()).unwrap_or(KEEN)
-}
-fn wary() -> f64 {
-    env::var("WARY").ok().and_then(|k| k.parse().ok()).unwrap_or(WARY)
-}
 fn shown([right, wrong, missed]: [usize; 3]) -> String {
     let share = |part: usize, other: usize| {
         let number = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
