@@ -6,6 +6,7 @@
 //! ([`evidence`]); the weights are those under which the labels are likeliest, held near a person's guess
 //! ([`Sign::guess`], `KEEN`), and of the side on which a sign may speak. Wrong links count more than missed ones (`WARY`).
 //! The same texts give the same weights on every machine.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
 
 use std::{collections::BTreeMap, env, error::Error, fs, path::Path};
 
@@ -319,7 +320,7 @@ fn print(weights: &Weights) {
         "# How much each sign weighs that two complaints are of one matter. The weights of the signs that there are, are\n\
          # added; 0 stands for a probability of one half, from which two are linked; 2 for 0.88, 4 for 0.98.\n\
          # One sign a line: name, weight, what it is. Learned by `tests/bench/quality --learn`, which writes this file anew\n\
-         # (but keeps the weights of words_same and photo_same, which are set by hand); a weight can be changed here also."
+         # (words_same and photo_same are not learned); a weight can also be changed here."
     );
     for sign in SIGNS {
         println!("{:<28}{:>6.2}  # {}", sign.name(), weights[sign as usize], sign.about());
