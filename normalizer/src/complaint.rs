@@ -380,6 +380,8 @@ pub enum NotAComplaint {
     AutoReply,
     /// News, an invitation or an announcement that asks for nothing.
     Announcement,
+    /// A question that a desk answers, with nothing to mend: hours, papers, fees, the way.
+    Question,
 }
 
 impl NotAComplaint {
@@ -395,6 +397,7 @@ impl NotAComplaint {
             Self::ChainMessage => "chain_message",
             Self::AutoReply => "auto_reply",
             Self::Announcement => "announcement",
+            Self::Question => "question",
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What is no complaint: thanks, greetings, talk, advertisements, frauds, chain messages, machines. The words are in
-//! `data/noise_words.txt`, which anyone can read and extend. Rather a noise that is published than a complaint that is
+//! What is no complaint: thanks, greetings, talk, advertisements, frauds, chain messages, machines, questions for a desk.
+//! The words are in `data/noise_words.txt`, which anyone can read and extend. Rather a noise that is published than a complaint that is
 //! held back.
 
 mod phrases;
@@ -25,6 +25,8 @@ const ENOUGH: u32 = 4;
 const CERTAIN: u32 = 6;
 /// and so much more than the grievances.
 const AHEAD: u32 = 2;
+/// With less of an offer, how to reach somebody makes none.
+const OFFER: u32 = 6;
 /// An offer that says so much of itself is one, whatever trouble it promises to mend.
 const UNDENIABLE: u32 = 9;
 /// Beyond so many words that say nothing by themselves, a message is no small talk.
@@ -46,6 +48,8 @@ const MATTERS: [(f64, u32); 4] = [(0.7, 6), (0.5, 4), (0.3, 2), (0.0, 1)];
 /// What is quoted at the beginning is what is complained about, if so many words follow.
 const QUOTED: u32 = 6;
 const COMMENT: usize = 6;
+/// What is asked after may be a word of a matter.
+const SPOKEN_OF: u32 = 1;
 /// In so many characters the signs of mood are looked for.
 const SIGNS: usize = 2000;
 
@@ -67,8 +71,21 @@ pub fn not_a_complaint(draft: &Draft, reading: &Reading) -> Option<NotAComplaint
     // who chose a category, or sat before an officer, did not come to chat
     let meant = draft.category.is_some() || draft.office.is_some();
     let scores = scores(draft, reading);
+    let asks = || !shows && !meant && draft.kind.is_none() && only_asks(reading, &scores);
     by_its_words(draft, reading, &scores)
+        .or_else(|| asks().then_some(NotAComplaint::Question))
         .or_else(|| if shows || meant { None } else { without_matter(reading, &scores) })
+}
+
+/// Whether it asks what a desk tells, and says of nothing that it goes wrong. `kapan diperbaiki?` is no such question.
+fn only_asks(reading: &Reading, scores: &Scores) -> bool {
+    let grievance = scores.of(Section::Grievance).max(scores.of(Section::Contrast));
+    scores.of(Section::Asks) >= ENOUGH
+        && scores.of(Section::Told) == 0
+        && grievance <= scores.of(Section::Asked) + SPOKEN_OF
+        && reading.terms.len() <= SENTENCES
+        && kind::said(reading) != Some(Kind::Complaint)
+        && !category::urgent(reading)
 }
 
 /// The same of a message in a talk, which by itself need not say what is the matter: only what its own words tell.
@@ -82,6 +99,10 @@ fn scores(draft: &Draft, reading: &Reading) -> Scores {
     let begin = reading.terms.iter().position(|term| !greets(term)).unwrap_or(0);
     let mut scores = phrases().scores(&reading.terms, begin);
     scores.take(Section::Contrast, scores.of(Section::NoContrast));
+    // who complains leaves a number, too
+    if scores.of(Section::Advertisement) >= OFFER {
+        scores.add(Section::Advertisement, scores.of(Section::Contact));
+    }
     if quotes(&draft.text) {
         scores.add(Section::Grievance, QUOTED);
     }
@@ -136,10 +157,12 @@ fn by_its_words(draft: &Draft, reading: &Reading, scores: &Scores) -> Option<Not
     }
     // few words for noise do not outweigh that something is wrong
     let doubtful = score < CERTAIN && kind::said(reading) == Some(Kind::Complaint);
-    let shown = shows && reason == NotAComplaint::Chatter;
+    // an app sends the point of whoever chats, too
+    let shown = shows && reason == NotAComplaint::Chatter && score < UNDENIABLE;
     // who complains leaves a number, too
     let surely = reason == NotAComplaint::Advertisement && score < UNDENIABLE && is_surely_a_matter(reading);
-    (!doubtful && !surely && !shown && !mocks(reason, scores, reading)).then_some(reason)
+    let mocked = score < 2 * UNDENIABLE && mocks(reason, scores, reading);
+    (!doubtful && !surely && !shown && !mocked).then_some(reason)
 }
 
 /// Whether the words leave hardly a doubt of what is the matter.
@@ -163,7 +186,9 @@ fn without_matter(reading: &Reading, scores: &Scores) -> Option<NotAComplaint> {
         .map(|(reason, section)| (*reason, scores.of(*section)))
         .reduce(|best, next| if next.1 > best.1 { next } else { best })?;
     // most complaints end here
-    if grievance > score + NO_MATTER || reading.terms.len() > LETTER || mocks(reason, scores, reading) {
+    let certain = grievance >= CERTAIN && reason != NotAComplaint::Announcement;
+    let much = certain || grievance > score + NO_MATTER;
+    if much || reading.terms.len() > LETTER || mocks(reason, scores, reading) {
         return None;
     }
     let matter = category::suggest("", None, reading)
@@ -214,7 +239,9 @@ fn thanks(scores: &Scores, words: usize) -> bool {
     }
     let grievance = scores.of(Section::Grievance);
     (done > 0 && thanks + done > ENOUGH && grievance < thanks + done)
-        || (thanks > ENOUGH && words <= SENTENCES && (grievance == 0 || grievance + ENOUGH <= thanks))
+        || (thanks > ENOUGH
+            && (words <= SENTENCES || thanks >= UNDENIABLE)
+            && (grievance == 0 || grievance + ENOUGH <= thanks))
 }
 
 /// A message of nothing but greetings, thanks or talk.

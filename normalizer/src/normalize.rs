@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use crate::{
     category,
     complaint::{
-        AttachmentKind, AttachmentRef, Channel, Complaint, External, Flag, Links, Location, SchemaVersion,
+        AttachmentKind, AttachmentRef, Channel, Complaint, External, Flag, Kind, Links, Location,
+        NotAComplaint, SchemaVersion,
     },
     contact::{self, Found, masked},
     draft::{Amendment, Attachment, Change, Draft, DraftReporter},
@@ -122,7 +123,9 @@ impl Normalizer {
         let not_a_complaint = noise::not_a_complaint(&draft, &reading);
         flags.extend(not_a_complaint.map(|_| Flag::NotAComplaint));
         let category = category::suggest(&receipt.connector, draft.category.as_deref(), &reading);
-        let kind = draft.kind.unwrap_or_else(|| kind::kind(&reading));
+        let asks = not_a_complaint == Some(NotAComplaint::Question);
+        let kind = if asks { Kind::InformationRequest } else { kind::kind(&reading) };
+        let kind = draft.kind.unwrap_or(kind);
         let (language, language_confidence) = language::language(&reading);
 
         let found = contact::find(&written);

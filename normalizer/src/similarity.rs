@@ -9,10 +9,15 @@
 mod bytes;
 mod compare;
 mod distance;
+mod evidence;
 mod features;
 mod index;
+mod names;
 mod rules;
+pub mod signs;
 mod spoken;
+mod spot;
+mod subject;
 
 use std::collections::BTreeMap;
 
@@ -21,7 +26,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{complaint::Links, ids::ComplaintId};
 
-pub use compare::compare;
+pub use compare::{compare, evidence};
+pub use evidence::{Apart, Evidence};
 pub use index::{Block, CANDIDATES, Index};
 
 /// What a complaint is about, for comparison. Holds no personal data but the keyed reference of who reported.

@@ -4,8 +4,14 @@
 use std::{fs, path::Path};
 
 use muara_normalizer::{
-    Draft, complaint::NotAComplaint, draft::Attachment, language, noise, reading::Reading,
+    Draft,
+    complaint::{Kind, NotAComplaint},
+    draft::Attachment,
+    language, noise,
+    reading::Reading,
 };
+
+use crate::normalizer::normalize;
 
 fn reason(draft: &Draft) -> Option<NotAComplaint> {
     noise::not_a_complaint(draft, &Reading::of(&draft.text))
@@ -55,6 +61,48 @@ fn talk_is_told_from_what_only_begins_like_it() {
     for text in complaints {
         assert_eq!(reason(&said(text)), None, "{text}");
     }
+}
+
+#[test]
+fn a_question_for_a_desk_is_held_unless_something_is_wrong_or_the_channel_says_what_it_is() {
+    let questions = [
+        "ada yg tau ga kantor kelurahan pondok labu buka hari sabtu apa engga ya?",
+        "bagaimana cara urus KK yang hilang?",
+        "jam buka loket dukcapil hari sabtu sampe jam brp ya?",
+    ];
+    for text in questions {
+        assert_eq!(reason(&said(text)), Some(NotAComplaint::Question), "{text}");
+        assert_eq!(normalize(said(text)).kind, Kind::InformationRequest, "{text}");
+        let chosen = Draft { kind: Some(Kind::InformationRequest), ..said(text) };
+        assert_eq!(reason(&chosen), None, "{text}");
+    }
+    let complaints = [
+        "kapan diperbaiki lampu di gang kami?",
+        "kenapa lampu mati terus ya?",
+        "kantor kelurahan buka jam berapa? udah 2x ke sana kosong",
+        "biaya urus surat pindah berapa? petugas minta 150rb",
+        "Kapan posyandu buka lagi?",
+        "selamat pagi, terima kasih sebelumnya, got di rt 4 mampet",
+    ];
+    for text in complaints {
+        assert_eq!(reason(&said(text)), None, "{text}");
+    }
+}
+
+#[test]
+fn who_leaves_a_number_sells_nothing_and_who_denies_praises_nothing() {
+    let complaints = [
+        "Warga mengeluh kuota pelatihan menjahit sedikit. WA 0812 1100 3345",
+        "DBD di lingkungan kami lagi banyak, kapan difogging, hub 0896 1100 7809",
+        "Antrean uji KIR lama dan petugasnya tidak ramah",
+        "Izin praktik saya sudah dua bulan diproses. Demikian, terima kasih",
+        "minta tolong tebang ranting pohonnya, sudah kena atap rumah, makasih",
+    ];
+    for text in complaints {
+        assert_eq!(reason(&said(text)), None, "{text}");
+    }
+    let offer = "SEDOT WC & SALURAN MAMPET 24 JAM!! Call/WA 0812 1100 9967";
+    assert_eq!(reason(&said(offer)), Some(NotAComplaint::Advertisement));
 }
 
 #[test]

@@ -6,7 +6,10 @@ use muara_normalizer::{
     Draft, Receipt,
     complaint::{AttachmentKind, AttachmentRef},
     draft::{DraftPlace, DraftReporter, SourceTime},
-    similarity::{Index, Likeness, Matter, Thresholds, compare},
+    similarity::{
+        Apart, Index, Likeness, Matter, Thresholds, compare, evidence,
+        signs::{self, SIGNS, Speaks},
+    },
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -187,6 +190,75 @@ fn a_block_of_flats_is_known_by_its_letter() {
         likeness(said(lift), said("blok f rusunawa lift rusak, kel. pulo gebang, ibu hamil naik tangga")),
         None
     );
+}
+
+#[test]
+fn a_house_and_a_block_are_known_by_what_they_are_called() {
+    let tree = "pohon miring depan rumah no 41 kel. petogogan";
+    assert!(likeness(said(tree), said("pohon condong ke rumah nomor 41, petogogan")).is_some());
+    assert_eq!(likeness(said(tree), said("pohon miring depan rumah no. 7 kel. petogogan")), None);
+    // the number of a queue is none of a house
+    let queue = said("nomor antrean 41 di puskesmas kel. petogogan belum dipanggil");
+    assert_eq!(likeness(said(tree), queue), None);
+    let lift = |block: &str| said(&format!("lift rusunawa blok {block} kel. pulo gebang mati"));
+    assert!(likeness(lift("Kenanga"), lift("kenanga")).is_some());
+    assert_eq!(likeness(lift("Kenanga"), lift("D")), None);
+}
+
+#[test]
+fn what_is_out_is_not_what_is_too_short_and_what_is_denied_is_nothing() {
+    let out = "traffic light perempatan cideng mati";
+    assert!(likeness(said(out), said("lampu merah perempatan cideng gambir ga nyala dari subuh")).is_some());
+    let different = [
+        (out, "durasi lampu hijau perempatan cideng cuma 8 detik"),
+        (
+            "air pam mati 3 hari di kel. pejagalan",
+            "tagihan air di kel. pejagalan naik, airnya ngalir, ga mati",
+        ),
+        (
+            "jukir depan minimarket kel. jati minta 5rb",
+            "mobil diparkir di badan jalan depan minimarket kel. jati",
+        ),
+    ];
+    for (one, other) in different {
+        assert_eq!(likeness(said(one), said(other)), None, "{one} and {other}");
+    }
+}
+
+#[test]
+fn every_sign_has_a_weight_on_the_side_it_may_speak_for() {
+    let file = include_str!("../../normalizer/data/matter_weights.txt");
+    let lines = || file.lines().filter(|line| !line.starts_with('#'));
+    for line in lines() {
+        let name = line.split_whitespace().next().unwrap();
+        assert_eq!(
+            lines().filter(|other| other.split_whitespace().next() == Some(name)).count(),
+            1,
+            "{name}"
+        );
+        assert!(SIGNS.iter().any(|sign| sign.name() == name), "{name} is no sign");
+    }
+    let weights = signs::read(file);
+    for sign in SIGNS {
+        assert!(lines().any(|line| line.split_whitespace().next() == Some(sign.name())), "{sign:?}");
+        let weight = weights[sign as usize];
+        assert!(sign.speaks() != Speaks::For || weight >= 0.0, "{sign:?}");
+        assert!(sign.speaks() != Speaks::Against || weight <= 0.0, "{sign:?}");
+    }
+}
+
+#[test]
+fn a_contradiction_says_which_it_is() {
+    let apart = |one: &str, other: &str| {
+        let (one, other) = (matter(said(one), 0).unwrap(), matter(said(other), 1).unwrap());
+        evidence(&other, &one, &Thresholds::default()).err()
+    };
+    let hole = "lubang besar di Jl. Mawar rw 3 kel. ancol";
+    assert_eq!(apart(hole, hole), None);
+    assert_eq!(apart(hole, "lubang besar di Jl. Mawar rw 3 kel. jati"), Some(Apart::Region));
+    assert_eq!(apart(hole, "lubang besar di Jl. Mawar rw 4 kel. ancol"), Some(Apart::Quarter));
+    assert_eq!(apart(hole, "sampah di Jl. Mawar rw 3 kel. ancol belum diangkut"), Some(Apart::Subject));
+    assert_eq!(apart("lubang besar di jalan", "ada lubang besar di jalan sini"), Some(Apart::Unplaced));
 }
 
 #[test]

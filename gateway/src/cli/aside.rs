@@ -20,7 +20,7 @@ pub(super) enum AsideCommand {
         #[arg(long)]
         channel: Option<String>,
         /// Those taken for one thing: greeting, thanks, chatter, advertisement, fraud, chain_message, auto_reply,
-        /// announcement.
+        /// announcement, question.
         #[arg(long)]
         reason: Option<String>,
         /// One JSON object a line.

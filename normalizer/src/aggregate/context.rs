@@ -307,7 +307,9 @@ impl<'a> Context<'a> {
         if heard.besides && placed {
             return true;
         }
-        !heard.goes_on && !heard.definite && (placed || !heard.outcome)
+        // `sama ini, tong sampahnya hilang`: known is only what everybody knows
+        let apart = heard.besides && heard.wrong;
+        !heard.goes_on && (apart || !heard.definite) && (placed || !heard.outcome)
     }
 
     /// `satu lagi fotonya`, `satu lagi, kabelnya juga`: more on the same.

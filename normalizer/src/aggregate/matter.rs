@@ -323,6 +323,16 @@ impl Heard {
                 }
             }
         });
+        // `met macet-macetan`: whatever one is wished, it is no matter
+        let wished = |at: usize| {
+            at.checked_sub(1).is_some_and(|before| matches!(terms[before].text.as_str(), "selamat" | "met"))
+        };
+        if let Some(at) = empty.iter().position(|empty| !*empty)
+            && wished(at)
+            && empty.iter().skip(at + 1).all(|empty| *empty)
+        {
+            return Self { words: heard.words, ..Self::default() };
+        }
         heard.content = empty.iter().filter(|empty| !**empty).count();
         // `mohon maaf` asks for nothing
         heard.pleads = pleads.iter().zip(&polite).any(|(pleads, polite)| *pleads && !polite);

@@ -4,7 +4,10 @@ use std::sync::LazyLock;
 
 use foldhash::{HashMap, HashSet};
 
-use crate::{reading::Term, stem};
+use crate::{
+    reading::{NEGATIONS, Term},
+    stem,
+};
 
 /// What a phrase speaks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,13 +26,17 @@ pub(super) enum Section {
     Grievance,
     Chatter,
     Advertisement,
+    Contact,
     Fraud,
     ChainMessage,
     AutoReply,
     Announcement,
+    Asks,
+    Asked,
+    Told,
 }
 
-const SECTIONS: [(&str, Section); 18] = [
+const SECTIONS: [(&str, Section); 22] = [
     ("only_greeting", Section::OnlyGreeting),
     ("only_thanks", Section::OnlyThanks),
     ("only_chatter", Section::OnlyChatter),
@@ -44,10 +51,14 @@ const SECTIONS: [(&str, Section); 18] = [
     ("grievance", Section::Grievance),
     ("chatter", Section::Chatter),
     ("advertisement", Section::Advertisement),
+    ("contact", Section::Contact),
     ("fraud", Section::Fraud),
     ("chain_message", Section::ChainMessage),
     ("auto_reply", Section::AutoReply),
     ("announcement", Section::Announcement),
+    ("asks", Section::Asks),
+    ("asked", Section::Asked),
+    ("told", Section::Told),
 ];
 /// So many words may stand where a phrase has `*`.
 const GAP: usize = 3;
@@ -83,6 +94,8 @@ struct Phrase {
     section: Section,
     weight: u32,
     begins: bool,
+    /// It has a negation itself.
+    denies: bool,
     slots: Vec<Slot>,
 }
 
@@ -126,7 +139,8 @@ impl Phrases {
             let words: Vec<_> = words.collect();
             let begins = words.first().is_some_and(|word| word.starts_with('^'));
             let slots: Vec<_> = words.iter().map(|word| Slot::read(word.trim_start_matches('^'))).collect();
-            phrases.add(Phrase { section, weight, begins, slots });
+            let denies = words.iter().any(|word| word.split('|').any(|one| NEGATIONS.contains(&one)));
+            phrases.add(Phrase { section, weight, begins, denies, slots });
         }
         phrases
     }
@@ -196,17 +210,21 @@ impl Phrase {
         {
             return false;
         }
-        fit(&self.slots, terms)
+        // `petugasnya tidak ramah` is no thanks
+        let spoilt = matches!(self.section, Section::Thanks | Section::Done) && !self.denies;
+        fit(&self.slots, terms, spoilt)
     }
 }
 
-fn fit(slots: &[Slot], terms: &[Term]) -> bool {
+/// Whether the words stand at the beginning of these terms; `spoilt`: not where the last of them is denied.
+fn fit(slots: &[Slot], terms: &[Term], spoilt: bool) -> bool {
     let Some((slot, rest)) = slots.split_first() else { return true };
     match slot {
-        Slot::Gap => (0..=GAP.min(terms.len())).any(|skip| fit(rest, &terms[skip..])),
-        Slot::Words { .. } => {
-            terms.split_first().is_some_and(|(term, after)| slot.holds(term) && fit(rest, after))
-        }
+        Slot::Gap => (0..=GAP.min(terms.len())).any(|skip| fit(rest, &terms[skip..], spoilt)),
+        Slot::Words { .. } => terms.split_first().is_some_and(|(term, after)| {
+            let denied = spoilt && rest.is_empty() && term.negated;
+            slot.holds(term) && !denied && fit(rest, after, spoilt)
+        }),
     }
 }
 

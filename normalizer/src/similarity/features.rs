@@ -27,8 +27,17 @@ const CATEGORIES: usize = 3;
 const NAME_WORDS: usize = 4;
 /// By which streets of one name are told apart.
 pub(super) const COMPASS: [&str; 5] = ["utara", "selatan", "barat", "timur", "tengah"];
-/// What has letters for numbers.
+/// What has letters and names for numbers.
 const LETTERED: &str = "blok";
+/// What has a number of its own only behind a street's name or one of `HOUSES`: elsewhere it is of a queue or a person.
+const HOUSE: &str = "no";
+const HOUSES: [&str; 12] = [
+    "rumah", "bangunan", "gedung", "ruko", "kios", "toko", "depan", "dekat", "samping", "sebelah",
+    "seberang", "belakang",
+];
+/// Behind these words stands a landmark, of so many words.
+const BESIDE: [&str; 7] = ["depan", "dekat", "samping", "sebelah", "seberang", "belakang", "pinggir"];
+const LANDMARK: usize = 2;
 /// From here a suggested category counts.
 const CATEGORY_CONFIDENCE: f64 = 0.4;
 
@@ -194,15 +203,26 @@ impl<'a> Text<'a> {
         places.sort_unstable();
         let mut said = Words::default();
         said.extend(places.iter().map(|(id, _)| *id));
-        let void = |place| void(terms, place) || feared(rules, terms, place) || fine(rules, terms, place);
+        let void =
+            |place| void(rules, terms, place) || feared(rules, terms, place) || fine(rules, terms, place);
         let void = (0..terms.len()).map(void).collect();
+        Self { terms, ids, exact, region, named, void, places, said, steps: Vec::new() }
+    }
+
+    /// Counts the words that say something of the matter: no names of regions, streets and places, and nothing of what
+    /// stands beside it.
+    fn count(&mut self, rules: &Rules, named: &[bool]) {
+        let mut beside = 0_usize;
         let mut counts = 0;
-        let steps = region.iter().zip(&ids).map(|(region, id)| {
-            counts += usize::from(!region && !id.is_some_and(|id| rules.stops.contains(&id)));
+        let steps = self.terms.iter().enumerate().map(|(place, term)| {
+            let empty = self.region[place]
+                || named[place]
+                || self.ids[place].is_some_and(|id| rules.stops.contains(&id));
+            counts += usize::from(!empty && beside == 0);
+            beside = if BESIDE.contains(&term.text.as_str()) { LANDMARK } else { beside.saturating_sub(1) };
             counts
         });
-        let steps = steps.collect();
-        Self { terms, ids, exact, region, named, void, places, said, steps }
+        self.steps = steps.collect();
     }
 
     fn hash(&self) -> u64 {
@@ -267,13 +287,16 @@ impl<'a> Text<'a> {
     /// Names of streets and other places. What a street is named after is no matter: there is no tree in `Jl. Mahoni`.
     fn names(&mut self, rules: &Rules, reading: &Reading) -> Vec<Name> {
         let mut names: Vec<Name> = Vec::new();
+        let mut named = vec![false; self.terms.len()];
+        let mut street_ends = 0;
         let shouted =
             !reading.words.iter().any(|word| !word.capital && word.folded.starts_with(char::is_alphabetic));
         let mut place = 0;
         while place < self.terms.len() && names.len() < NAMES {
             let written = reading.words[self.terms[place].word].folded.as_str();
-            if let Some(text) = self.numbered(rules, reading, place) {
+            if let Some(text) = self.numbered(rules, reading, place, street_ends) {
                 names.push(Name { street: false, text });
+                named[place] = true;
                 place += 1;
                 continue;
             }
@@ -290,29 +313,43 @@ impl<'a> Text<'a> {
                 let sure = capital && !shouted || written != "jalan" && written != "jalanan";
                 if street && sure {
                     self.void[place + 1..after].fill(true);
+                    street_ends = after;
                 }
+                named[place..after].fill(true);
                 names.push(Name { street: street && sure, text });
             }
             place = after.max(place + 1);
         }
         names.dedup();
+        self.count(rules, &named);
         names
     }
 
     /// What is known by its number: `SDN Rorotan 05`, `JAK39`.
-    fn numbered(&self, rules: &Rules, reading: &Reading, place: usize) -> Option<String> {
+    fn numbered(&self, rules: &Rules, reading: &Reading, place: usize, street_ends: usize) -> Option<String> {
         let written = |place: usize| Some(reading.words[self.terms.get(place)?.word].folded.as_str());
         let digits = |text: &str| (1..=3).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
         let first = written(place)?;
         let sign = first.trim_end_matches(|c: char| c.is_ascii_digit());
         let key = rules.numbered.get(sign)?;
         let mut number = &first[sign.len()..];
+        let before = || place.checked_sub(1).map_or("", |before| self.terms[before].text.as_str());
+        if *key == HOUSE && !(place > 0 && place == street_ends || HOUSES.contains(&before())) {
+            return None;
+        }
         if number.is_empty() && *key == LETTERED {
-            // `blok C` is as good as a number
-            let letter = written(place + 1)?.as_bytes();
-            if let [letter @ b'a'..=b'z'] = letter {
+            // `blok C` is as good as a number, and so is `blok Kenanga`
+            let name = written(place + 1)?;
+            if let [letter @ b'a'..=b'z'] = name.as_bytes() {
                 return Some(format!("{key} {}", letter - b'a' + 1));
             }
+            let known = |name: &str| rules.word(name).is_some() || self.region[place + 1];
+            if name.bytes().all(|byte| byte.is_ascii_lowercase()) && !known(name) {
+                return Some(format!("{key} {name}"));
+            }
+        }
+        if *key == HOUSE && number.is_empty() {
+            number = written(place + 1)?;
         }
         if number.is_empty() {
             let after = (place + 1..self.terms.len()).take(NAME_WORDS).find(|place| !self.region[*place])?;

@@ -124,6 +124,10 @@ pub(super) struct Rules {
     pub(super) numbered: HashMap<&'static str, &'static str>,
     /// Words before a trouble that has not come yet.
     pub(super) feared: HashSet<&'static str>,
+    /// Words of trouble that is none behind `tidak`.
+    pub(super) sound: HashSet<&'static str>,
+    /// Words that mean something else behind others.
+    pub(super) part: HashMap<&'static str, Vec<&'static str>>,
     /// Words of what is all right.
     pub(super) fine: HashSet<&'static str>,
     /// Words that many names have.
@@ -228,6 +232,11 @@ impl Rules {
                     rules.numbered.extend(words.map(|word| (word, key)));
                 }
                 "feared" => rules.feared.extend(words),
+                "sound" => rules.sound.extend(words),
+                "part" => {
+                    let word = words.next().unwrap_or_default();
+                    rules.part.insert(word, words.collect());
+                }
                 "fine" => rules.fine.extend(words),
                 "title" => rules.titles.extend(rest.split_whitespace()),
                 _ => {}

@@ -23,11 +23,14 @@ pub(super) fn ordinal(word: &str) -> Option<&'static str> {
     })
 }
 
-/// Whether a term is said not to be there.
-pub(super) fn void(terms: &[Term], place: usize) -> bool {
+/// Whether a term is said not to be there, or means something else behind the word before it.
+pub(super) fn void(rules: &Rules, terms: &[Term], place: usize) -> bool {
     let word = |back: usize| place.checked_sub(back).map_or("", |place| terms[place].text.as_str());
     let none = |first: &str, second: &str| second == "ada" && matches!(first, "tidak" | "belum" | "tanpa");
-    word(1) == "bukan"
+    let text = terms[place].text.as_str();
+    rules.part.get(text).is_some_and(|before| before.contains(&word(1)))
+        || word(1) == "tidak" && rules.sound.contains(text)
+        || word(1) == "bukan"
         || word(2) == "bukan"
         || none(word(2), word(1)) && terms[place].negated
         || none(word(3), word(2)) && terms[place].negated

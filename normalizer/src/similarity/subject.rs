@@ -1,0 +1,179 @@
+//! How what is wrong agrees: subjects, categories and details.
+
+use super::{
+    Matter,
+    evidence::{Apart, Evidence},
+    rules::{Concept, RULES, Rules, Sort},
+    signs::Sign,
+};
+
+/// Kinds of trouble as bits of a number; there are fewer than sixty-four.
+type Families = u64;
+
+fn bit(family: u8) -> Families {
+    1_u64.checked_shl(u32::from(family)).unwrap_or_default()
+}
+
+/// How the suggested categories agree.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Agreement {
+    /// Both are best.
+    Same,
+    /// One's best is among the other's.
+    Near,
+    /// None is in common.
+    Apart,
+    /// One has none.
+    Unknown,
+}
+
+/// How the suggested categories agree.
+pub(super) fn categories(new: &[u32], old: &[u32], evidence: &mut Evidence<'_>) -> Agreement {
+    let agreement = match (new.first(), old.first()) {
+        (Some(one), Some(other)) if one == other => Agreement::Same,
+        (Some(one), Some(other)) if new.contains(other) || old.contains(one) => Agreement::Near,
+        (Some(_), Some(_)) if new.iter().any(|one| old.contains(one)) => Agreement::Unknown,
+        (Some(_), Some(_)) => Agreement::Apart,
+        _ => Agreement::Unknown,
+    };
+    match agreement {
+        Agreement::Same => evidence.set(Sign::CategorySame),
+        Agreement::Near => evidence.set(Sign::CategoryNear),
+        Agreement::Apart => evidence.set(Sign::CategoryApart),
+        Agreement::Unknown => {}
+    }
+    agreement
+}
+
+/// The best that two lists of subjects have in common.
+#[derive(Clone, Copy)]
+struct Best {
+    one: u16,
+    other: u16,
+    families: [u8; 2],
+    sign: Sign,
+    rank: u8,
+}
+
+/// How subjects agree; an error if they are two. Gives the kinds of trouble by which the radius is chosen.
+pub(super) fn subjects(
+    new: &Matter,
+    old: &Matter,
+    category: Agreement,
+    evidence: &mut Evidence<'_>,
+) -> Result<[Option<u8>; 2], Apart> {
+    let rules = &*RULES;
+    let first = |matter: &Matter| Some(rules.concept(*matter.subjects.first()?)?.family);
+    if new.subjects.is_empty() || old.subjects.is_empty() {
+        // too little is known; the words alone must do
+        if category == Agreement::Apart {
+            return Err(Apart::Subject);
+        }
+        evidence.set(Sign::SubjectUnknown);
+        return Ok([first(new), first(old)]);
+    }
+    let (mut best, mut shared) = (None::<Best>, 0_u8);
+    // families in which both name something definite, and those in which they agree
+    let (mut clashes, mut agreed): (Families, Families) = (0, 0);
+    for one in &new.subjects {
+        for other in &old.subjects {
+            if rules.apart(*one, *other) {
+                return Err(Apart::Subject);
+            }
+            let (Some(a), Some(b)) = (rules.concept(*one), rules.concept(*other)) else { continue };
+            let (sign, rank) = if one == other {
+                same(a)
+            } else if rules.near(*one, *other) {
+                (Sign::SubjectNear, 4)
+            } else if a.family != b.family {
+                continue;
+            } else if a.vague || b.vague {
+                (Sign::SubjectFamily, 2)
+            } else {
+                clashes |= bit(a.family);
+                continue;
+            };
+            if rank >= 4 && !a.vague {
+                agreed |= bit(a.family) | bit(b.family);
+            }
+            shared += u8::from(one == other && !a.vague);
+            if best.is_none_or(|best| rank > best.rank) {
+                best = Some(Best { one: *one, other: *other, families: [a.family, b.family], sign, rank });
+            }
+        }
+    }
+    let definite = |matter: &Matter| {
+        matter.subjects.iter().any(|one| rules.concept(*one).is_some_and(|concept| !concept.vague))
+    };
+    let Some(best) = best else {
+        // the words of different kinds of trouble: one of them may be said beside the matter
+        let unsure = !definite(new) || !definite(old);
+        if category != Agreement::Same || !unsure {
+            return Err(Apart::Subject);
+        }
+        evidence.set(Sign::SubjectUnsure);
+        return Ok([first(new), first(old)]);
+    };
+    // two holes and a speed bump beside one of them are still one matter; a hole and a speed bump are two
+    let clash = clashes & !agreed != 0;
+    let own = |these: &Matter, those: &Matter| {
+        these.subjects.iter().any(|one| {
+            rules.concept(*one).is_some_and(|concept| concept.own && !concept.vague)
+                && !those.subjects.contains(one)
+        })
+    };
+    // the second: his bill, and the water that is off in the whole street
+    if agreed == 0 && (clash || own(new, old) || own(old, new)) {
+        return Err(Apart::Subject);
+    }
+    evidence.set(best.sign);
+    evidence.put(Sign::SubjectsMore, f64::from(shared.saturating_sub(1).min(2)));
+    if clash {
+        evidence.set(Sign::SubjectsClash);
+    }
+    if alone(rules, new, old) && alone(rules, old, new) {
+        let wide = rules.family(best.families[0]).is_some_and(|family| family.wide);
+        if agreed == 0 && !wide {
+            return Err(Apart::Subject);
+        }
+        evidence.set(if wide { Sign::SubjectsAloneWide } else { Sign::SubjectsAlone });
+    }
+    evidence.subject = Some([best.one, best.other]);
+    Ok(best.families.map(Some))
+}
+
+/// What naming the same says, and how it ranks among what two may have in common.
+fn same(concept: &Concept) -> (Sign, u8) {
+    match (concept.vague, concept.common) {
+        _ if concept.own => (Sign::SubjectOwn, 1),
+        (true, true) => (Sign::SubjectVagueCommon, 3),
+        (true, false) => (Sign::SubjectVague, 5),
+        (false, true) => (Sign::SubjectCommon, 6),
+        (false, false) => (Sign::SubjectRare, 7),
+    }
+}
+
+/// Whether the first says something definite that the second does not.
+fn alone(rules: &Rules, these: &Matter, those: &Matter) -> bool {
+    these.subjects.iter().any(|one| {
+        let definite = rules.concept(*one).is_some_and(|concept| !concept.vague);
+        definite && !those.subjects.iter().any(|other| one == other || rules.near(*one, *other))
+    })
+}
+
+/// How details agree.
+pub(super) fn details(new: &Matter, old: &Matter, evidence: &mut Evidence<'_>) {
+    let rules = &*RULES;
+    let sort = |detail: &u16| match rules.concept(*detail).map(|concept| concept.sort) {
+        Some(Sort::Detail(sort)) => Some(sort),
+        _ => None,
+    };
+    if let Some(shared) = new.details.iter().find(|one| old.details.contains(one)) {
+        if rules.concept(*shared).is_some_and(|concept| !concept.common) {
+            evidence.set(Sign::DetailSame);
+            evidence.detail = Some(*shared);
+        }
+    } else if new.details.iter().any(|one| old.details.iter().any(|other| sort(one) == sort(other))) {
+        evidence.set(Sign::DetailDiffers);
+    }
+}
