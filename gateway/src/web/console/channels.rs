@@ -65,8 +65,10 @@ struct Card {
     last: Option<(String, String)>,
     rate: String,
     usual: String,
-    /// What its limit still allows.
-    quota: String,
+    /// What our own limit still allows.
+    limit: String,
+    /// What the vendor says is left of its own.
+    quota: Option<String>,
     /// How many answers wait, and how long the oldest.
     answers: Option<String>,
     last_error: Option<String>,
@@ -175,7 +177,8 @@ fn card(
         } else {
             format!("usually {}", words::number(usual.div_ceil(WEEKS.unsigned_abs())))
         },
-        quota: quota(console, id),
+        limit: limit(console, id),
+        quota: channel.quota.map(|left| words::left(&left, now)),
         answers: waiting.cloned(),
         last_error: channel
             .last_error_at
@@ -189,7 +192,7 @@ fn card(
     }
 }
 
-fn quota(console: &Console, id: &str) -> String {
+fn limit(console: &Console, id: &str) -> String {
     match console.state.channels.load().get(id).map(|channel| channel.limiter.left()) {
         Some(Some(left)) => {
             let (now, burst) = (words::number(left.now.into()), words::number(left.burst.into()));

@@ -3,11 +3,24 @@
 use std::time::Duration;
 
 use jiff::{Timestamp, tz::TimeZone};
+use muara_connectors::quota::Left;
 use muara_normalizer::time::WIB;
 
 /// `24 Nov 2026, 10:15:03` by Jakarta's clock.
 pub(super) fn time(at: Timestamp) -> String {
     at.to_zoned(TimeZone::fixed(WIB)).strftime("%-d %b %Y, %H:%M:%S").to_string()
+}
+
+/// `37 %, refills 14:00 (as of 2 min ago)`, with the day where it is not today.
+pub(super) fn left(left: &Left, now: Timestamp) -> String {
+    // rounded down: what is left must not look like more
+    let percent = (left.fraction * 100.0).floor();
+    let refills = left.refills_at.map(|at| {
+        let [at, now] = [at, now].map(|time| time.to_zoned(TimeZone::fixed(WIB)));
+        let form = if at.date() == now.date() { "%H:%M" } else { "%-d %b, %H:%M" };
+        format!(", refills {}", at.strftime(form))
+    });
+    format!("{percent} %{} (as of {} ago)", refills.unwrap_or_default(), age(left.as_of, now))
 }
 
 /// How long ago it was: `3 min`.
