@@ -200,9 +200,25 @@
     fields.region.value = exact.length === 1 ? exact[0] : fitting.length === 1 ? fitting[0] : text;
   });
 
+  // The number as a code, drawn as the server draws that of an official one: dark modules, and four light ones around.
+  function draw(svg, text) {
+    const QUIET = 4;
+    const code = muara.qr.generate(text, { minCorrectionLevel: muara.qr.correction.M });
+    const whole = code.size + 2 * QUIET;
+    let path = "";
+    for (let y = 0; y < code.size; y++) {
+      for (let x = 0; x < code.size; x++) if (code.get(x, y)) path += `M${x + QUIET} ${y + QUIET}h1v1h-1z`;
+    }
+    svg.setAttribute("viewBox", `0 0 ${whole} ${whole}`);
+    svg.querySelector("rect").setAttribute("width", whole);
+    svg.querySelector("rect").setAttribute("height", whole);
+    svg.querySelector("path").setAttribute("d", path);
+  }
+
   // The local receipt.
   muara.slip = (entry) => {
     at("local").textContent = entry.local;
+    draw(at("local-qr"), entry.local);
     document.querySelector("[data-slip-office]").textContent = entry.officeName;
     document.querySelector("[data-slip-officer]").textContent = entry.officer;
     document.querySelector("[data-slip-time]").textContent = `${waiting.time(entry.at)} WIB`;

@@ -8,7 +8,10 @@ use muara_normalizer::Reference;
 use muara_tests::chaos::ChaosProxy;
 
 use crate::{
-    desk::office::{Office, PASSWORD},
+    desk::{
+        office::{Office, PASSWORD},
+        today,
+    },
     desk_browser::{Chromium, SCREEN},
 };
 
@@ -55,6 +58,8 @@ impl Hall {
         self.appears("#slip:not([hidden])").await;
         let number = self.chromium.text("#local").await;
         assert!(number.starts_with("L-") && number.len() == 8, "{number}");
+        let code = self.chromium.script("return document.getElementById('local-qr').outerHTML").await;
+        assert_eq!(today::read(code.as_str().unwrap()), number, "its code");
         number
     }
 
