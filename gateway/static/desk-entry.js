@@ -1,10 +1,11 @@
 // The form: makes photos small, keeps the entry in the browser, sends it and shows the receipt, or the local one.
 "use strict";
 
-(() => {
+(async () => {
   const { queue, waiting } = muara;
   const form = document.querySelector("form[data-entry]");
   if (!form || !queue) return;
+  await waiting.known;
 
   const { channel, csrf } = document.body.dataset;
   const fields = form.elements;
@@ -93,13 +94,15 @@
   // `reporter.phone` of the API is the input `phone`.
   const input = (field) => at(field.split(".").pop());
 
+  function right(field) {
+    field.classList.remove("wrong");
+    field.querySelector("[aria-invalid]")?.removeAttribute("aria-invalid");
+    const note = field.querySelector(".note");
+    if (note) note.textContent = note.dataset.hint ?? "";
+  }
+
   function show(text, errors) {
-    for (const field of form.querySelectorAll(".wrong")) {
-      field.classList.remove("wrong");
-      field.querySelector("[aria-invalid]")?.removeAttribute("aria-invalid");
-      const note = field.querySelector(".note");
-      if (note) note.textContent = note.dataset.hint ?? "";
-    }
+    form.querySelectorAll(".wrong").forEach(right);
     say(text, errors);
     for (const { field, detail } of errors) {
       const [element, box] = [input(field), input(field)?.closest(".field")];
@@ -239,6 +242,15 @@
     waiting.show();
     show(entry.refused.detail, entry.refused.errors);
   };
+
+  // What was wrong and is mended is no longer marked.
+  form.addEventListener("input", ({ target }) => {
+    const box = target.closest(".field.wrong");
+    if (!box) return;
+    // what is required depends on other fields
+    faults();
+    if (target.validity.valid) right(box);
+  });
 
   const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
