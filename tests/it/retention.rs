@@ -268,6 +268,7 @@ async fn old_lines_of_the_audit_log_go_and_young_ones_stay() {
         what: "replay",
         targets: vec!["a".to_owned(), "b".to_owned()],
         reason: None,
+        outcome: None,
     };
     office.store.audit(line).await.unwrap();
     let settings = Retention::default();

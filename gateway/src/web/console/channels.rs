@@ -14,13 +14,13 @@ use tokio::sync::Mutex;
 
 use super::{
     Console, Shared,
+    deed::{Act, Deed},
     frame::shown,
     guard::{Fault, Form},
     session::SignedIn,
     words,
 };
 use crate::{
-    config::Role,
     health::{ChannelHealth, State as How},
     store::StoreError,
 };
@@ -238,26 +238,20 @@ pub(super) async fn act(
     Path((channel, act)): Path<(String, String)>,
     Extension(form): Extension<Form>,
 ) -> Result<Response, Fault> {
-    who.may(Role::Operator)?;
+    let deed = match act.as_str() {
+        "pause" => Act::Pause,
+        "resume" => Act::Resume,
+        _ => return Err(Fault::NotFound),
+    };
+    let deed = Deed::asked(deed, &who, &form)?;
     let channels = console.state.channels.load();
     let id = &channels.get(&channel).ok_or(Fault::NotFound)?.id;
     let store = &console.state.store;
-    let (line, changed) = match act.as_str() {
-        "pause" => {
-            let reason = form.reason()?;
-            let line =
-                console.note(&who, "pause channel", vec![channel.clone()], Some(reason.clone())).await?;
-            (line, store.pause(id, &who.user, &reason).await?)
-        }
-        "resume" => {
-            let line = console.note(&who, "resume channel", vec![channel.clone()], None).await?;
-            (line, store.resume(id).await?)
-        }
-        _ => return Err(Fault::NotFound),
-    };
+    let (pauses, reason) = (deed.act == Act::Pause, deed.reason.clone());
+    let begun = deed.begin(&console, vec![channel.clone()]).await?;
+    let changed = if pauses { store.pause(id, &who.user, &reason).await? } else { store.resume(id).await? };
     console.state.health.paused(&store.paused());
-    let outcome = if changed { "done" } else { "was so already" };
-    store.audit_outcome(line.into_iter().map(|seq| (seq, outcome.to_owned())).collect()).await?;
+    begun.ended(&console, if changed { "done" } else { "was so already" }).await?;
     tracing::warn!(channel, act, user = who.user, "Channel {channel}: {act} by {}.", who.user);
     Ok(Redirect::to("/").into_response())
 }

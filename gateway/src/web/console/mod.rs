@@ -10,6 +10,7 @@ mod audit;
 mod bulk;
 mod channels;
 mod complaint;
+mod deed;
 mod flow;
 mod frame;
 mod guard;

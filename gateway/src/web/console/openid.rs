@@ -243,6 +243,7 @@ impl Console {
             what: "sign in",
             targets: vec![format!("{who} ({subject})")],
             reason: None,
+            outcome: None,
         };
         self.state.store.audit(line).await?;
         let mut response = page(StatusCode::OK, &WelcomePage::new(&told.name, &away.next));

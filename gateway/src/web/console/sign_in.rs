@@ -134,6 +134,7 @@ impl Console {
                     what: "sign in",
                     targets: vec![name],
                     reason: None,
+                    outcome: None,
                 };
                 self.state.store.audit(line).await?;
                 Ok(session)
@@ -157,7 +158,7 @@ impl Console {
         targets: Vec<String>,
         reason: Option<String>,
     ) -> Result<Vec<i64>, Fault> {
-        let line = NewAudit { who: who.user.clone(), role: who.role.as_str(), what, targets, reason };
+        let line = NewAudit { who: who.user.clone(), role: who.role.as_str(), what, targets, reason, outcome: None };
         Ok(self.state.store.audit(line).await?)
     }
 }
