@@ -146,11 +146,12 @@ impl Health {
             fresh.vendor = channel.settings.quota().clone();
             match (&channel.disabled, fresh.state) {
                 (Some(reason), _) => {
-                    fresh.turn(
-                        State::Disabled,
-                        Some(reason.clone()),
-                        Some("set what is missing and reload (SIGHUP)"),
-                    );
+                    let advice = if channel.switched_off {
+                        "nothing, if it is meant to be off; else set `enabled = true` and reload (SIGHUP)"
+                    } else {
+                        "set what is missing and reload (SIGHUP)"
+                    };
+                    fresh.turn(State::Disabled, Some(reason.clone()), Some(advice));
                 }
                 (None, State::Disabled) => fresh.turn(State::Starting, None, None),
                 (None, _) => {}

@@ -151,9 +151,9 @@ fn card(
         (How::Paused, None) => "Stopped.".to_owned(),
         (How::Healthy, _) => "Messages come and are stored.".to_owned(),
         (How::Starting, _) => "Nothing has come since the gateway was started.".to_owned(),
-        (How::Disabled, _) => format!("Off: {error}"),
-        (How::Degraded, _) => format!("It works, but {error}"),
-        (How::Failing, _) => format!("It does not work: {error}"),
+        (How::Disabled, _) => format!("Off: {}.", error.trim_end_matches('.')),
+        (How::Degraded, _) => format!("It works, but {}.", error.trim_end_matches('.')),
+        (How::Failing, _) => format!("It does not work: {}.", error.trim_end_matches('.')),
         (How::Silent, _) => {
             let quiet = channel.silence.as_ref().map(|quiet| quiet.words.as_str()).unwrap_or_default();
             format!("Nothing fails, but too little comes: {quiet}.")

@@ -2,9 +2,28 @@
 
 use std::time::Duration;
 
+use askama::Template;
 use jiff::{Timestamp, tz::TimeZone};
 use muara_connectors::quota::Left;
 use muara_normalizer::time::WIB;
+
+/// Words in which commands and names stand between backticks; they are shown as code.
+#[derive(Template)]
+#[template(path = "console/text.html")]
+pub(super) struct Text<'a> {
+    parts: Vec<(bool, &'a str)>,
+}
+
+/// Words to be shown as HTML.
+pub(super) fn told(text: &str) -> Text<'_> {
+    // one that is not closed is a backtick
+    let parts = if text.matches('`').count().is_multiple_of(2) {
+        text.split('`').enumerate().map(|(place, part)| (place % 2 == 1, part)).collect()
+    } else {
+        vec![(false, text)]
+    };
+    Text { parts }
+}
 
 /// `24 Nov 2026, 10:15:03` by Jakarta's clock.
 pub(super) fn time(at: Timestamp) -> String {
