@@ -30,6 +30,7 @@ use sha2::Sha256;
 use crate::{
     client,
     deliver::{Deliver, DeliverError, Occasion, Outgoing, Sent},
+    quota::Quota,
     settings::{self, ChannelSettings, OwnSettings, SettingsError},
     value,
 };
@@ -159,7 +160,8 @@ impl Callback {
 
     /// Opens the callback of a channel for sending.
     pub(crate) fn open(self: &Arc<Self>, channel: &ChannelSettings) -> Box<dyn Deliver> {
-        Box::new(Caller { callback: Arc::clone(self), secret: channel.secret.clone() })
+        let (secret, quota) = (channel.secret.clone(), channel.quota().clone());
+        Box::new(Caller { callback: Arc::clone(self), secret, quota })
     }
 }
 
@@ -208,6 +210,7 @@ fn unknown_variable(key: &str, template: &str) -> Option<SettingsError> {
 struct Caller {
     callback: Arc<Callback>,
     secret: Option<SecretString>,
+    quota: Quota,
 }
 
 impl Deliver for Caller {
@@ -219,7 +222,7 @@ impl Deliver for Caller {
         Box::pin(async move {
             let id = value::member(&to.0, "id").ok().flatten().ok_or(DeliverError::Address)?;
             let request = self.request(&id, message)?;
-            let response = request.send().await.map_err(client::unreachable)?;
+            let response = client::send(request, &self.quota, "callback").await?;
             match response.status() {
                 // the vendor knows this reply already: it was taken by an attempt whose answer was lost
                 StatusCode::CONFLICT => Ok(Sent::default()),

@@ -4,11 +4,12 @@
 use std::{sync::OnceLock, time::Duration};
 
 use jiff::{Timestamp, fmt::rfc2822};
-use reqwest::{Client, Response, StatusCode, Url};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, header::HeaderMap};
 
 use crate::{
     connector::PullError,
     deliver::{DeliverError, Unreachable},
+    quota::Quota,
     settings::SettingsError,
 };
 
@@ -48,6 +49,17 @@ fn builder() -> reqwest::ClientBuilder {
         .timeout(Duration::from_secs(120))
 }
 
+/// Sends a request, and remembers what its answer says is left of the vendor's quota.
+pub(crate) async fn send(
+    request: RequestBuilder,
+    quota: &Quota,
+    what: &'static str,
+) -> Result<Response, Unreachable> {
+    let response = request.send().await.map_err(unreachable)?;
+    quota.hear(what, response.status(), response.headers());
+    Ok(response)
+}
+
 /// What is wrong with an address in the configuration.
 pub(crate) fn check_address(key: &str, url: &str) -> Option<SettingsError> {
     match Url::parse(url) {
@@ -66,7 +78,9 @@ pub(crate) fn check_positive(keys: &[(&str, bool)]) -> Vec<SettingsError> {
 pub(crate) fn accepted(response: Response) -> Result<Response, PullError> {
     match response.status() {
         status if status.is_success() => Ok(response),
-        StatusCode::TOO_MANY_REQUESTS => Err(PullError::Throttled { retry_after: retry_after(&response) }),
+        StatusCode::TOO_MANY_REQUESTS => {
+            Err(PullError::Throttled { retry_after: retry_after(response.headers()) })
+        }
         status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
             Err(PullError::Refused { answer: format!("HTTP {}", status.as_u16()) })
         }
@@ -92,8 +106,8 @@ pub(crate) fn unreachable(error: reqwest::Error) -> Unreachable {
 }
 
 /// Retry-After as seconds or as a date (RFC 9110 §10.2.3).
-pub(crate) fn retry_after(response: &Response) -> Option<Duration> {
-    let value = response.headers().get(reqwest::header::RETRY_AFTER)?.to_str().ok()?.trim();
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(reqwest::header::RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = value.parse() {
         return Some(Duration::from_secs(seconds));
     }
@@ -108,7 +122,9 @@ pub(crate) fn taken(response: Response) -> Result<Response, DeliverError> {
     let answer = format!("HTTP {}", status.as_u16());
     match status {
         status if status.is_success() => Ok(response),
-        StatusCode::TOO_MANY_REQUESTS => Err(DeliverError::Throttled { retry_after: retry_after(&response) }),
+        StatusCode::TOO_MANY_REQUESTS => {
+            Err(DeliverError::Throttled { retry_after: retry_after(response.headers()) })
+        }
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(DeliverError::Refused { answer }),
         status
             if status.is_server_error()

@@ -37,7 +37,7 @@ pub static CONNECTOR: Connector = Connector {
     docs: "https://www.infobip.com/docs/api/channels/sms/inbound-sms/receive-inbound-sms-messages",
     settings,
     decode,
-    deliver: Some(|channel| Some(Box::new(channel.own::<Option<deliver::SendSettings>>()?.clone()?))),
+    deliver: Some(|channel| Some(Box::new(deliver::Account::of(channel)?))),
     address: Some(|contact, _| deliver::address(contact)),
     reports: true,
     chat: true,

@@ -49,6 +49,7 @@ mod html;
 pub mod media;
 mod meta;
 mod parts;
+pub mod quota;
 pub mod registry;
 pub mod reject;
 pub mod request;
@@ -64,6 +65,7 @@ pub use connector::{
 };
 pub use deliver::{Contact, Deliver, DeliverError, Outgoing, Sent};
 pub use media::MediaSource;
+pub use quota::Quota;
 pub use registry::*;
 pub use reject::Reject;
 pub use request::Request;

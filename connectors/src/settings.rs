@@ -6,7 +6,10 @@ use muara_normalizer::ChannelId;
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
-use crate::verify::{ApiKeys, Auth, PublicUrl};
+use crate::{
+    quota::Quota,
+    verify::{ApiKeys, Auth, PublicUrl},
+};
 
 /// One configured channel as its connector sees it.
 #[derive(Clone)]
@@ -36,13 +39,14 @@ pub struct OwnSettings {
     own: Arc<dyn Any + Send + Sync>,
     public_url: Option<Arc<PublicUrl>>,
     api_keys: Option<Arc<ApiKeys>>,
+    quota: Quota,
 }
 
 impl OwnSettings {
     /// Wraps what the connector made of its keys.
     #[must_use]
     pub fn new<T: Send + Sync + 'static>(settings: T) -> Self {
-        Self { own: Arc::new(settings), public_url: None, api_keys: None }
+        Self { own: Arc::new(settings), public_url: None, api_keys: None, quota: Quota::default() }
     }
 
     /// The same with the public address that [`Auth::UrlSigned`] needs.
@@ -73,6 +77,12 @@ impl ChannelSettings {
     #[must_use]
     pub fn own<T: 'static>(&self) -> Option<&T> {
         self.own.own.downcast_ref()
+    }
+
+    /// What the vendor says is left of what it allows this channel.
+    #[must_use]
+    pub fn quota(&self) -> &Quota {
+        &self.own.quota
     }
 }
 

@@ -152,6 +152,7 @@ impl Gateway {
         let public = listen("public", config.listen.public).await?;
         let internal = listen("internal", config.listen.internal).await?;
         let store = Store::open(&settings)?;
+        store.interrupted().await?;
 
         let health = Arc::new(Health::default());
         health.configure(&config.channels);

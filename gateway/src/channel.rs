@@ -37,6 +37,8 @@ pub struct Channel {
     pub silence: Silence,
     /// Why it takes nothing, if it does not: switched off, or a secret is not there.
     pub disabled: Option<String>,
+    /// Whether the configuration wants it off.
+    pub switched_off: bool,
 }
 
 impl Channel {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use muara_connectors::{DeliverError, PullError};
+use muara_connectors::{DeliverError, PullError, Quota, quota::Left};
 use muara_normalizer::ChannelId;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -88,6 +88,14 @@ pub struct ChannelHealth {
     pub forged: u64,
     /// That less comes than is usual, whatever else ails it.
     pub silence: Option<Quiet>,
+    /// The least that the vendor itself says is left of what it allows, while that holds.
+    pub quota: Option<Left>,
+    /// All that the vendor says of it.
+    #[serde(skip)]
+    vendor: Quota,
+    /// Whether the metric has a value that must be taken back.
+    #[serde(skip)]
+    measured: bool,
     /// New messages since they were last asked for.
     #[serde(skip)]
     arrived: u32,
@@ -135,13 +143,15 @@ impl Health {
         for channel in channels.iter() {
             let fresh = all.entry(channel.id.clone()).or_insert_with(|| blank(channel));
             fresh.connector = channel.connector_name;
+            fresh.vendor = channel.settings.quota().clone();
             match (&channel.disabled, fresh.state) {
                 (Some(reason), _) => {
-                    fresh.turn(
-                        State::Disabled,
-                        Some(reason.clone()),
-                        Some("set what is missing and reload (SIGHUP)"),
-                    );
+                    let advice = if channel.switched_off {
+                        "nothing, if it is meant to be off; else set `enabled = true` and reload (SIGHUP)"
+                    } else {
+                        "set what is missing and reload (SIGHUP)"
+                    };
+                    fresh.turn(State::Disabled, Some(reason.clone()), Some(advice));
                 }
                 (None, State::Disabled) => fresh.turn(State::Starting, None, None),
                 (None, _) => {}
@@ -274,6 +284,18 @@ impl Health {
         });
     }
 
+    /// Sets the metric of what vendors say is left: it changes by time alone, too, when a window is over.
+    pub fn measure_quotas(&self) {
+        let now = Timestamp::now();
+        for (id, channel) in self.all().iter_mut() {
+            let left = channel.vendor.left(now).map(|left| left.fraction);
+            if left.is_some() || channel.measured {
+                metrics::quota_left(id.as_str(), left);
+            }
+            channel.measured = left.is_some();
+        }
+    }
+
     /// All channels, by id.
     #[must_use]
     pub fn report(&self) -> Vec<ChannelHealth> {
@@ -306,6 +328,9 @@ fn blank(channel: &Channel) -> ChannelHealth {
         quarantined: 0,
         forged: 0,
         silence: None,
+        quota: None,
+        vendor: Quota::default(),
+        measured: false,
         arrived: 0,
         trouble: None,
         pause: None,
@@ -325,6 +350,7 @@ impl ChannelHealth {
 
     fn told(&self) -> Self {
         let mut told = self.clone();
+        told.quota = self.vendor.left(Timestamp::now());
         if let (State::Paused, Some(pause)) = (self.shown(), &self.pause) {
             told.state = State::Paused;
             told.since = pause.at;

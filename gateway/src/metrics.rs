@@ -46,6 +46,7 @@ metrics_table! {
     OLDEST gauge "muara_outbox_oldest_seconds" "Age of the oldest event that waits for the broker.";
     PULLS counter "muara_pulls_total" "Pages asked of vendors, by channel and result: page, unreachable, throttled, refused, vendor, unreadable.";
     CHANNEL_STATE gauge "muara_channel_state" "1 for the state a channel is in, by channel and state.";
+    QUOTA_LEFT gauge "muara_channel_quota_left_ratio" "The least that the channel's vendor says is left of what it allows, 0 to 1; NaN once that no longer holds, absent where it says nothing.";
     REPLIES counter "muara_replies_total" "Attempts to answer, by channel and result: sent, moved (to another channel), failed, or the error.";
     BACKLOG gauge "muara_replies_waiting" "Replies that wait to be sent, by channel.";
     BACKLOG_OLDEST gauge "muara_replies_oldest_seconds" "Age of the oldest reply that waits, by channel.";
@@ -239,6 +240,11 @@ pub fn channel_state(channel: &str, state: &'static str, all: &[&'static str]) {
         let value = if one == state { 1.0 } else { 0.0 };
         gauge!(CHANNEL_STATE.name, "channel" => channel.to_owned(), "state" => one).set(value);
     }
+}
+
+/// What a channel's vendor says is left, 0 to 1; nothing where that no longer holds.
+pub fn quota_left(channel: &str, left: Option<f64>) {
+    gauge!(QUOTA_LEFT.name, "channel" => channel.to_owned()).set(left.unwrap_or(f64::NAN));
 }
 
 /// One attempt to fetch a file, with the bytes that it brought.

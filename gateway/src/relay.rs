@@ -108,7 +108,7 @@ impl Relay {
         }
         let outcomes = self.broker.publish(outgoing).await;
         for ((span, row), outcome) in spans.into_iter().zip(&rows).zip(&outcomes) {
-            span.end(row.id, &row.routing_key, result(outcome));
+            span.end(row, result(outcome));
         }
         let mut round = Round::More;
         let mut settled = Vec::with_capacity(rows.len());

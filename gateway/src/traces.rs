@@ -27,7 +27,10 @@ use opentelemetry_sdk::{
 };
 use uuid::Uuid;
 
-use crate::{config::Telemetry, store::inbox::Taken};
+use crate::{
+    config::Telemetry,
+    store::{inbox::Taken, outbox::Queued},
+};
 
 /// Spans that wait to be sent: a refined batch and the events of it, a few times over.
 const WAITING: usize = 16_384;
@@ -212,20 +215,32 @@ impl Publish {
         format!("00-{}-{}-{flags:02x}", context.trace_id(), context.span_id())
     }
 
-    /// The broker said what became of it.
-    pub fn end(self, event: Uuid, routing_key: &str, result: &'static str) {
-        let time = (self.step.begin, SystemTime::now());
+    /// The broker said what became of it. Of what it took is told, too, how long it had waited in the outbox: with all
+    /// attempts before this one.
+    pub fn end(self, event: &Queued, result: &'static str) {
+        let begin = self.step.begin;
+        let confirmed = result == "confirmed";
+        if confirmed {
+            let waited = (SystemTime::from(event.at).min(begin), begin);
+            let attributes = vec![
+                KeyValue::new("messaging.message.id", event.id.to_string()),
+                KeyValue::new("muara.attempts", i64::from(event.attempts) + 1),
+            ];
+            let outbox = Told { attributes, ..Told::internal("outbox", self.id, waited) };
+            self.step.traces.send(self.step.traces.context(self.id, random()), outbox);
+        }
+        let time = (begin, SystemTime::now());
         let told = Told {
             kind: SpanKind::Producer,
             // OpenTelemetry's semantic conventions for messaging
             attributes: vec![
                 KeyValue::new("messaging.system", "rabbitmq"),
                 KeyValue::new("messaging.operation.type", "send"),
-                KeyValue::new("messaging.message.id", event.to_string()),
-                KeyValue::new("messaging.rabbitmq.destination.routing_key", routing_key.to_owned()),
+                KeyValue::new("messaging.message.id", event.id.to_string()),
+                KeyValue::new("messaging.rabbitmq.destination.routing_key", event.routing_key.clone()),
                 KeyValue::new("muara.result", result),
             ],
-            failed: result != "confirmed",
+            failed: !confirmed,
             ..Told::internal("publish", self.id, time)
         };
         self.step.traces.send(self.context, told);

@@ -1,10 +1,11 @@
 // The form: makes photos small, keeps the entry in the browser, sends it and shows the receipt, or the local one.
 "use strict";
 
-(() => {
+(async () => {
   const { queue, waiting } = muara;
   const form = document.querySelector("form[data-entry]");
   if (!form || !queue) return;
+  await waiting.known;
 
   const { channel, csrf } = document.body.dataset;
   const fields = form.elements;
@@ -93,13 +94,15 @@
   // `reporter.phone` of the API is the input `phone`.
   const input = (field) => at(field.split(".").pop());
 
+  function right(field) {
+    field.classList.remove("wrong");
+    field.querySelector("[aria-invalid]")?.removeAttribute("aria-invalid");
+    const note = field.querySelector(".note");
+    if (note) note.textContent = note.dataset.hint ?? "";
+  }
+
   function show(text, errors) {
-    for (const field of form.querySelectorAll(".wrong")) {
-      field.classList.remove("wrong");
-      field.querySelector("[aria-invalid]")?.removeAttribute("aria-invalid");
-      const note = field.querySelector(".note");
-      if (note) note.textContent = note.dataset.hint ?? "";
-    }
+    form.querySelectorAll(".wrong").forEach(right);
     say(text, errors);
     for (const { field, detail } of errors) {
       const [element, box] = [input(field), input(field)?.closest(".field")];
@@ -200,9 +203,25 @@
     fields.region.value = exact.length === 1 ? exact[0] : fitting.length === 1 ? fitting[0] : text;
   });
 
+  // The number as a code, drawn as the server draws that of an official one: dark modules, and four light ones around.
+  function draw(svg, text) {
+    const QUIET = 4;
+    const code = muara.qr.generate(text, { minCorrectionLevel: muara.qr.correction.M });
+    const whole = code.size + 2 * QUIET;
+    let path = "";
+    for (let y = 0; y < code.size; y++) {
+      for (let x = 0; x < code.size; x++) if (code.get(x, y)) path += `M${x + QUIET} ${y + QUIET}h1v1h-1z`;
+    }
+    svg.setAttribute("viewBox", `0 0 ${whole} ${whole}`);
+    svg.querySelector("rect").setAttribute("width", whole);
+    svg.querySelector("rect").setAttribute("height", whole);
+    svg.querySelector("path").setAttribute("d", path);
+  }
+
   // The local receipt.
   muara.slip = (entry) => {
     at("local").textContent = entry.local;
+    draw(at("local-qr"), entry.local);
     document.querySelector("[data-slip-office]").textContent = entry.officeName;
     document.querySelector("[data-slip-officer]").textContent = entry.officer;
     document.querySelector("[data-slip-time]").textContent = `${waiting.time(entry.at)} WIB`;
@@ -223,6 +242,15 @@
     waiting.show();
     show(entry.refused.detail, entry.refused.errors);
   };
+
+  // What was wrong and is mended is no longer marked.
+  form.addEventListener("input", ({ target }) => {
+    const box = target.closest(".field.wrong");
+    if (!box) return;
+    // what is required depends on other fields
+    faults();
+    if (target.validity.valid) right(box);
+  });
 
   const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 

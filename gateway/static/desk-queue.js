@@ -10,6 +10,7 @@ muara.queue = (() => {
   const TOO_LARGE = "Laporan terlalu besar untuk dikirim. Kurangi fotonya.";
   const REMEMBER_MS = 24 * 3600_000;
   let database;
+  let reached = false;
   let session = csrf ? { csrf_token: csrf, office } : null;
 
   // Why sending stopped: `offline`, `signed-out` or `busy`; `wait` in seconds, where the server says it.
@@ -22,13 +23,20 @@ muara.queue = (() => {
 
   function open() {
     database ??= new Promise((resolve, reject) => {
-      const request = indexedDB.open(`muara-desk-${channel}`, 1);
-      request.onupgradeneeded = () => {
-        const entries = request.result.createObjectStore("entries", { keyPath: "seq", autoIncrement: true });
-        entries.createIndex("key", "key", { unique: true });
-        request.result.createObjectStore("sent", { keyPath: "key" });
+      const request = indexedDB.open(`muara-desk-${channel}`, 2);
+      request.onupgradeneeded = ({ oldVersion }) => {
+        if (oldVersion < 1) {
+          const entries = request.result.createObjectStore("entries", { keyPath: "seq", autoIncrement: true });
+          entries.createIndex("key", "key", { unique: true });
+          request.result.createObjectStore("sent", { keyPath: "key" });
+        }
+        request.result.createObjectStore("officer");
       };
-      request.onsuccess = () => resolve(request.result);
+      request.onsuccess = () => {
+        // a page of a newer program must not wait for this one
+        request.result.onversionchange = () => request.result.close();
+        resolve(request.result);
+      };
       request.onerror = () => reject(request.error);
     });
     return database;
@@ -36,9 +44,10 @@ muara.queue = (() => {
 
   // One transaction. Its result is given when it is on disk.
   async function transact(mode, work) {
-    const transaction = (await open()).transaction(["entries", "sent"], mode, { durability: "strict" });
+    const stores = ["entries", "sent", "officer"];
+    const transaction = (await open()).transaction(stores, mode, { durability: "strict" });
     return new Promise((resolve, reject) => {
-      const request = work(transaction.objectStore("entries"), transaction.objectStore("sent"));
+      const request = work(...stores.map((name) => transaction.objectStore(name)));
       transaction.oncomplete = () => resolve(request?.result);
       transaction.onabort = () => reject(transaction.error);
     });
@@ -58,6 +67,11 @@ muara.queue = (() => {
         else if (known.result.refused) entries.put({ ...entry, seq });
       };
     });
+
+  // Who is signed in, for pages that come without a network: kept as strictly as entries, since the browser may be killed.
+  const officer = () => transact("readonly", (_, __, officer) => officer.get(1));
+  const signedIn = (who) => transact("readwrite", (_, __, officer) => officer.put(who, 1));
+  const signedOut = () => transact("readwrite", (_, __, officer) => officer.delete(1));
 
   const discard = (seq) => transact("readwrite", (entries) => entries.delete(seq));
 
@@ -85,8 +99,10 @@ muara.queue = (() => {
       const { status, headers } = answer;
       // a page of somebody in between is no answer, but for a proxy's refusal of so many bytes
       const body = status === 413 ? { detail: TOO_LARGE } : await answer.json();
+      reached = true;
       return { status, wait: Number(headers.get("retry-after")), body };
     } catch {
+      reached = false;
       throw new Halt("offline");
     }
   }
@@ -163,5 +179,8 @@ muara.queue = (() => {
     return { sent: done.find((one) => one.key === key), waiting: waiting.find((one) => one.key === key) };
   }
 
-  return { entries, sent, seen, keep, discard, flush, find };
+  // Whether the server answered when it was last asked.
+  const isReached = () => reached;
+
+  return { isReached, entries, sent, seen, keep, discard, flush, find, officer, signedIn, signedOut };
 })();

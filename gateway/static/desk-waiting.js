@@ -5,19 +5,14 @@ muara.waiting = (() => {
   const { queue } = muara;
   const { channel, csrf, office, officer, officeName } = document.body.dataset;
   const at = (id) => document.getElementById(id);
-  const remembered = `muara-desk-${channel}`;
   let timer;
   let failures = 0;
 
-  // The officer who is signed in, or was last, on a page that came without a network.
-  function who() {
-    if (csrf) return { office, officer, officeName };
-    try {
-      return JSON.parse(localStorage.getItem(remembered));
-    } catch {
-      return null;
-    }
-  }
+  // The officer who is signed in, or was last, on a page that came without a network; there `known` says when that was read.
+  let present = csrf ? { office, officer, officeName } : null;
+  const who = () => present;
+  const read = async () => (present = (await queue.officer().catch(() => null)) ?? null);
+  const known = csrf || !queue ? Promise.resolve() : read();
 
   const time = (iso) =>
     new Date(iso).toLocaleTimeString("id", { hour: "2-digit", minute: "2-digit", timeZone: "Asia/Jakarta" });
@@ -61,23 +56,39 @@ muara.waiting = (() => {
     return row;
   }
 
+  const receipt = (reference) => {
+    const link = document.createElement("a");
+    link.href = `/desk/${channel}/receipts/${reference}`;
+    link.textContent = reference;
+    return link;
+  };
+
+  // The local receipt that is open, once its entry has its own number.
+  function tellSlip(sent) {
+    const done = sent.find(({ local }) => local === at("local")?.textContent);
+    if (done) at("slip-note").replaceChildren("Sudah terkirim. Nomor laporan resmi: ", receipt(done.reference));
+  }
+
   async function show(halt) {
+    await known;
     const entries = (await queue.entries()).filter((entry) => entry.seq !== muara.mending);
     const sent = await queue.sent();
     at("waiting").hidden = entries.length === 0;
     at("waiting-count").textContent = entries.length;
     at("waiting-state").textContent = told(halt);
+    at("waiting-send").hidden = entries.every((entry) => entry.refused);
+    // a page that came without a network, which is there again
+    if (at("no-network")) at("no-network").hidden = queue.isReached();
     at("waiting-list").replaceChildren(...entries.map(row));
     at("sent").hidden = sent.length === 0;
     at("sent-list").replaceChildren(
       ...sent.map(({ local, reference }) => {
-        const [line, link] = [document.createElement("li"), document.createElement("a")];
-        link.href = `/desk/${channel}/receipts/${reference}`;
-        link.textContent = reference;
-        line.append(`${local} → `, link);
+        const line = document.createElement("li");
+        line.append(`${local} → `, receipt(reference));
         return line;
       }),
     );
+    tellSlip(sent);
     return entries.some((entry) => !entry.refused);
   }
 
@@ -104,14 +115,18 @@ muara.waiting = (() => {
     });
   }
 
-  if (!queue) return { who };
-  if (csrf) localStorage.setItem(remembered, JSON.stringify(who()));
-  document.querySelector("form.who")?.addEventListener("submit", () => localStorage.removeItem(remembered));
+  if (!queue) return { who, known };
+  if (csrf) queue.signedIn(present).catch(() => {});
+  document.querySelector("form.who")?.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    await queue.signedOut().catch(() => {});
+    event.target.submit();
+  });
   at("waiting-send").addEventListener("click", flush);
   window.addEventListener("online", flush);
   document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && flush());
   keepPages();
   // after the scripts that come behind this one
   window.addEventListener("DOMContentLoaded", flush);
-  return { who, flush, show, time };
+  return { who, known, flush, show, time };
 })();

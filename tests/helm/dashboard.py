@@ -84,6 +84,8 @@ ROWS = {
         ("timeseries", 8, "Over a limit", "Messages held and requests answered 429 per second, by channel.", "cps",
             {"{{channel}} held": rate("muara_messages_total", "channel", 'result="held"'),
              "{{channel}} 429": rate("muara_requests_total", "channel", 'result="limited"')}),
+        ("timeseries", 16, "Quota left at the vendor", "What the vendor itself says is left of what it allows: at 0 it refuses us until it refills.",
+            "percentunit", {"{{channel}}": f"min by (channel) (muara_channel_quota_left_ratio{{{CHANNEL}}})"}, {"max": 1}),
         ("timeseries", 8, "Senders the limiter remembers", "Grows with the people who write.", "short",
             {"senders": "sum(muara_limiter_keys)"}),
     ],

@@ -10,6 +10,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     str::FromStr,
+    sync::Arc,
     time::Duration,
 };
 
@@ -44,7 +45,8 @@ pub(crate) struct Chromium {
     /// Ends the session, and with it the browser.
     farewell: (u16, String),
     pub(crate) client: Client,
-    _profile: TempDir,
+    /// What the browser keeps on disk.
+    profile: Arc<TempDir>,
 }
 
 /// A window of a desk's screen, and of a small phone.
@@ -53,8 +55,11 @@ const PHONE: (u32, u32) = (360, 740);
 
 impl Chromium {
     pub(crate) async fn open(size: (u32, u32), javascript: bool) -> Self {
+        Self::open_with(Arc::new(tempfile::tempdir().unwrap()), size, javascript).await
+    }
+
+    async fn open_with(profile: Arc<TempDir>, size: (u32, u32), javascript: bool) -> Self {
         let (driver, port) = driver();
-        let profile = tempfile::tempdir().unwrap();
         let mut options = json!({ "args": [
             "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
             "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -85,7 +90,17 @@ impl Chromium {
         let session = client.session_id().await.unwrap().unwrap();
         let farewell =
             format!("DELETE /session/{session} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
-        Self { driver, farewell: (port, farewell), client, _profile: profile }
+        Self { driver, farewell: (port, farewell), client, profile }
+    }
+
+    /// kill -9 of the browser with all its processes, and a new one on what is on disk of it.
+    pub(crate) async fn killed_and_opened_again(self, size: (u32, u32)) -> Self {
+        let profile = Arc::clone(&self.profile);
+        let all: Vec<_> = descendants(self.driver.id()).iter().map(ToString::to_string).collect();
+        assert!(all.len() > 2, "a browser has several processes: {all:?}");
+        assert!(Command::new("kill").arg("-KILL").args(&all).status().unwrap().success());
+        drop(self);
+        Self::open_with(profile, size, true).await
     }
 
     pub(crate) async fn write(&self, id: &str, words: &str) {
@@ -197,6 +212,25 @@ impl WebDriverCompatibleCommand for DevTools {
     }
 }
 
+/// All processes that a process has started, and that these have started.
+fn descendants(of: u32) -> Vec<u32> {
+    let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| {
+        let pid: u32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // the name before it may hold anything
+        let (_, rest) = stat.rsplit_once(") ")?;
+        Some((pid, rest.split(' ').nth(1)?.parse::<u32>().ok()?))
+    });
+    let processes: Vec<_> = processes.collect();
+    let mut found = vec![of];
+    let mut next = 0;
+    while let Some(&parent) = found.get(next) {
+        found.extend(processes.iter().filter(|(_, of)| *of == parent).map(|(pid, _)| *pid));
+        next += 1;
+    }
+    found.split_off(1)
+}
+
 /// Starts a driver on a free port of its own choice.
 fn driver() -> (Child, u16) {
     let mut driver = Command::new("chromedriver")
@@ -291,6 +325,10 @@ async fn wrong_passwords_and_wrong_fields_are_told_beside_what_is_wrong() {
     let name = chromium.client.find(Locator::Id("name")).await.unwrap();
     assert_eq!(name.prop("value").await.unwrap().unwrap(), "Budi Santoso", "the words stay");
     assert!(office.drafts().is_empty());
+    // what is mended is no longer marked
+    chromium.write("description", "Lampu jalan mati.").await;
+    let marked = "return [...document.querySelectorAll('[aria-invalid]')].map((field) => field.id)";
+    assert_eq!(chromium.script(marked).await, json!(["phone", "consent"]));
 }
 
 #[tokio::test]

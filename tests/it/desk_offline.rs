@@ -5,10 +5,14 @@ use std::time::Duration;
 
 use fantoccini::{Locator, wd::NewWindowType};
 use muara_normalizer::Reference;
-use muara_tests::chaos::ChaosProxy;
+use muara_tests::{chaos::ChaosProxy, consume::drain, gateway::Gateway, rabbitmq::RabbitNode};
+use serde_json::{Value, json};
 
 use crate::{
-    desk::office::{Office, PASSWORD},
+    desk::{
+        office::{self, Office, PASSWORD},
+        today,
+    },
     desk_browser::{Chromium, SCREEN},
 };
 
@@ -55,6 +59,8 @@ impl Hall {
         self.appears("#slip:not([hidden])").await;
         let number = self.chromium.text("#local").await;
         assert!(number.starts_with("L-") && number.len() == 8, "{number}");
+        let code = self.chromium.script("return document.getElementById('local-qr').outerHTML").await;
+        assert_eq!(today::read(code.as_str().unwrap()), number, "its code");
         number
     }
 
@@ -125,6 +131,7 @@ async fn entries_made_without_a_network_outlive_the_tab_and_are_sent_in_order_on
     assert_eq!(hall.texts(), ["Lampu jalan mati.", "Got mampet.", "Pohon tumbang."]);
     assert_eq!(hall.office.drafts()[1].attachments.len(), 1);
     assert_eq!(hall.office.files().len(), 1, "its photo has waited with it");
+    assert!(chromium.text("#slip-note").await.contains(&sent[2].1), "the open receipt has its number");
     chromium.look("offline-sent").await;
 
     // what is sent is not sent again, and its receipt can be printed
@@ -191,6 +198,8 @@ async fn what_the_server_refuses_stays_with_its_reason_until_it_is_mended_or_thr
     chromium.click("#waiting-send").await;
     hall.appears("#waiting-list li:nth-child(2) [data-mend]:not([hidden])").await;
     assert!(chromium.text("#waiting-list [data-why]").await.contains("Alamat surel tidak benar"));
+    let hidden = "return ['waiting-send', 'no-network'].map((id) => document.getElementById(id).hidden)";
+    assert_eq!(chromium.script(hidden).await, json!([true, true]), "nothing to send, and a network");
     chromium.look("offline-refused").await;
     assert!(hall.texts().is_empty());
 
@@ -224,4 +233,46 @@ async fn after_signing_out_nothing_can_be_entered_without_a_network() {
     chromium.look("offline-nobody").await;
     let form = chromium.client.find(Locator::Id("entry")).await.unwrap();
     assert!(!form.is_displayed().await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_entry_outlives_the_whole_browser_and_becomes_one_event() {
+    let node = RabbitNode::shared().await;
+    let vhost = node.vhost("desk").await;
+    let broker = format!("[broker]\nurl = \"{}\"\n", vhost.url());
+    let gateway = Gateway::launch(&office::configuration(&broker, office::hash())).await;
+    gateway.broker_is("connected").await;
+    let line = ChaosProxy::start(gateway.address()).await;
+    let url = format!("http://{}/desk/kelurahan", line.addr());
+    let chromium = Chromium::open(SCREEN, true).await;
+    chromium.sign_in(&url, PASSWORD).await;
+    chromium.text("html[data-offline=ready] #entry").await;
+    line.refuse().await;
+    line.cut();
+    chromium.fill("Lampu jalan mati.").await;
+    chromium.click("#entry button.main").await;
+    chromium.text("#slip:not([hidden]) h1").await;
+    let local = chromium.text("#local").await;
+
+    let chromium = chromium.killed_and_opened_again(SCREEN).await;
+    chromium.client.goto(&url).await.unwrap();
+    assert_eq!(chromium.text("#waiting:not([hidden]) [data-local]").await, local);
+    assert_eq!(chromium.text("#waiting-count").await, "1");
+    assert!(chromium.text(".lead").await.contains("Kelurahan Menteng"), "the next citizen can be served");
+    chromium.look("offline-after-kill").await;
+
+    // a browser writes its cookies down now and then: who was signed in just before may have to do so again
+    chromium.devtools("Network.clearBrowserCookies", json!({})).await;
+    line.restore().await;
+    chromium.sign_in(&url, PASSWORD).await;
+    let sent = chromium.text("#sent-list li").await;
+    let (number, reference) = sent.split_once(" → ").unwrap();
+    assert_eq!(number, local);
+    chromium.client.refresh().await.unwrap();
+    assert_eq!(chromium.text("#sent-list li").await, sent);
+    gateway.waiting("outbox", 0).await;
+    let events = drain(&vhost.url(), "crm.complaints", 2, Duration::from_secs(3)).await;
+    assert_eq!(events.len(), 1);
+    let event: Value = serde_json::from_slice(&events[0].body).unwrap();
+    assert_eq!(event["data"]["reference"], reference);
 }

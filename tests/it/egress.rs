@@ -147,6 +147,7 @@ pub(crate) fn channel(id: &str, vendor: Option<&Arc<Vendor>>) -> Channel {
             pace: Rate { per_minute: 0, burst: 0 },
         },
         disabled: None,
+        switched_off: false,
         gather: None,
         publish_not_a_complaint: false,
         silence: muara::config::Silence::default(),

@@ -142,7 +142,11 @@ async fn a_long_text_comes_whole_in_parts_and_a_pause_does_not_repeat_them() {
             paused,
             Err(DeliverError::Throttled { retry_after: Some(after) }) if after == Duration::from_secs(7)
         ));
+        let left = channel.quota().left(Timestamp::now()).unwrap();
+        assert!(left.fraction == 0.0 && left.refills_at.is_some(), "{left:?}");
+        graph.tells(r#"{"call_count":28,"total_time":63,"total_cputime":25}"#);
         let sent = deliver.deliver(&to, &answer).await.unwrap();
+        assert_eq!(channel.quota().left(Timestamp::now()).map(|left| left.fraction), Some(0.37));
         assert_eq!(sent.vendor_ids.len(), parts);
         let mut calls = graph.calls();
         // the second one was refused

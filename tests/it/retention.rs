@@ -4,6 +4,7 @@
 use std::{path::Path, sync::Arc};
 
 use arc_swap::ArcSwap;
+use axum::http::Method;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jiff::{SignedDuration, Timestamp};
 use muara::{
@@ -23,6 +24,7 @@ use muara_normalizer::{
     draft::{Amendment, Attachment, Change},
     reply::Answered,
 };
+use muara_tests::s3::{self, S3};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -82,10 +84,14 @@ async fn known(office: &Office, complaint: &str) -> bool {
 }
 
 fn media_of(office: &Office, folder: &Path) -> Media {
+    media_in(office, folder, config::Media::default())
+}
+
+fn media_in(office: &Office, folder: &Path, settings: config::Media) -> Media {
     muara_tests::install_tls_provider();
     let channels = Arc::new(ArcSwap::from_pointee(Channels::default()));
     let shared = (office.store.clone(), Arc::clone(&office.health), channels);
-    let settings = config::Media { fetch: false, ..config::Media::default() };
+    let settings = config::Media { fetch: false, ..settings };
     Media::open(&settings, folder, "http://files/".to_owned(), shared).unwrap()
 }
 
@@ -218,6 +224,42 @@ async fn a_file_that_nobody_has_is_removed_once_however_often_it_is_tried() {
 }
 
 #[tokio::test]
+async fn a_file_in_s3_is_deleted_there_as_soon_as_the_service_takes_it() {
+    let bucket = S3::listen().await;
+    let vendor = Vendor::new();
+    let mut office = Office::open([channel("jaki", Some(&vendor))]);
+    let folder = tempfile::tempdir().unwrap();
+    let place = format!(
+        "url = \"s3://reports/muara\"\n[s3]\nendpoint = \"{}\"\naccess_key_id = \"{}\"\nsecret_access_key = \"{}\"\n",
+        bucket.endpoint(),
+        s3::ACCESS_KEY,
+        s3::SECRET
+    );
+    let media = media_in(&office, folder.path(), toml::from_str(&place).unwrap());
+    let only = arrives(&office, "jaki", with_photo("a")).await;
+    keeps(&office, &media).await;
+    let name = hex::encode(hash());
+    let object = format!("/reports/muara/sha256/{}/{}", &name[..2], &name[2..]);
+    assert_eq!(bucket.objects(), [object.clone()]);
+    office.refines(days(1)).await;
+    done(&office, &only).await;
+    office.sends();
+    vendor.has(1).await;
+    office.finishes().await;
+    settles(&office, "").await;
+    assert_eq!(removed(&office, &Retention::default(), days(401)).await.media, 1);
+
+    bucket.close(true);
+    assert!(media.remove_unwanted(10).await.is_err());
+    assert_eq!(office.store.unwanted(10).await.unwrap(), [hash()], "it is tried again");
+    bucket.close(false);
+    assert_eq!(media.remove_unwanted(10).await.unwrap(), 1);
+    assert_eq!(bucket.done(&Method::DELETE), [object]);
+    assert!(bucket.objects().is_empty());
+    assert!(media.vault().read(&hash()).await.is_err());
+}
+
+#[tokio::test]
 async fn old_lines_of_the_audit_log_go_and_young_ones_stay() {
     let office = Office::open([channel("jaki", None)]);
     let line = NewAudit {
@@ -226,6 +268,7 @@ async fn old_lines_of_the_audit_log_go_and_young_ones_stay() {
         what: "replay",
         targets: vec!["a".to_owned(), "b".to_owned()],
         reason: None,
+        outcome: None,
     };
     office.store.audit(line).await.unwrap();
     let settings = Retention::default();

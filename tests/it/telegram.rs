@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use jiff::Timestamp;
 use muara_connectors::{
     ChannelSettings, Connector, Cursor, Deliver, DeliverError, Item, Pull, PullError,
     deliver::{Occasion, Outgoing},
@@ -122,13 +123,17 @@ async fn an_edit_and_a_business_chat_come_by_asking_too() {
 #[tokio::test]
 async fn trouble_is_told_apart_and_never_shows_the_token() {
     let api = BotApi::listen().await;
-    let mut asking = pull(&api);
+    let settings = channel(&api, TOKEN);
+    let mut asking = (connector().pull.unwrap())(&settings).unwrap();
     let mut errors = Vec::new();
     api.refuses("getUpdates", 429, json!({"parameters": {"retry_after": 7}}));
     let error = asking.next(&Cursor::default()).await.unwrap_err();
     assert!(
         matches!(error, PullError::Throttled { retry_after: Some(pause) } if pause == Duration::from_secs(7))
     );
+    let left = settings.quota().left(Timestamp::now()).unwrap();
+    let wait = left.refills_at.unwrap().duration_since(Timestamp::now()).as_secs();
+    assert!(left.fraction == 0.0 && (5..=7).contains(&wait), "{left:?}");
     api.webhook(true);
     let error = asking.next(&Cursor::default()).await.unwrap_err();
     assert!(error.to_string().contains("webhook"), "{error}");

@@ -4,16 +4,18 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use axum::{Router, body::Bytes, extract::State, http::StatusCode, routing::post};
 use lapin::types::AMQPValue;
 use muara_tests::{
+    chaos::ChaosProxy,
     consume,
     gateway::{Gateway, PATIENCE},
     rabbitmq::RabbitNode,
     reports::Reports,
+    telegram::{BotApi, TOKEN},
 };
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest,
@@ -21,7 +23,10 @@ use opentelemetry_proto::tonic::{
     trace::v1::Span,
 };
 use prost::Message;
+use serde_json::json;
 use tokio::{net::TcpListener, sync::watch, time::timeout};
+
+use crate::desk::office;
 
 const QLUE: &str = "[channels.qlue]\nconnector = \"qlue\"\nsecret = \"s\"\n";
 const CALLER: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -80,6 +85,25 @@ impl Collector {
         assert!(came, "spans of {id}: {:?}", of().keys());
         of()
     }
+
+    /// The spans of one trace that came from its first step to the broker's confirm, held against the event's header.
+    async fn whole(&self, trace: &str, first: &str, header: &str) -> BTreeMap<String, Span> {
+        let spans = self.trace(trace, 5).await;
+        let mut steps = [first, "inbox", "refine", "outbox", "publish"];
+        let order = ["refine", "publish"].map(|name| spans[name].start_time_unix_nano);
+        assert!(spans[first].start_time_unix_nano <= order[0] && order.is_sorted(), "{order:?}");
+        assert!(spans[first].parent_span_id.is_empty(), "the first span of the trace");
+        for name in &steps[1..] {
+            assert_eq!(spans[*name].parent_span_id, spans[first].span_id, "{name}");
+        }
+        let (outbox, publish) = (&spans["outbox"], &spans["publish"]);
+        assert_eq!(outbox.end_time_unix_nano, publish.start_time_unix_nano, "it waits until it is published");
+        assert_eq!(text(&publish.attributes, "muara.result"), "confirmed");
+        assert_eq!(header, format!("00-{trace}-{}-01", hex::encode(&publish.span_id)));
+        steps.sort_unstable();
+        assert_eq!(spans.keys().map(String::as_str).collect::<Vec<_>>(), steps);
+        spans
+    }
 }
 
 fn config(broker: &str, telemetry: &str) -> String {
@@ -117,25 +141,76 @@ async fn a_complaints_way_is_one_trace_from_the_request_to_the_confirm() {
     let id = report(&gateway, &Reports::new("s")).await;
     let trace = id.replace('-', "");
     let header = traceparent(&vhost.url()).await.unwrap();
-    let spans = collector.trace(&trace, 4).await;
-    let names: Vec<_> = spans.keys().map(String::as_str).collect();
-    assert_eq!(names, ["inbox", "publish", "receive", "refine"]);
-
+    let spans = collector.whole(&trace, "receive", &header).await;
     let receive = &spans["receive"];
-    assert!(receive.parent_span_id.is_empty(), "the first span of the trace");
     assert_eq!(text(&receive.attributes, "muara.channel"), "qlue");
     let caller = receive.links.iter().map(|link| (hex::encode(&link.trace_id), hex::encode(&link.span_id)));
     let wanted = ("0af7651916cd43dd8448eb211c80319c".to_owned(), "b7ad6b7169203331".to_owned());
     assert_eq!(caller.collect::<Vec<_>>(), [wanted], "the vendor's own trace is found from it");
-    for name in ["inbox", "refine", "publish"] {
-        assert_eq!(spans[name].parent_span_id, receive.span_id, "{name}");
-    }
-    let order = ["receive", "refine", "publish"].map(|name| spans[name].start_time_unix_nano);
-    assert!(order.is_sorted(), "{order:?}");
-    let publish = &spans["publish"];
-    assert_eq!(text(&publish.attributes, "muara.result"), "confirmed");
-    assert_eq!(header, format!("00-{trace}-{}-01", hex::encode(&publish.span_id)));
     assert!(collector.services.lock().unwrap().iter().all(|service| service == "muara"));
+    gateway.terminate().await;
+}
+
+#[tokio::test]
+async fn a_pulled_message_has_one_trace_too_and_its_wait_for_the_broker_is_seen() {
+    let collector = Collector::start().await;
+    let node = RabbitNode::shared().await;
+    let vhost = node.vhost("traces_pull").await;
+    let line = ChaosProxy::start(node.address()).await;
+    let api = BotApi::listen().await;
+    let telegram = format!(
+        "[channels.telegram]\nconnector = \"telegram\"\nbot_token = \"{TOKEN}\"\napi_url = \"{}\"\n\
+         [channels.telegram.poll]\ntimeout_seconds = 1\n",
+        api.url()
+    );
+    let endpoint = format!("otlp_endpoint = \"{}\"", collector.url);
+    let config = config(&vhost.url_by(line.addr()), &endpoint) + &telegram;
+    let mut gateway = Gateway::new(&config).env("OTEL_BSP_SCHEDULE_DELAY", "50");
+    gateway.start().await;
+    gateway.broker_is("connected").await;
+    line.refuse().await;
+    line.cut();
+    gateway.broker_is("connecting").await;
+    api.writes("Lampu jalan mati di Tebet Barat");
+    gateway.waiting("outbox", 1).await;
+    let event = gateway.rows(&["outbox", "tail"]).await.remove(0);
+    let trace = event["subject"].as_str().unwrap().replace('-', "");
+    let cut_off = Instant::now();
+    line.restore().await;
+    gateway.broker_is("connected").await;
+    let cut_off = cut_off.elapsed();
+    let header = traceparent(&vhost.url()).await.unwrap();
+    let spans = collector.whole(&trace, "pull", &header).await;
+    let outbox = &spans["outbox"];
+    let waited = Duration::from_nanos(outbox.end_time_unix_nano - outbox.start_time_unix_nano);
+    // while the broker was away, and some time before and after
+    assert!(waited >= cut_off / 2, "{waited:?} of {cut_off:?}");
+    gateway.terminate().await;
+}
+
+#[tokio::test]
+async fn an_entry_at_the_desk_has_one_trace_too() {
+    let collector = Collector::start().await;
+    let vhost = RabbitNode::shared().await.vhost("traces_desk").await;
+    let endpoint =
+        format!("[broker]\nurl = \"{}\"\n[telemetry]\notlp_endpoint = \"{}\"\n", vhost.url(), collector.url);
+    let config = office::configuration(&endpoint, office::hash());
+    let mut gateway = Gateway::new(&config).env("OTEL_BSP_SCHEDULE_DELAY", "50");
+    gateway.start().await;
+    gateway.broker_is("connected").await;
+    let desk = gateway.url("/desk/kelurahan/api");
+    let officer = json!({ "user": "siti", "password": office::PASSWORD });
+    let answer = gateway.http.post(format!("{desk}/session")).json(&officer).send().await.unwrap();
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let session: serde_json::Value = answer.json().await.unwrap();
+    let request =
+        gateway.http.post(format!("{desk}/entries")).header("cookie", cookie).json(&office::entry());
+    let request = request.header("x-csrf-token", session["csrf_token"].as_str().unwrap());
+    assert_eq!(request.header("traceparent", CALLER).send().await.unwrap().status(), 201);
+    let header = traceparent(&vhost.url()).await.unwrap();
+    let trace = header.split('-').nth(1).unwrap();
+    let spans = collector.whole(trace, "receive", &header).await;
+    assert_eq!(text(&spans["receive"].attributes, "muara.channel"), "kelurahan");
     gateway.terminate().await;
 }
 
@@ -150,7 +225,7 @@ async fn what_waits_is_sent_at_the_end() {
     let id = report(&gateway, &Reports::new("s")).await;
     traceparent(&vhost.url()).await.unwrap();
     gateway.terminate().await;
-    assert_eq!(collector.trace(&id.replace('-', ""), 4).await.len(), 4);
+    assert_eq!(collector.trace(&id.replace('-', ""), 5).await.len(), 5);
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use axum::{
     Router,
     body::Bytes,
     extract::State,
-    http::{HeaderMap, Method, StatusCode, Uri, header},
+    http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
     routing::any,
 };
@@ -55,7 +55,7 @@ impl Call {
 
 struct Shared {
     /// What is answered next; 200 when nothing is left.
-    answers: Mutex<VecDeque<(u16, Option<u32>, String)>>,
+    answers: Mutex<VecDeque<(u16, HeaderMap, String)>>,
     calls: watch::Sender<Vec<Call>>,
 }
 
@@ -80,15 +80,14 @@ async fn answer(
     body: Bytes,
 ) -> Response {
     let said = shared.answers.lock().unwrap().pop_front();
-    let (status, retry_after, text) = said.unwrap_or((200, None, String::new()));
+    let (status, more, text) = said.unwrap_or((200, HeaderMap::new(), String::new()));
     let path = uri.path_and_query().map(ToString::to_string).unwrap_or_default();
     shared.calls.send_modify(|calls| calls.push(Call { method, path, headers, body, status }));
     let status = StatusCode::from_u16(status).unwrap();
-    match retry_after {
-        _ if status.is_redirection() => (status, [(header::LOCATION, text)]).into_response(),
-        Some(seconds) => (status, [(header::RETRY_AFTER, seconds.to_string())], text).into_response(),
-        None => (status, text).into_response(),
+    if status.is_redirection() {
+        return (status, [(header::LOCATION, text)]).into_response();
     }
+    (status, more, text).into_response()
 }
 
 impl Callbacks {
@@ -115,7 +114,19 @@ impl Callbacks {
     /// # Panics
     /// If another thread panicked.
     pub fn will(&self, status: u16, retry_after: Option<u32>) {
-        self.shared.answers.lock().unwrap().push_back((status, retry_after, String::new()));
+        let after = retry_after.map(|seconds| (header::RETRY_AFTER, seconds.into()));
+        let answer = (status, after.into_iter().collect(), String::new());
+        self.shared.answers.lock().unwrap().push_back(answer);
+    }
+
+    /// The next request is answered with this status and these headers.
+    ///
+    /// # Panics
+    /// If a header is none.
+    pub fn will_tell(&self, status: u16, headers: &[(&'static str, &str)]) {
+        let headers =
+            headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
+        self.shared.answers.lock().unwrap().push_back((status, headers.collect(), String::new()));
     }
 
     /// The next request is sent on to this path with 302.
@@ -123,7 +134,7 @@ impl Callbacks {
     /// # Panics
     /// If another thread panicked.
     pub fn leads_to(&self, path: &str) {
-        self.shared.answers.lock().unwrap().push_back((302, None, path.to_owned()));
+        self.shared.answers.lock().unwrap().push_back((302, HeaderMap::new(), path.to_owned()));
     }
 
     /// Where it listens.
@@ -136,7 +147,7 @@ impl Callbacks {
     /// # Panics
     /// If another thread panicked.
     pub fn will_say(&self, status: u16, body: &serde_json::Value) {
-        self.shared.answers.lock().unwrap().push_back((status, None, body.to_string()));
+        self.shared.answers.lock().unwrap().push_back((status, HeaderMap::new(), body.to_string()));
     }
 
     /// All that came so far.

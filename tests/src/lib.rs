@@ -7,6 +7,7 @@ pub mod fake_broker;
 pub mod gateway;
 pub mod rabbitmq;
 pub mod reports;
+pub mod s3;
 pub mod telegram;
 pub mod vendors;
 

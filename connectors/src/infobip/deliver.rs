@@ -12,7 +12,8 @@ use crate::{
     client,
     connector::DeliveryState,
     deliver::{Contact, Deliver, DeliverError, Outgoing, Sent},
-    settings::SettingsError,
+    quota::Quota,
+    settings::{ChannelSettings, SettingsError},
     value,
 };
 
@@ -44,16 +45,31 @@ pub(super) fn address(contact: &Contact) -> Option<ReturnAddress> {
     contact.phone.as_ref().map(|phone| ReturnAddress(json!({ "to": phone.trim_start_matches('+') })))
 }
 
-impl Deliver for SendSettings {
+/// The account.
+pub(super) struct Account {
+    settings: SendSettings,
+    quota: Quota,
+}
+
+impl Account {
+    /// The channel's account, if it sends.
+    pub(super) fn of(channel: &ChannelSettings) -> Option<Self> {
+        let settings = channel.own::<Option<SendSettings>>()?.clone()?;
+        Some(Self { settings, quota: channel.quota().clone() })
+    }
+}
+
+impl Deliver for Account {
     fn deliver<'a>(
         &'a self,
         to: &'a ReturnAddress,
         message: &'a Outgoing,
     ) -> BoxFuture<'a, Result<Sent, DeliverError>> {
         Box::pin(async move {
+            let settings = &self.settings;
             let member = |name: &str| value::member(&to.0, name).ok().flatten();
             let number = member("to").ok_or(DeliverError::Address)?;
-            let Some(from) = member("from").or_else(|| self.from.clone()) else {
+            let Some(from) = member("from").or_else(|| settings.from.clone()) else {
                 let answer = "no number of ours to send from: set send.from".to_owned();
                 return Err(DeliverError::Refused { answer });
             };
@@ -63,18 +79,16 @@ impl Deliver for SendSettings {
                 "destinations": [{ "to": number, "messageId": message.id.to_string() }],
                 "content": { "text": message.text_with_files() },
             });
-            if let Some(url) = &self.notify_url {
+            if let Some(url) = &settings.notify_url {
                 sms["webhooks"] =
                     json!({ "contentType": "application/json", "delivery": { "url": url.expose_secret() } });
             }
-            let url = format!("{}/sms/3/messages", self.api_url.trim_end_matches('/'));
-            let response = client::sending()?
+            let url = format!("{}/sms/3/messages", settings.api_url.trim_end_matches('/'));
+            let request = client::sending()?
                 .post(url)
-                .header(header::AUTHORIZATION, format!("App {}", self.api_key.expose_secret()))
-                .json(&json!({ "messages": [sms] }))
-                .send()
-                .await
-                .map_err(client::unreachable)?;
+                .header(header::AUTHORIZATION, format!("App {}", settings.api_key.expose_secret()))
+                .json(&json!({ "messages": [sms] }));
+            let response = client::send(request, &self.quota, "messages").await?;
             let body = client::answer(client::taken(response)?).await.unwrap_or_default();
             let taken = body.pointer("/messages/0").cloned().unwrap_or_default();
             if let Some(error) = refused(&taken) {

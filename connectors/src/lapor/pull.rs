@@ -22,6 +22,7 @@ use crate::{
     connector::{Cursor, Item, Page, Pull, PullError},
     fields::Fields,
     lapor::{Settings, json_report, reports},
+    quota::Quota,
     reject::Reject,
     settings::{ChannelSettings, SettingsError},
     value,
@@ -61,12 +62,13 @@ impl PullSettings {
 /// Opens the feed of a channel.
 pub(super) fn open(channel: &ChannelSettings) -> Option<Box<dyn Pull>> {
     let settings = channel.own::<Settings>()?.pull.clone()?;
-    Some(Box::new(Feed { settings, token: channel.secret.clone() }))
+    Some(Box::new(Feed { settings, token: channel.secret.clone(), quota: channel.quota().clone() }))
 }
 
 struct Feed {
     settings: PullSettings,
     token: Option<SecretString>,
+    quota: Quota,
 }
 
 impl Pull for Feed {
@@ -91,7 +93,7 @@ impl Feed {
         if let Some(token) = &self.token {
             request = request.header("KEYTOKEN", token.expose_secret());
         }
-        let response = request.send().await.map_err(client::unreachable)?;
+        let response = client::send(request, &self.quota, "feed").await?;
         let body = client::body(client::accepted(response)?, self.settings.page_bytes).await?;
         read(&body, after).map_err(PullError::Page)
     }

@@ -100,7 +100,7 @@ pub(crate) struct Rules {
 /// Opens the account's conversations; nothing where there is no token.
 pub(crate) fn open(channel: &ChannelSettings, rules: &'static Rules) -> Option<Box<dyn Deliver>> {
     let settings = channel.own::<Settings>()?.clone();
-    let graph = Graph::new(&settings.api_url, settings.access_token.as_ref()?, channel.secret.as_ref())?;
+    let graph = Graph::new(&settings.api_url, settings.access_token.as_ref()?, channel)?;
     Some(Box::new(Conversations { graph, settings, rules, progress: Progress::default() }))
 }
 

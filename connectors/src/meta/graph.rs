@@ -6,7 +6,7 @@
 use std::{fmt, time::Duration};
 
 use hmac::{Hmac, KeyInit, Mac};
-use reqwest::{Method, Response, StatusCode, Url};
+use reqwest::{Method, StatusCode, Url, header::HeaderMap};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use sha2::Sha256;
@@ -14,7 +14,8 @@ use sha2::Sha256;
 use crate::{
     client,
     deliver::{DeliverError, Unreachable},
-    settings::SettingsError,
+    quota::{self, Quota},
+    settings::{ChannelSettings, SettingsError},
 };
 
 /// The largest answer that is read.
@@ -42,6 +43,7 @@ pub(crate) struct Graph {
     token: SecretString,
     /// Proves that the token is used by its own app.
     proof: Option<SecretString>,
+    quota: Quota,
 }
 
 impl fmt::Debug for Graph {
@@ -66,15 +68,11 @@ impl From<Unreachable> for Failure {
 }
 
 impl Graph {
-    /// With the account's token and the app's secret; nothing where the address is none.
-    pub(crate) fn new(
-        api_url: &str,
-        token: &SecretString,
-        app_secret: Option<&SecretString>,
-    ) -> Option<Self> {
+    /// With the account's token and the app's secret, which is the channel's; nothing where the address is none.
+    pub(crate) fn new(api_url: &str, token: &SecretString, channel: &ChannelSettings) -> Option<Self> {
         let base = Url::parse(api_url).ok()?;
-        let proof = app_secret.and_then(|secret| proof(token, secret));
-        Some(Self { base, token: token.clone(), proof })
+        let proof = channel.secret.as_ref().and_then(|secret| proof(token, secret));
+        Some(Self { base, token: token.clone(), proof, quota: channel.quota().clone() })
     }
 
     /// The token as a header's value.
@@ -112,9 +110,9 @@ impl Graph {
             Some(body) => request.json(body),
             None => request,
         };
-        let response = request.send().await.map_err(client::unreachable)?;
+        let response = client::send(request, &self.quota, "graph").await?;
         let status = response.status();
-        let retry_after = pause(&response);
+        let retry_after = pause(response.headers());
         // whatever goes wrong while it is read, the status has said enough
         let answer = client::body(response, ANSWER_BYTES).await.unwrap_or_default();
         let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
@@ -131,17 +129,10 @@ fn proof(token: &SecretString, app_secret: &SecretString) -> Option<SecretString
     Some(hex::encode(mac.finalize().into_bytes()).into())
 }
 
-/// How long to wait: Retry-After, or else the longest time until a quota of the business is free again, which Meta
-/// gives in minutes.
-fn pause(response: &Response) -> Option<Duration> {
-    if let Some(after) = client::retry_after(response) {
-        return Some(after);
-    }
-    let usage = response.headers().get("x-business-use-case-usage")?.to_str().ok()?;
-    let usage: Value = serde_json::from_str(usage).ok()?;
-    let quotas = usage.as_object()?.values().filter_map(Value::as_array).flatten();
-    let minutes = quotas.filter_map(|quota| quota.get("estimated_time_to_regain_access")?.as_u64()).max()?;
-    (minutes > 0).then(|| Duration::from_secs(minutes.saturating_mul(60)))
+/// How long to wait: Retry-After, or else the longest time until a quota of the business is free again.
+fn pause(headers: &HeaderMap) -> Option<Duration> {
+    client::retry_after(headers)
+        .or_else(|| quota::business_usage(headers).filter_map(|usage| quota::regains_in(&usage)).max())
 }
 
 fn failure(status: StatusCode, error: &Value, retry_after: Option<Duration>) -> Failure {
@@ -223,7 +214,10 @@ pub(crate) fn another_way(code: i64) -> bool {
 mod tests {
     use std::time::Duration;
 
-    use reqwest::{Response, StatusCode};
+    use reqwest::{
+        StatusCode,
+        header::{HeaderMap, HeaderName, HeaderValue},
+    };
     use serde_json::json;
 
     use super::{failure, pause};
@@ -233,13 +227,14 @@ mod tests {
     fn the_longest_quota_decides_how_long_to_wait() {
         let usage = r#"{"10":[{"type":"messenger","estimated_time_to_regain_access":0}],
             "11":[{"type":"pages","estimated_time_to_regain_access":19},{"type":"x"}]}"#;
-        let response = |name: &str, value: &str| {
-            Response::from(http::Response::builder().status(400).header(name, value).body("").unwrap())
+        let headers = |name: &str, value: &str| {
+            let name = HeaderName::try_from(name).unwrap();
+            HeaderMap::from_iter([(name, HeaderValue::from_str(value).unwrap())])
         };
         let usage = usage.replace('\n', " ");
-        assert_eq!(pause(&response("X-Business-Use-Case-Usage", &usage)), Some(Duration::from_secs(19 * 60)));
-        assert_eq!(pause(&response("Retry-After", "7")), Some(Duration::from_secs(7)));
-        assert_eq!(pause(&response("X-Business-Use-Case-Usage", "?")), None);
+        assert_eq!(pause(&headers("X-Business-Use-Case-Usage", &usage)), Some(Duration::from_secs(19 * 60)));
+        assert_eq!(pause(&headers("Retry-After", "7")), Some(Duration::from_secs(7)));
+        assert_eq!(pause(&headers("X-Business-Use-Case-Usage", "?")), None);
     }
 
     #[test]

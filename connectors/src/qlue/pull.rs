@@ -26,6 +26,7 @@ use crate::{
     client,
     connector::{Cursor, Item, Page, Pull, PullError},
     qlue::{Report, Settings, reports},
+    quota::Quota,
     settings::{ChannelSettings, SettingsError},
 };
 
@@ -84,11 +85,11 @@ impl PullSettings {
 /// Opens the feed of a channel.
 pub(super) fn open(channel: &ChannelSettings) -> Option<Box<dyn Pull>> {
     let settings = channel.own::<Settings>()?.pull.clone()?;
-    Some(Box::new(Feed(settings)))
+    Some(Box::new(Feed(settings, channel.quota().clone())))
 }
 
 /// A feed. All that it must remember is in the cursor.
-struct Feed(PullSettings);
+struct Feed(PullSettings, Quota);
 
 impl Pull for Feed {
     fn next<'a>(&'a mut self, after: &'a Cursor) -> BoxFuture<'a, Result<Page, PullError>> {
@@ -258,7 +259,7 @@ impl Feed {
             .query(&self.0.query)
             .query(&[("page", page)])
             .header(reqwest::header::ACCEPT, "application/json");
-        let response = request.send().await.map_err(client::unreachable)?;
+        let response = client::send(request, &self.1, "feed").await?;
         if response.status() == StatusCode::NOT_FOUND && page > 1 {
             return Ok(Vec::new());
         }

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Settings;
-use crate::{client, deliver::Unreachable, settings::ChannelSettings};
+use crate::{client, deliver::Unreachable, quota::Quota, settings::ChannelSettings};
 
 const USUAL: &str = "https://api.telegram.org";
 
@@ -20,6 +20,7 @@ pub(super) fn usual() -> String {
 pub(super) struct Bot {
     token: SecretString,
     api_url: String,
+    quota: Quota,
 }
 
 /// What the API says.
@@ -72,7 +73,8 @@ impl Bot {
     pub(super) fn of(channel: &ChannelSettings) -> Option<Self> {
         let settings = channel.own::<Settings>()?;
         let token = settings.bot_token.clone()?;
-        Some(Self { token, api_url: settings.api_url.trim_end_matches('/').to_owned() })
+        let api_url = settings.api_url.trim_end_matches('/').to_owned();
+        Some(Self { token, api_url, quota: channel.quota().clone() })
     }
 
     /// Its number, which is no secret: all of the token before the colon.
@@ -93,14 +95,15 @@ impl Bot {
     /// Calls a method. `most` bounds the answer in bytes.
     pub(super) async fn call<T: DeserializeOwned>(
         &self,
-        method: &str,
+        method: &'static str,
         arguments: &Value,
         most: usize,
     ) -> Result<T, Failure> {
         let url = format!("{}/bot{}/{method}", self.api_url, self.token.expose_secret());
-        let unreachable = |error| Failure::Unreachable(client::unreachable(error));
         let client = client::sending().map_err(Failure::Unreachable)?;
-        let response = client.post(url).json(arguments).send().await.map_err(unreachable)?;
+        let response = client::send(client.post(url).json(arguments), &self.quota, method)
+            .await
+            .map_err(Failure::Unreachable)?;
         let status = response.status();
         let body = match client::body(response, most).await {
             Ok(body) => body,
@@ -115,6 +118,9 @@ impl Bot {
         match said.result {
             Some(result) if said.ok => Ok(result),
             _ => {
+                if let Some(wait) = said.parameters.as_ref().and_then(Parameters::retry_after) {
+                    self.quota.spent(method, wait);
+                }
                 let code = said.error_code.and_then(|code| StatusCode::from_u16(code).ok());
                 Err(refused(code.unwrap_or(status), said.description, said.parameters))
             }

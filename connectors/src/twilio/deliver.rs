@@ -15,6 +15,7 @@ use crate::{
     deliver::{Contact, Deliver, DeliverError, Outgoing, Sent},
     media::{MediaError, MediaRequest, MediaSource},
     parts::{Limit, parts},
+    quota::Quota,
     settings::{ChannelSettings, SettingsError},
     value,
 };
@@ -59,11 +60,13 @@ impl SendSettings {
 pub(super) struct Account {
     settings: SendSettings,
     token: SecretString,
+    quota: Quota,
 }
 
 impl Account {
     pub(super) fn of(settings: &SendSettings, channel: &ChannelSettings) -> Option<Self> {
-        Some(Self { settings: settings.clone(), token: channel.secret.clone()? })
+        let token = channel.secret.clone()?;
+        Some(Self { settings: settings.clone(), token, quota: channel.quota().clone() })
     }
 }
 
@@ -108,14 +111,12 @@ impl Account {
         form.extend(self.settings.status_callback.clone().map(|url| ("StatusCallback", url)));
         let base = self.settings.api_url.trim_end_matches('/');
         let url = format!("{base}/2010-04-01/Accounts/{}/Messages.json", self.settings.account_sid);
-        let response = client::sending()?
+        let request = client::sending()?
             .post(url)
             .basic_auth(&self.settings.account_sid, Some(self.token.expose_secret()))
-            .form(&form)
-            .send()
-            .await
-            .map_err(client::unreachable)?;
-        let (status, retry_after) = (response.status(), client::retry_after(&response));
+            .form(&form);
+        let response = client::send(request, &self.quota, "messages").await?;
+        let (status, retry_after) = (response.status(), client::retry_after(response.headers()));
         if status.is_success() {
             // the message is taken, whatever can be read of the answer: sent again it would come twice
             let body = client::answer(response).await.unwrap_or_default();

@@ -17,7 +17,7 @@ use crate::{
 /// Opens the media API; nothing where there is no token.
 pub(super) fn open(channel: &ChannelSettings) -> Option<Box<dyn MediaSource>> {
     let settings = channel.own::<Settings>()?;
-    let graph = Graph::new(&settings.api_url, settings.access_token.as_ref()?, channel.secret.as_ref())?;
+    let graph = Graph::new(&settings.api_url, settings.access_token.as_ref()?, channel)?;
     Some(Box::new(Media(graph)))
 }
 

@@ -129,7 +129,7 @@ pub(super) fn address(contact: &Contact, channel: &ChannelSettings) -> Option<Re
 /// Opens the number; nothing where there is no token.
 pub(super) fn open(channel: &ChannelSettings) -> Option<Box<dyn Deliver>> {
     let settings = channel.own::<Settings>()?;
-    let graph = Graph::new(&settings.api_url, settings.access_token.as_ref()?, channel.secret.as_ref())?;
+    let graph = Graph::new(&settings.api_url, settings.access_token.as_ref()?, channel)?;
     Some(Box::new(Number {
         graph,
         id: settings.phone_number_id.clone()?,

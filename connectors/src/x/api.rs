@@ -8,7 +8,12 @@ use reqwest::{RequestBuilder, Response};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-use crate::{client, connector::PullError, deliver::Unreachable};
+use crate::{
+    client,
+    connector::PullError,
+    deliver::Unreachable,
+    quota::{self, Quota},
+};
 
 /// No answer but a page of posts is larger.
 const ANSWER_BYTES: usize = 1024 * 1024;
@@ -94,24 +99,21 @@ pub(super) struct Limit {
 pub(super) async fn send(
     request: RequestBuilder,
     authorization: &SecretString,
+    (quota, what): (&Quota, &'static str),
 ) -> Result<(Response, Limit), Failure> {
     let request = request.header(AUTHORIZATION, authorization.expose_secret());
-    let response = request.send().await.map_err(unreachable)?;
-    let header =
-        |name: &str| -> Option<i64> { response.headers().get(name)?.to_str().ok()?.trim().parse().ok() };
+    let response = client::send(request, quota, what).await.map_err(Failure::Unreachable)?;
     // a day's limit of the app or the account may be met before that of the quarter of an hour
-    let windows = ["x-rate-limit", "x-app-limit-24hour", "x-user-limit-24hour"];
-    let resets = windows.iter().filter_map(|window| {
-        let spent = header(&format!("{window}-remaining"))? <= 0;
-        let reset = Timestamp::from_second(header(&format!("{window}-reset"))?).ok()?;
-        spent.then_some(reset)
-    });
-    let exhausted_until = resets.max();
+    let now = Timestamp::now();
+    let windows =
+        || quota::WINDOWS.iter().filter_map(|window| quota::of_window(response.headers(), window, now));
+    let spent = windows().filter(|left| left.fraction <= 0.0);
+    let exhausted_until = spent.filter_map(|left| left.refills_at).max();
     if response.status().is_success() {
         return Ok((response, Limit { exhausted_until }));
     }
-    let reset = exhausted_until.or_else(|| Timestamp::from_second(header("x-rate-limit-reset")?).ok());
-    let wait = client::retry_after(&response).or_else(|| reset.map(until));
+    let reset = exhausted_until.or_else(|| windows().find_map(|left| left.refills_at));
+    let wait = client::retry_after(response.headers()).or_else(|| reset.map(until));
     let status = response.status().as_u16();
     let body = client::body(response, ANSWER_BYTES).await.unwrap_or_default();
     let answer = Answer::read(status, &body);
@@ -128,9 +130,9 @@ pub(super) fn until(then: Timestamp) -> Duration {
 }
 
 /// Asks for one object.
-pub(super) async fn get(url: &str, authorization: &SecretString) -> Result<Value, Failure> {
+pub(super) async fn get(url: &str, authorization: &SecretString, quota: &Quota) -> Result<Value, Failure> {
     let client = client::shared().map_err(unreachable)?;
-    let (response, _) = send(client.get(url), authorization).await?;
+    let (response, _) = send(client.get(url), authorization, (quota, "files")).await?;
     json(response).await
 }
 

@@ -17,6 +17,7 @@ use crate::{
     client,
     deliver::{Deliver, DeliverError, Outgoing, Sent},
     parts::{Limit, parts},
+    quota::Quota,
     settings::{ChannelSettings, SettingsError},
     x::{
         Settings,
@@ -115,13 +116,15 @@ pub(super) fn open(channel: &ChannelSettings) -> Option<Box<dyn Deliver>> {
     let settings = channel.own::<Settings>()?;
     let own = settings.send.as_ref()?;
     let user = User::new(own, channel)?;
-    Some(Box::new(Account { api_url: settings.api_url.clone(), reply_by: own.reply_by, user }))
+    let quota = channel.quota().clone();
+    Some(Box::new(Account { api_url: settings.api_url.clone(), reply_by: own.reply_by, user, quota }))
 }
 
 struct Account {
     api_url: String,
     reply_by: ReplyBy,
     user: User,
+    quota: Quota,
 }
 
 /// Where an answer goes, as `decode` wrote it.
@@ -170,7 +173,8 @@ impl Account {
         let url = format!("{}/2/dm_conversations/with/{user}/messages", self.api_url);
         let mut sent = Sent::default();
         for part in parts(&message.text_with_files(), LONGEST_MESSAGE)? {
-            let answer = self.post(&url, &json!({ "text": part }), message.now).await.map_err(refusal)?;
+            let answer =
+                self.post("answers", &url, &json!({ "text": part }), message.now).await.map_err(refusal)?;
             let id = answer.pointer("/data/dm_event_id").and_then(Value::as_str);
             sent.vendor_ids.extend(id.map(str::to_owned));
         }
@@ -181,7 +185,7 @@ impl Account {
     async fn reply(&self, post: &str, text: &str, message: &Outgoing) -> Result<Sent, DeliverError> {
         let url = format!("{}/2/tweets", self.api_url);
         let body = json!({ "text": weight::shortened(text), "reply": { "in_reply_to_tweet_id": post } });
-        match self.post(&url, &body, message.now).await {
+        match self.post("posts", &url, &body, message.now).await {
             Ok(answer) => {
                 let id = answer.pointer("/data/id").and_then(Value::as_str);
                 Ok(Sent { vendor_ids: id.map(str::to_owned).into_iter().collect() })
@@ -199,10 +203,17 @@ impl Account {
         }
     }
 
-    async fn post(&self, url: &str, body: &Value, now: Timestamp) -> Result<Value, Failure> {
+    async fn post(
+        &self,
+        what: &'static str,
+        url: &str,
+        body: &Value,
+        now: Timestamp,
+    ) -> Result<Value, Failure> {
         let client = client::sending().map_err(api::Failure::Unreachable)?;
         let authorization = self.user.authorization("POST", url, now);
-        let (response, _) = api::send(client.post(url).json(body), &authorization).await?;
+        let (response, _) =
+            api::send(client.post(url).json(body), &authorization, (&self.quota, what)).await?;
         // what X took is sent, whatever it writes about it
         Ok(api::json(response).await.unwrap_or_default())
     }

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::{
     media::{MediaError, MediaRequest, MediaSource},
+    quota::Quota,
     settings::ChannelSettings,
     x::{
         Settings,
@@ -77,12 +78,13 @@ fn located(url: &str, content_type: Option<&str>) -> Attachment {
 pub(super) fn open(channel: &ChannelSettings) -> Option<Box<dyn MediaSource>> {
     let settings = channel.own::<Settings>()?;
     let user = User::new(settings.send.as_ref()?, channel)?;
-    Some(Box::new(Files { api_url: settings.api_url.clone(), user }))
+    Some(Box::new(Files { api_url: settings.api_url.clone(), user, quota: channel.quota().clone() }))
 }
 
 struct Files {
     api_url: String,
     user: User,
+    quota: Quota,
 }
 
 impl MediaSource for Files {
@@ -127,7 +129,7 @@ impl Files {
         }
         let url = format!("{}/2/media/{key}?media.fields=url,variants,preview_image_url", self.api_url);
         let authorization: SecretString = self.user.authorization("GET", &url, Timestamp::now());
-        let answer = api::get(&url, &authorization).await?;
+        let answer = api::get(&url, &authorization, &self.quota).await?;
         let found = answer.get("data").and_then(file);
         match found {
             Some(Attachment::Url { url, .. }) => Ok(open_to_all(&url)),

@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use crate::{
     client,
     connector::{Cursor, Item, Page, Pull, PullError},
+    quota::Quota,
     reject::Reject,
     settings::{ChannelSettings, SettingsError},
     value,
@@ -131,6 +132,7 @@ pub(super) fn open(channel: &ChannelSettings) -> Option<Box<dyn Pull>> {
         app: User::Bearer(format!("Bearer {}", own.bearer_token.expose_secret()).into()),
         user,
         settings: own,
+        quota: channel.quota().clone(),
         asks: Timeline::Mentions,
         asked_messages: None,
         exhausted_until: [None; 2],
@@ -151,6 +153,7 @@ struct Timelines {
     /// Asks for direct messages; absent where they are not asked for.
     user: Option<User>,
     settings: PullSettings,
+    quota: Quota,
     /// What the next call asks for.
     asks: Timeline,
     asked_messages: Option<Instant>,
@@ -286,14 +289,16 @@ impl Timelines {
         walk: Option<&Walk>,
     ) -> Result<Vec<u8>, Failure> {
         let client = client::shared().map_err(api::unreachable)?;
-        let (url, fields, user) = match of {
+        let (url, fields, user, what) = match of {
             Timeline::Mentions => {
-                (format!("{}/2/users/{}/mentions", self.api_url, self.user_id), FIELDS, &self.app)
+                let url = format!("{}/2/users/{}/mentions", self.api_url, self.user_id);
+                (url, FIELDS, &self.app, "mentions")
             }
             Timeline::Messages => (
                 format!("{}/2/dm_events", self.api_url),
                 MESSAGE_FIELDS,
                 self.user.as_ref().unwrap_or(&self.app),
+                "messages",
             ),
         };
         let mut request = client.get(&url).query(fields).query(&[("max_results", self.settings.page_posts)]);
@@ -307,7 +312,7 @@ impl Timelines {
         let request = request.build().map_err(api::unreachable)?;
         let authorization = user.authorization("GET", request.url().as_str(), Timestamp::now());
         let request = reqwest::RequestBuilder::from_parts(client, request);
-        let (response, limit) = api::send(request, &authorization).await?;
+        let (response, limit) = api::send(request, &authorization, (&self.quota, what)).await?;
         self.exhausted_until[of as usize] = limit.exhausted_until;
         client::body(response, self.settings.page_bytes).await.map_err(Failure::Body)
     }

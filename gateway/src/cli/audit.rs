@@ -3,7 +3,10 @@
 use uuid::Uuid;
 
 use super::CliError;
-use crate::store::{Store, audit::NewAudit};
+use crate::store::{
+    Store,
+    audit::{NewAudit, UNDER_WAY},
+};
 
 /// The role of whoever has a shell here.
 const ROLE: &str = "command";
@@ -45,7 +48,9 @@ impl Deed {
         words: impl FnOnce(&T) -> String,
     ) -> Result<T, CliError> {
         let Self { what, targets, reason } = self;
-        let lines = store.audit(NewAudit { who: who(), role: ROLE, what, targets, reason }).await?;
+        let lines = store
+            .audit(NewAudit { who: who(), role: ROLE, what, targets, reason, outcome: Some(UNDER_WAY) })
+            .await?;
         let done = work().await;
         let outcome = match &done {
             Ok(done) => words(done),

@@ -228,6 +228,7 @@ fn one(
         redelivers: shared.redelivers.unwrap_or(connector.redelivers),
         limiter: Limiter::new(&limits),
         limits,
+        switched_off: !shared.enabled,
         disabled,
         replies,
         gather: shared.gather.over(gather).policy_of(connector),

@@ -52,7 +52,7 @@ pub struct OpenId {
     /// The client's secret.
     pub client_secret: Secret,
     /// The console's address for browsers. The provider must allow it with `/sign-in/openid/back` after it as a
-    /// redirect URI.
+    /// redirect URI, and with `/sign-in` as an address to lead back to after signing out.
     pub console_url: String,
     /// What the button says: "Sign in with …".
     pub title: String,
@@ -85,6 +85,12 @@ impl OpenId {
     #[must_use]
     pub fn back(&self) -> String {
         format!("{}/sign-in/openid/back", self.console_url.trim_end_matches('/'))
+    }
+
+    /// Where the provider leads the browser back to when somebody has signed out there.
+    #[must_use]
+    pub fn left(&self) -> String {
+        format!("{}/sign-in", self.console_url.trim_end_matches('/'))
     }
 
     fn wrong(&self) -> Vec<SettingsError> {

@@ -108,7 +108,9 @@ impl Vault {
                     .with_access_key_id(&s3.access_key_id)
                     .with_secret_access_key(s3.secret_access_key.expose())
                     .with_client_options(options)
-                    .with_retry(retry);
+                    .with_retry(retry)
+                    // one file at a time goes: DELETE is known to every service, the bulk of AWS is not
+                    .with_disable_bulk_delete(true);
                 if !s3.endpoint.is_empty() {
                     builder = builder.with_endpoint(s3.endpoint.trim_end_matches('/'));
                 }

@@ -1,6 +1,7 @@
 //! What operators did: written before it is done, so that nothing is done unseen.
 
 use jiff::Timestamp;
+use rusqlite::OptionalExtension;
 
 use super::{Store, StoreError, inbox::instant, now_ms, rooms::Page};
 
@@ -17,7 +18,12 @@ pub struct NewAudit {
     pub targets: Vec<String>,
     /// Why.
     pub reason: Option<String>,
+    /// What is said of it until it has ended: [`UNDER_WAY`], where an end is to be written down.
+    pub outcome: Option<&'static str>,
 }
+
+/// How the outcome of what has not ended begins.
+pub const UNDER_WAY: &str = "under way";
 
 /// A line of the audit log.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -48,12 +54,12 @@ impl Store {
     pub async fn audit(&self, new: NewAudit) -> Result<Vec<i64>, StoreError> {
         self.write(move |db| {
             let sql =
-                "INSERT INTO audit (at, who, role, what, target, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                "INSERT INTO audit (at, who, role, what, target, reason, outcome) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
                        RETURNING seq";
             let mut insert = db.prepare(sql)?;
             let at = now_ms();
             let each = new.targets.iter().map(|target| {
-                let row = (at, &new.who, new.role, new.what, target, &new.reason);
+                let row = (at, &new.who, new.role, new.what, target, &new.reason, new.outcome);
                 insert.query_row(row, |row| row.get(0))
             });
             each.collect()
@@ -74,6 +80,32 @@ impl Store {
         .await
     }
 
+    /// Calls interrupted what was under way when the gateway ended; how far it came stays. Returns how many lines. What is
+    /// done by another process at this moment is called so, too, until that writes down how far it is.
+    ///
+    /// # Errors
+    /// The lines stay as they are.
+    pub async fn interrupted(&self) -> Result<usize, StoreError> {
+        self.write(|db| {
+            let sql = "UPDATE audit SET outcome = 'interrupted' || substr(outcome, length(?1) + 1)
+                       WHERE substr(outcome, 1, length(?1)) = ?1";
+            db.execute(sql, [UNDER_WAY])
+        })
+        .await
+    }
+
+    /// The line of a number.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn audit_line(&self, seq: i64) -> Result<Option<Audited>, StoreError> {
+        self.read(move |connection| {
+            let sql = "SELECT seq, at, who, role, what, target, reason, outcome FROM audit WHERE seq = ?1";
+            connection.prepare_cached(sql)?.query_row([seq], audited).optional()
+        })
+        .await
+    }
+
     /// Lines in which a text stands as who, what, target or reason, newest first.
     ///
     /// # Errors
@@ -83,21 +115,22 @@ impl Store {
             let sql = "SELECT seq, at, who, role, what, target, reason, outcome FROM audit
                        WHERE ?1 = '' OR instr(lower(who || ' ' || what || ' ' || target || ' ' || coalesce(reason, '')), lower(?1))
                        ORDER BY seq DESC LIMIT ?2 OFFSET ?3";
-            let audited = |row: &rusqlite::Row<'_>| {
-                Ok(Audited {
-                    seq: row.get(0)?,
-                    at: instant(row.get(1)?),
-                    who: row.get(2)?,
-                    role: row.get(3)?,
-                    what: row.get(4)?,
-                    target: row.get(5)?,
-                    reason: row.get(6)?,
-                    outcome: row.get(7)?,
-                })
-            };
             let rows = (text, page.most, page.after);
             connection.prepare_cached(sql)?.query_map(rows, audited)?.collect()
         })
         .await
     }
+}
+
+fn audited(row: &rusqlite::Row<'_>) -> rusqlite::Result<Audited> {
+    Ok(Audited {
+        seq: row.get(0)?,
+        at: instant(row.get(1)?),
+        who: row.get(2)?,
+        role: row.get(3)?,
+        what: row.get(4)?,
+        target: row.get(5)?,
+        reason: row.get(6)?,
+        outcome: row.get(7)?,
+    })
 }

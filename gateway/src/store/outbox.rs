@@ -34,6 +34,8 @@ pub struct Queued {
     pub body: Bytes,
     /// How often the broker refused it.
     pub attempts: u32,
+    /// Since when it waits.
+    pub at: Timestamp,
 }
 
 impl Queued {
@@ -108,7 +110,7 @@ impl Store {
     pub async fn due(&self, after: i64, most: u32) -> Result<Vec<Queued>, StoreError> {
         let now = now_ms();
         self.read(move |connection| {
-            let sql = "SELECT seq, id, complaint, routing_key, body, attempts FROM outbox
+            let sql = "SELECT seq, id, complaint, routing_key, body, attempts, at FROM outbox
                        WHERE seq > ?1 AND due_at <= ?2 ORDER BY seq LIMIT ?3";
             connection.prepare_cached(sql)?.query_map((after, now, most), queued)?.collect()
         })
@@ -121,7 +123,7 @@ impl Store {
     /// The store cannot be read.
     pub async fn queued(&self, after: i64, most: u32) -> Result<Vec<Queued>, StoreError> {
         self.read(move |connection| {
-            let sql = "SELECT seq, id, complaint, routing_key, body, attempts FROM outbox
+            let sql = "SELECT seq, id, complaint, routing_key, body, attempts, at FROM outbox
                        WHERE seq > ?1 ORDER BY seq LIMIT ?2";
             connection.prepare_cached(sql)?.query_map((after, most), queued)?.collect()
         })
@@ -246,6 +248,7 @@ fn queued(row: &rusqlite::Row<'_>) -> rusqlite::Result<Queued> {
         routing_key: row.get(3)?,
         body: row.get::<_, Vec<u8>>(4)?.into(),
         attempts: row.get(5)?,
+        at: instant(row.get(6)?),
     })
 }
 

@@ -243,6 +243,7 @@ fn broker_word(state: &BrokerState) -> &'static str {
     responses((status = 200, description = "The metrics.", body = String, content_type = "text/plain"))
 )]
 async fn metrics(State(state): State<InternalState>) -> Response {
+    state.health.measure_quotas();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], state.metrics.render())
         .into_response()
 }

@@ -114,3 +114,41 @@ async fn what_stays_in_quarantine_is_tried_once_and_only_an_admin_discards_all()
     );
     assert_eq!(lines[1][..4], ["adi", "discard", "all 3 rows in quarantine", "a test of the vendor"]);
 }
+
+#[tokio::test]
+async fn what_a_restart_interrupts_says_how_far_it_came_and_can_be_pressed_again() {
+    // after the first hundred nothing more is taken in, so the work waits there
+    let low = config("\"$.body\"", "") + "[store]\nhigh_water_rows = 100\n";
+    let mut gateway = Gateway::launch(&low).await;
+    let item =
+        |id: usize| json!({"id": id, "from": format!("warga {id}"), "body": "Terima kasih banyak pak"});
+    gateway.accepted("web", &signed(&(1..=MANY).map(item).collect::<Vec<_>>())).await;
+    gateway.waiting("set_aside", MANY as u64).await;
+    let mut oki = Visitor::signed_in(&gateway.internal_url(""), "oki").await;
+    let asked = oki.read("/lists/aside/all?do=let-through&q=thanks").await.to_owned();
+    let work = press(&mut oki, "aside", &asked, "a festival").await;
+    let far = "100 done, 0 stay, 0 were gone already";
+    while audited(&gateway).await[0][4] != format!("under way; {far}") {
+        oki.read(&work).await;
+    }
+    gateway.kill9().await;
+    gateway.configure(&config("\"$.body\"", ""));
+    gateway.start().await;
+
+    let words = format!("interrupted; {far}");
+    let page = oki.read(&work).await;
+    assert!(page.contains(&format!("<b id=\"end\">{words}</b>")) && page.contains("it is safe"), "{page}");
+    let (page, mark) = work.split_once("&mark=").unwrap();
+    let (_, line) = page.split_once("line=").unwrap();
+    let other = page.replace(&format!("line={line}"), "line=1");
+    assert_eq!(oki.open(&format!("{other}&mark={mark}")).await, StatusCode::NOT_FOUND, "another line");
+    let again = press(&mut oki, "aside", &asked, "a festival").await;
+    assert!(ended(&mut oki, &again).await.contains("130 done, 0 stay, 0 were gone already"));
+    gateway.waiting("set_aside", 0).await;
+    gateway.waiting("outbox", MANY as u64).await;
+    let lines = audited(&gateway).await;
+    assert_eq!(
+        lines.iter().map(|line| line[4].as_str()).collect::<Vec<_>>(),
+        [words.as_str(), "done; 130 done, 0 stay, 0 were gone already"]
+    );
+}

@@ -18,7 +18,7 @@ async fn quarantine_fix_replay_and_the_event_is_on_the_queue() {
     let other = quarantined(&gateway, json!({"id": "c", "teks": "Sampah menumpuk"})).await;
     let mut oki = Visitor::signed_in(&gateway.internal_url(""), "oki").await;
     let list = oki.read("/lists/quarantine").await;
-    assert!(list.contains(&row) && list.contains("`text`"), "the reason is not named: {list}");
+    assert!(list.contains(&row) && list.contains("<code>text</code>"), "the reason is not named: {list}");
     // nothing is mended, so both stay
     let after = oki.acts("quarantine", "replay", &[&row, &other], "").await;
     assert!(after.contains("Replayed 0 of 2 rows. The other 2: still not understood"), "{after}");

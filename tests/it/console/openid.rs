@@ -4,7 +4,10 @@ use std::{
     collections::BTreeMap,
     io::Write,
     process::{Command, Stdio},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use axum::{
@@ -52,6 +55,8 @@ struct Provider {
     issuer: String,
     keys: TempDir,
     twist: Mutex<Twist>,
+    /// Whether it offers to end sessions.
+    ends_sessions: AtomicBool,
     /// Code to the question that it answers.
     asked: Mutex<BTreeMap<String, BTreeMap<String, String>>>,
 }
@@ -79,7 +84,8 @@ impl Provider {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let issuer = format!("http://{}/realms/dki", listener.local_addr().unwrap());
         let keys = tempfile::tempdir().unwrap();
-        let provider = Arc::new(Self { issuer, keys, twist: Mutex::default(), asked: Mutex::default() });
+        let (twist, asked, ends_sessions) = Default::default();
+        let provider = Arc::new(Self { issuer, keys, twist, asked, ends_sessions });
         for key in ["published", "other"] {
             openssl(&["genrsa", "-out", &provider.key(key), "2048"], b"");
         }
@@ -88,6 +94,7 @@ impl Provider {
             .route("/keys", get(keys_of))
             .route("/authorize", get(authorize))
             .route("/token", post(token))
+            .route("/logout", get(end_session))
             .with_state(Arc::clone(&provider));
         let routes = Router::new().nest("/realms/dki", routes);
         tokio::spawn(async move { axum::serve(listener, routes).await });
@@ -143,11 +150,15 @@ impl Provider {
 
 async fn about(State(provider): State<Arc<Provider>>) -> Json<Value> {
     let at = |path: &str| format!("{}/{path}", provider.issuer);
-    Json(json!({
+    let mut about = json!({
         "issuer": provider.issuer, "authorization_endpoint": at("authorize"), "token_endpoint": at("token"),
         "jwks_uri": at("keys"), "response_types_supported": ["code"], "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256"],
-    }))
+    });
+    if provider.ends_sessions.load(Ordering::Relaxed) {
+        about["end_session_endpoint"] = at("logout").into();
+    }
+    Json(about)
 }
 
 async fn keys_of(State(provider): State<Arc<Provider>>) -> Json<Value> {
@@ -202,6 +213,16 @@ async fn token(
     }
 }
 
+/// Ends the session of whom an ID token of ours names, for the client that it was made for, and leads back.
+async fn end_session(State(provider): State<Arc<Provider>>, Query(asked): Query<Fields>) -> Redirect {
+    assert_eq!((asked["client_id"].as_str(), asked["state"].as_str()), (CLIENT, "out"), "{asked:?}");
+    let (signed, _) = asked["id_token_hint"].rsplit_once('.').unwrap();
+    let claims = BASE64_URL_SAFE_NO_PAD.decode(signed.split('.').nth(1).unwrap()).unwrap();
+    let claims: Value = serde_json::from_slice(&claims).unwrap();
+    assert_eq!((&claims["iss"], &claims["sub"]), (&json!(provider.issuer), &json!("4711")));
+    Redirect::to(&format!("{}?state={}", asked["post_logout_redirect_uri"], asked["state"]))
+}
+
 /// Goes to the provider and lets it send the browser back; the path that it is sent to.
 async fn led_back(visitor: &mut Visitor, next: &str) -> String {
     assert_eq!(visitor.open(&format!("/sign-in/openid?next={next}")).await, 303, "{}", visitor.html);
@@ -246,6 +267,32 @@ async fn whom_the_provider_knows_comes_in_with_the_role_it_says() {
     gateway.start().await;
     assert_eq!(dewi.open("/").await, 303);
     assert_eq!(dewi.location, "/sign-in?next=%2F&ended=1");
+}
+
+#[tokio::test]
+async fn signing_out_ends_the_session_at_the_provider_where_it_offers_that() {
+    let provider = Provider::listen().await;
+    provider.ends_sessions.store(true, Ordering::Relaxed);
+    let gateway = Gateway::launch(&(config("\"$.body\"", "") + &provider.config())).await;
+    let mut dewi = Visitor::at(&gateway.internal_url(""));
+    let back = led_back(&mut dewi, "/").await;
+    dewi.read(&back).await;
+    dewi.read("/").await;
+    // another page, since browsers let no form lead elsewhere
+    assert_eq!(dewi.does("/sign-out", &[]).await, 200);
+    let (_, link) = dewi.html.split_once("<a href=\"").unwrap_or_else(|| panic!("{}", dewi.html));
+    let link = link.split('"').next().unwrap().replace("&#38;", "&");
+    assert!(link.starts_with(&format!("{}/logout?", provider.issuer)), "{link}");
+    assert!(dewi.html.contains("http-equiv=\"refresh\""), "{}", dewi.html);
+    assert!(
+        !dewi.cookies.contains_key("muara_console") && !dewi.cookies.contains_key("muara_console_id_token")
+    );
+    let browser = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let answer = browser.get(&link).send().await.unwrap();
+    let to = answer.headers()[header::LOCATION].to_str().unwrap().strip_prefix(CONSOLE).unwrap();
+    assert_eq!(to, "/sign-in?state=out");
+    assert!(dewi.read(to).await.contains("signed out, here and at the provider"), "{}", dewi.html);
+    assert_eq!(dewi.open("/").await, 303);
 }
 
 #[tokio::test]

@@ -1,6 +1,12 @@
 //! What is to be seen: the report, a complaint's company, and failed replies.
 
-use muara::store::{self, Store, reply::Requested};
+use std::collections::BTreeMap;
+
+use jiff::{Timestamp, tz::TimeZone};
+use muara::{
+    silence::Hour,
+    store::{self, Store, reply::Requested},
+};
 use muara_normalizer::ReplyRequest;
 use muara_tests::{callbacks::Callbacks, gateway::Gateway};
 use serde_json::json;
@@ -130,6 +136,59 @@ async fn a_reply_that_did_not_arrive_is_sent_again() {
     let again = oki.acts("replies", "retry", &[&row], "").await;
     assert!(again.contains("tried again: 0 of 1 row."), "{again}");
     assert_eq!(audited(&gateway).await[0], line(["oki", "retry reply", &row, "", "done"]));
+}
+
+#[tokio::test]
+async fn what_the_vendor_says_is_left_is_on_the_card_and_a_metric() {
+    let vendor = Callbacks::listen().await;
+    let callback = format!("[channels.web.callback]\nurl = \"{}\"\n", vendor.url("/status"));
+    let gateway = Gateway::launch(&(config("\"$.body\"", "") + &callback)).await;
+    let mut vina = Visitor::signed_in(&gateway.internal_url(""), "vina").await;
+    let page = vina.read("/").await;
+    assert!(page.contains("limit left") && !page.contains("quota left"), "nothing is said yet: {page}");
+    assert_eq!(gateway.channel_health("web").await["quota"], json!(null));
+
+    let report = |id: &str| signed(&[json!({ "id": id, "body": format!("Lampu jalan mati di tiang {id}") })]);
+    let policy = ("ratelimit-policy", "\"day\";q=200;w=86400");
+    vendor.will_tell(200, &[("ratelimit", "\"day\";r=74;t=172800"), policy]);
+    gateway.accepted("web", &report("12")).await;
+    let told = gateway.healthy_when("a quota", |health| !health["channels"][0]["quota"].is_null()).await;
+    let told = &told["channels"][0]["quota"];
+    assert_eq!(told["fraction"], 0.37);
+    let refills: Timestamp = told["refills_at"].as_str().unwrap().parse().unwrap();
+    let day = refills.to_zoned(TimeZone::get("Asia/Jakarta").unwrap()).strftime("%-d %b, %H:%M").to_string();
+    let page = vina.read("/").await;
+    assert!(page.contains(&format!("<dt>quota left</dt><dd>37 %, refills {day} (as of ")), "{day}: {page}");
+    assert_eq!(gateway.metric("muara_channel_quota_left_ratio", &["channel=\"web\""]).await, 0.37);
+
+    // it refuses once, and then takes again and says nothing more
+    vendor.will(429, Some(1));
+    gateway.accepted("web", &report("13")).await;
+    assert_eq!(vendor.has(3).await[1].status, 429);
+    gateway.healthy_when("no quota", |health| health["channels"][0]["quota"].is_null()).await;
+    let ratio = gateway.metric("muara_channel_quota_left_ratio", &["channel=\"web\""]).await;
+    assert!(ratio.is_nan(), "{ratio}");
+}
+
+#[tokio::test]
+async fn the_card_of_a_silent_channel_says_how_quiet_it_is() {
+    let mut gateway = Gateway::new(&config("\"$.body\"", ""));
+    // six weeks of a hundred messages an hour, and nothing in the last three hours
+    let now = Timestamp::now().as_second() / 3600;
+    let hour = |hour| {
+        let messages = if hour < now - 3 { 100 } else { 0 };
+        ("web".to_owned(), hour, Hour { messages, seconds: 3600 })
+    };
+    let store = Store::open(&store::Settings::new(gateway.database())).unwrap();
+    store.write_traffic((now - 6 * 168..=now).map(hour).collect(), BTreeMap::new(), 0).await.unwrap();
+    store.close().await;
+    gateway.start().await;
+    gateway.channel_is("web", "silent").await;
+    let mut vina = Visitor::signed_in(&gateway.internal_url(""), "vina").await;
+    let page = vina.read("/").await;
+    assert!(page.contains("1 of 1 channels needs somebody: Aspirasi Warga."), "{page}");
+    assert!(page.contains("Nothing fails, but too little comes: nothing in the last "), "{page}");
+    assert!(page.contains("ask whether the vendor still delivers to this address"), "{page}");
 }
 
 #[tokio::test]

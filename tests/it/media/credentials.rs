@@ -131,6 +131,7 @@ impl Rig {
                 limiter: muara::limits::Limiter::new(&channel.limits),
                 replies: channel.replies.clone(),
                 disabled: None,
+                switched_off: false,
                 gather: None,
                 publish_not_a_complaint: false,
                 silence: muara::config::Silence::default(),

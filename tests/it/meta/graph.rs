@@ -44,6 +44,8 @@ struct Shared {
     /// Comments and posts that got their private reply.
     replied: BTreeSet<String>,
     serial: u32,
+    /// What of the app's quota is used, as good answers tell it.
+    usage: Option<&'static str>,
 }
 
 struct Answer {
@@ -58,7 +60,8 @@ impl Graph {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/v23.0", listener.local_addr().unwrap());
         let shared = Arc::new(Mutex::new(Shared::default()));
-        let app = Router::new().fallback(answer).with_state((url.clone(), Arc::clone(&shared)));
+        let told = axum::middleware::map_response_with_state(Arc::clone(&shared), told);
+        let app = Router::new().fallback(answer).with_state((url.clone(), Arc::clone(&shared))).layer(told);
         tokio::spawn(async move { axum::serve(listener, app).await });
         Self { url, shared }
     }
@@ -84,6 +87,11 @@ impl Graph {
         self.answers(status, &[], error(code, subcode));
     }
 
+    /// From now on good answers tell so much of the app's quota is used.
+    pub(crate) fn tells(&self, usage: &'static str) {
+        self.shared().usage = Some(usage);
+    }
+
     /// The next call is let through.
     pub(crate) fn lets_one_through(&self) {
         self.shared().script.push_back(None);
@@ -93,6 +101,13 @@ impl Graph {
     pub(crate) fn closes_the_window_of(&self, citizen: &str) {
         self.shared().closed.insert(citizen.to_owned());
     }
+}
+
+async fn told(State(shared): State<Arc<Mutex<Shared>>>, mut response: Response) -> Response {
+    if let Some(usage) = shared.lock().unwrap().usage.filter(|_| response.status().is_success()) {
+        response.headers_mut().insert("x-app-usage", usage.parse().unwrap());
+    }
+    response
 }
 
 fn error(code: i64, subcode: Option<i64>) -> Value {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use muara_connectors::{Cursor, Page, Pull, PullError};
+use muara_connectors::{ChannelSettings, Cursor, Page, Pull, PullError};
 use serde_json::json;
 
 use super::{
@@ -13,10 +13,14 @@ use super::{
 };
 
 fn mentions(fake: &Fake, more: &str) -> Box<dyn Pull> {
+    (x().pull.unwrap())(&settings(fake, more)).unwrap()
+}
+
+fn settings(fake: &Fake, more: &str) -> ChannelSettings {
     let url = &fake.url;
     let table =
         format!("user_id = \"{OWN}\"\napi_url = \"{url}/\"\n[pull]\nbearer_token = \"{BEARER}\"\n{more}");
-    (x().pull.unwrap())(&channel(&table)).unwrap()
+    channel(&table)
 }
 
 /// One call by a poller that was just started: all that is remembered is the cursor.
@@ -148,8 +152,14 @@ async fn a_window_that_is_used_up_is_waited_for_without_knocking() {
     // one that knows nothing of it is told by 429
     throttled(next(&fake, &page.cursor).await.unwrap_err());
     assert_eq!(fake.with(|x| x.asked.len()), 2);
-    fake.with(|x| x.left = Some((5, reset)));
-    assert!(next(&fake, &page.cursor).await.is_ok());
+    fake.with(|x| x.left = Some((91, reset)));
+    let settings = settings(&fake, "");
+    let quota = settings.quota().clone();
+    let mut pull = (x().pull.unwrap())(&settings).unwrap();
+    assert_eq!(quota.left(Timestamp::now()), None);
+    pull.next(&page.cursor).await.unwrap();
+    let left = quota.left(Timestamp::now()).unwrap();
+    assert_eq!((left.fraction, left.refills_at.unwrap().as_second()), (0.5, reset.as_second()));
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ mod traffic;
 
 use std::{
     io::IsTerminal,
-    net::{SocketAddr, TcpListener},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
     path::PathBuf,
     time::Duration,
 };
@@ -15,7 +15,11 @@ use std::{
 use clap::Args;
 
 use super::{CliError, print};
-use crate::{app::Gateway, config, telemetry, web::desk::session};
+use crate::{
+    app::{Gateway, StartError},
+    config, telemetry,
+    web::desk::session,
+};
 
 /// The desk officer of the demonstration.
 const OFFICER: &str = "siti";
@@ -100,9 +104,15 @@ impl Demo {
     }
 
     async fn play(self, scratch: &Scratch) -> Result<(), CliError> {
-        let text = self.config()?;
-        let config = config::parse(&text, &scratch.0, &|_| None)?;
-        let gateway = Gateway::start(config).await?;
+        let start = async |ports: [SocketAddr; 2]| -> Result<_, CliError> {
+            let config = config::parse(&self.config(ports)?, &scratch.0, &|_| None)?;
+            Ok(Gateway::start(config).await)
+        };
+        let gateway = match start([free(8080), free(8081)]).await? {
+            // somebody was faster
+            Err(StartError::Listen { .. }) => start([ANY_PORT; 2]).await?,
+            started => started,
+        }?;
         print(&format!(
             "Muara takes messages in on http://{} and keeps them in {}.\n\
              Playing {} reports through HTTP: signed, forged, malformed, delivered twice, in batches ...\n\n",
@@ -141,9 +151,8 @@ impl Demo {
         Ok(())
     }
 
-    /// The embedded configuration with free addresses, an officer and perhaps a broker.
-    fn config(&self) -> Result<String, CliError> {
-        let (public, internal) = (free(8080), free(8081));
+    /// The embedded configuration with these addresses, an officer and perhaps a broker.
+    fn config(&self, [public, internal]: [SocketAddr; 2]) -> Result<String, CliError> {
         let hash = session::hash_password(PASSWORD)?;
         let broker =
             self.broker.as_ref().map(|url| format!("[broker]\nurl = {}\n", toml::Value::from(url.as_str())));
@@ -157,8 +166,11 @@ impl Demo {
     }
 }
 
+/// One that the system chooses.
+const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
 /// The usual port if nobody has it, else one that the system chooses.
 fn free(port: u16) -> SocketAddr {
     let usual = SocketAddr::from(([127, 0, 0, 1], port));
-    if TcpListener::bind(usual).is_ok() { usual } else { SocketAddr::from(([127, 0, 0, 1], 0)) }
+    if TcpListener::bind(usual).is_ok() { usual } else { ANY_PORT }
 }

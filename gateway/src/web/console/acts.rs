@@ -1,7 +1,5 @@
 //! What operators do to rows. Each is written into the audit log before it is done; pressing twice is safe.
 
-use std::sync::Arc;
-
 use askama::Template;
 use axum::{
     Extension,
@@ -12,6 +10,7 @@ use uuid::Uuid;
 
 use super::{
     Console, Shared,
+    deed::{Act, Deed},
     frame::shown_once,
     guard::{Fault, Form},
     lists::kind,
@@ -19,70 +18,12 @@ use super::{
     session::SignedIn,
     words,
 };
-use crate::{
-    config::Role,
-    store::{StoreError, rooms::Room},
-};
+use crate::store::StoreError;
 
 /// Rows that are acted upon with one press.
 const MOST: usize = 200;
 /// Characters of a row's words that are shown.
 const SHOWN: usize = 64 * 1024;
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Act {
-    Replay,
-    Discard,
-    Release,
-    RetryEvent,
-    LetThrough,
-    RetryReply,
-}
-
-impl Act {
-    /// # Errors
-    /// It is nothing that is done in that room.
-    pub(super) fn of(room: Room, name: &str) -> Result<Self, Fault> {
-        match (room, name) {
-            (Room::Quarantine, "replay") => Ok(Self::Replay),
-            (Room::Quarantine, "discard") => Ok(Self::Discard),
-            (Room::Held, "release") => Ok(Self::Release),
-            (Room::Dead, "retry") => Ok(Self::RetryEvent),
-            (Room::Aside, "let-through") => Ok(Self::LetThrough),
-            (Room::Replies, "retry") => Ok(Self::RetryReply),
-            _ => Err(Fault::NotFound),
-        }
-    }
-
-    /// As it stands in the audit log.
-    pub(super) fn what(self) -> &'static str {
-        match self {
-            Self::Replay => "replay",
-            Self::Discard => "discard",
-            Self::Release => "release",
-            Self::RetryEvent => "retry event",
-            Self::LetThrough => "let through",
-            Self::RetryReply => "retry reply",
-        }
-    }
-
-    /// The role that may do it.
-    pub(super) fn needs(self) -> Role {
-        if self == Self::Discard { Role::Admin } else { Role::Operator }
-    }
-
-    /// The reason that a form gives.
-    ///
-    /// # Errors
-    /// There is none where one is needed.
-    pub(super) fn reason(self, form: &Form) -> Result<Option<String>, Fault> {
-        match form.reason() {
-            Ok(reason) => Ok(Some(reason)),
-            Err(fault) if self == Self::Discard => Err(fault),
-            Err(_) => Ok(None),
-        }
-    }
-}
 
 pub(super) async fn act(
     State(console): Shared,
@@ -91,9 +32,8 @@ pub(super) async fn act(
     Extension(form): Extension<Form>,
 ) -> Result<Response, Fault> {
     let kind = kind(&room)?;
-    let act = Act::of(kind.room, form.get("do"))?;
-    who.may(act.needs())?;
-    let reason = act.reason(&form)?;
+    let deed = Deed::asked(Act::of(kind.room, form.get("do"))?, &who, &form)?;
+    let act = deed.act;
     let mut keys: Vec<String> = form.all("row").map(str::to_owned).take(MOST).collect();
     keys.sort_unstable();
     keys.dedup();
@@ -101,9 +41,9 @@ pub(super) async fn act(
         return Err(Fault::NothingChosen);
     }
     let of = keys.len();
-    let lines = console.note(&who, act.what(), keys.clone(), reason).await?;
+    let begun = deed.begin(&console, keys.clone()).await?;
     let mut done = 0;
-    for (key, line) in keys.into_iter().zip(lines) {
+    for (key, line) in keys.into_iter().zip(begun.lines) {
         let outcome = console.one(act, &key).await;
         let words = match &outcome {
             Ok(Outcome::Done) => "done".to_owned(),
@@ -155,9 +95,9 @@ impl Console {
             Act::Discard => Ok(Outcome::of(store.discard(id).await?)),
             Act::Release => Ok(Outcome::of(store.release_id(id).await?)),
             Act::RetryEvent => Ok(Outcome::of(store.retry(Some(id)).await? > 0)),
-            Act::LetThrough | Act::RetryReply => {
-                Ok(Outcome::of(store.let_through(Some(id), None).await? > 0))
-            }
+            Act::LetThrough => Ok(Outcome::of(store.let_through(Some(id), None).await? > 0)),
+            // nothing that is done to a row
+            Act::RetryReply | Act::Read | Act::Pause | Act::Resume => Ok(Outcome::Gone),
         }
     }
 
@@ -192,12 +132,12 @@ pub(super) async fn words(
     Extension(form): Extension<Form>,
 ) -> Result<Response, Fault> {
     let kind = kind(&room)?;
-    who.may(Role::Operator)?;
-    let reason = form.reason()?;
+    let deed = Deed::asked(Act::Read, &who, &form)?;
+    let reason = deed.reason.clone();
     let key = form.get("row");
     let row = console.state.store.standing_at(kind.room, key).await?.ok_or(Fault::NotFound)?;
-    let line = console.note(&who, "read words", vec![row.key.clone()], Some(reason.clone())).await?;
-    finish(&console, line).await?;
+    let begun = deed.begin(&console, vec![row.key.clone()]).await?;
+    begun.ended(&console, "done").await?;
     let part = Words {
         title: kind.title,
         back: kind.path,
@@ -209,10 +149,4 @@ pub(super) async fn words(
         text: mask::plain(kind.room, &row).chars().take(SHOWN).collect(),
     };
     shown_once(&console, &who, (kind.title, kind.path), &part).await
-}
-
-/// Writes down that it was done.
-pub(super) async fn finish(console: &Arc<Console>, lines: Vec<i64>) -> Result<(), Fault> {
-    let outcomes = lines.into_iter().map(|line| (line, "done".to_owned())).collect();
-    Ok(console.state.store.audit_outcome(outcomes).await?)
 }

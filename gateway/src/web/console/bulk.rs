@@ -6,7 +6,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -26,7 +26,8 @@ use tokio::sync::Semaphore;
 
 use super::{
     Console, Shared,
-    acts::{Act, Outcome},
+    acts::Outcome,
+    deed::{Act, Begun, Deed},
     frame::{shown, shown_once},
     guard::{Fault, Form},
     lists::{Kind, kind},
@@ -68,11 +69,12 @@ impl Works {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Remembers a work; the one that is known by that id already, if there is one.
-    fn known(&self, id: &str, work: &Arc<Work>) -> bool {
+    /// Remembers a work, unless one is known by that id: then that one. A work that came to no end may begin again.
+    fn known(&self, id: &str, work: &Arc<Work>) -> Option<Arc<Work>> {
         let mut all = self.lock();
-        if all.contains_key(id) {
-            return true;
+        let known = all.get(id).filter(|work| matches!(work.at().end, None | Some(End::Done)));
+        if let Some(known) = known {
+            return Some(Arc::clone(known));
         }
         if all.len() >= REMEMBERED {
             let done = all.iter().filter(|(_, work)| work.at().end.is_some());
@@ -82,7 +84,7 @@ impl Works {
             }
         }
         all.insert(id.to_owned(), Arc::clone(work));
-        false
+        None
     }
 }
 
@@ -95,6 +97,8 @@ struct Work {
     /// They stood there then.
     until: Timestamp,
     of: u64,
+    /// Its line in the audit log, as soon as it is written.
+    line: OnceLock<i64>,
     progress: Mutex<Progress>,
 }
 
@@ -105,10 +109,40 @@ struct Progress {
     stay: u64,
     gone: u64,
     /// How it ended.
-    end: Option<String>,
+    end: Option<End>,
+}
+
+/// How a work ended.
+#[derive(Clone)]
+enum End {
+    /// All its rows were looked at.
+    Done,
+    /// The gateway shut down.
+    Stopped,
+    /// The store failed.
+    Failed(String),
+}
+
+impl End {
+    fn words(&self) -> String {
+        match self {
+            Self::Done => "done".to_owned(),
+            Self::Stopped => "stopped: the gateway shuts down".to_owned(),
+            Self::Failed(error) => format!("failed: {error}"),
+        }
+    }
 }
 
 impl Work {
+    /// Its page; it names the line of the audit log, which tells of it when a restart has forgotten it.
+    fn place(&self, console: &Console, id: &str) -> String {
+        let page = format!("{}/all/{id}", self.kind.path);
+        match self.line.get() {
+            Some(line) => format!("{page}?line={line}&mark={}", console.mark_of_line(id, *line)),
+            None => page,
+        }
+    }
+
     fn at(&self) -> MutexGuard<'_, Progress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -151,7 +185,7 @@ struct Ask<'a> {
     count: u64,
     shown: String,
     until: i64,
-    discards: bool,
+    wants_reason: bool,
     csrf: &'a str,
 }
 
@@ -164,7 +198,7 @@ pub(super) async fn ask(
 ) -> Result<Response, Fault> {
     let kind = kind(&room)?;
     let act = Act::of(kind.room, &asked.act)?;
-    who.may(act.needs())?;
+    act.allowed(&who)?;
     // a row that comes in the same millisecond was not seen
     let until = console.now();
     let count = console.state.store.count_standing(kind.room, &asked.q, until).await?;
@@ -176,7 +210,7 @@ pub(super) async fn ask(
         count,
         shown: words::number(count),
         until: until.as_millisecond(),
-        discards: act == Act::Discard,
+        wants_reason: act.wants_reason(),
         csrf: &who.csrf,
     };
     shown_once(&console, &who, (kind.title, kind.path), &part).await
@@ -190,43 +224,49 @@ pub(super) async fn begin(
     Extension(form): Extension<Form>,
 ) -> Result<Response, Fault> {
     let kind = kind(&room)?;
-    let act = Act::of(kind.room, form.get("do"))?;
-    who.may(act.needs())?;
-    let reason = act.reason(&form)?;
+    let deed = Deed::asked(Act::of(kind.room, form.get("do"))?, &who, &form)?;
+    let act = deed.act;
     let until = form.get("until").parse().ok().and_then(|until| Timestamp::from_millisecond(until).ok());
     let until = until.ok_or(Fault::BadForm)?.min(console.now());
     let text = form.get("q").trim().to_owned();
-    let id = console.seal.mark("work", &format!("{room} {} {} {text}", act.what(), until.as_millisecond()));
+    let id = deed.mark(&console, &room, &text, until);
     let of = console.state.store.count_standing(kind.room, &text, until).await?;
-    let work = Arc::new(Work { kind, act, text, until, of, progress: Mutex::default() });
-    if !console.works.known(&id, &work) {
-        let target = if work.text.is_empty() {
-            format!("all {} in {room}", words::rows(usize::try_from(of).unwrap_or(usize::MAX)))
-        } else {
-            format!(
-                "all {} in {room} that match “{}”",
-                words::rows(usize::try_from(of).unwrap_or(usize::MAX)),
-                work.text
-            )
-        };
-        let lines = console.note(&who, act.what(), vec![target], reason).await;
-        let lines = lines.inspect_err(|_| drop(console.works.lock().remove(&id)))?;
-        tokio::spawn(Arc::clone(&console).carry_out(work, lines));
+    let work =
+        Arc::new(Work { kind, act, text, until, of, line: OnceLock::new(), progress: Mutex::default() });
+    if let Some(known) = console.works.known(&id, &work) {
+        return Ok(Redirect::to(&known.place(&console, &id)).into_response());
     }
-    Ok(Redirect::to(&format!("{}/all/{id}", kind.path)).into_response())
+    let rows = words::rows(usize::try_from(of).unwrap_or(usize::MAX));
+    let target = match work.text.as_str() {
+        "" => format!("all {rows} in {room}"),
+        text => format!("all {rows} in {room} that match “{text}”"),
+    };
+    let begun = deed.begin(&console, vec![target]).await;
+    let begun = begun.inspect_err(|_| drop(console.works.lock().remove(&id)))?;
+    if let Some(line) = begun.lines.first() {
+        // it is set here only
+        work.line.set(*line).ok();
+    }
+    let place = work.place(&console, &id);
+    tokio::spawn(Arc::clone(&console).carry_out(work, begun));
+    Ok(Redirect::to(&place).into_response())
 }
 
 impl Console {
+    /// Proves that the line was named to whoever asks for it: not everybody may read the audit log.
+    fn mark_of_line(&self, id: &str, line: i64) -> String {
+        self.seal.mark("line", &format!("{id} {line}"))
+    }
+
     /// Does the work, and writes down what came of it.
-    async fn carry_out(self: Arc<Self>, work: Arc<Work>, lines: Vec<i64>) {
-        let end = match self.each(&work).await {
-            Ok(true) => "done".to_owned(),
-            Ok(false) => "stopped: the gateway shuts down".to_owned(),
-            Err(error) => format!("failed: {error}"),
+    async fn carry_out(self: Arc<Self>, work: Arc<Work>, begun: Begun) {
+        let end = match self.each(&work, &begun).await {
+            Ok(true) => End::Done,
+            Ok(false) => End::Stopped,
+            Err(error) => End::Failed(error.to_string()),
         };
-        let outcome = format!("{end}; {}", work.at().words());
-        let outcomes = lines.into_iter().map(|line| (line, outcome.clone())).collect();
-        if let Err(error) = self.state.store.audit_outcome(outcomes).await {
+        let outcome = format!("{}; {}", end.words(), work.at().words());
+        if let Err(error) = begun.ended(&self, &outcome).await {
             tracing::error!(%error, outcome, "What came of an action on many rows could not be written down.");
         }
         work.at().end = Some(end);
@@ -234,7 +274,7 @@ impl Console {
     }
 
     /// False if it was cut off.
-    async fn each(&self, work: &Work) -> Result<bool, StoreError> {
+    async fn each(&self, work: &Work, begun: &Begun) -> Result<bool, StoreError> {
         let Ok(_turn) = self.works.turn.acquire().await else { return Ok(false) };
         let mut last: Option<String> = None;
         loop {
@@ -258,6 +298,8 @@ impl Console {
                 work.count(outcome?);
                 self.works.worked.fetch_add(1, Ordering::Relaxed);
             }
+            let how_far = work.at().words();
+            begun.came(self, &how_far).await?;
         }
     }
 }
@@ -275,16 +317,46 @@ struct Shown<'a> {
     end: Option<String>,
 }
 
+/// A work of which only the audit log knows.
+#[derive(Template)]
+#[template(path = "console/past_work.html")]
+struct Past {
+    kind: &'static Kind,
+    what: String,
+    target: String,
+    outcome: String,
+    over: bool,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Line {
+    #[serde(default)]
+    line: i64,
+    #[serde(default)]
+    mark: String,
+}
+
 /// How far it is.
 pub(super) async fn progress(
     State(console): Shared,
     Extension(who): Extension<SignedIn>,
     Path((room, id)): Path<(String, String)>,
+    Query(line): Query<Line>,
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, Fault> {
     let kind = kind(&room)?;
-    let work = console.works.lock().get(&id).cloned().ok_or(Fault::NotFound)?;
+    let place = ((kind.title, kind.path), (&headers, &uri));
+    let Some(work) = console.works.lock().get(&id).cloned() else {
+        if !console.seal.fits("line", &format!("{id} {}", line.line), &line.mark) {
+            return Err(Fault::NotFound);
+        }
+        let past = console.state.store.audit_line(line.line).await?.ok_or(Fault::NotFound)?;
+        let outcome = past.outcome.unwrap_or_default();
+        let over = outcome.starts_with("done");
+        let part = Past { kind, what: past.what, target: past.target, outcome, over };
+        return shown(&console, &who, place.0, place.1, &part).await;
+    };
     let progress = work.at().clone();
     let part = Shown {
         kind,
@@ -294,7 +366,7 @@ pub(super) async fn progress(
         most: work.of.max(1),
         seen: progress.seen(),
         words: progress.words(),
-        end: progress.end,
+        end: progress.end.as_ref().map(End::words),
     };
-    shown(&console, &who, (kind.title, kind.path), (&headers, &uri), &part).await
+    shown(&console, &who, place.0, place.1, &part).await
 }

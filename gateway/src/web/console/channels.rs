@@ -14,13 +14,13 @@ use tokio::sync::Mutex;
 
 use super::{
     Console, Shared,
+    deed::{Act, Deed},
     frame::shown,
     guard::{Fault, Form},
     session::SignedIn,
     words,
 };
 use crate::{
-    config::Role,
     health::{ChannelHealth, State as How},
     store::StoreError,
 };
@@ -65,8 +65,10 @@ struct Card {
     last: Option<(String, String)>,
     rate: String,
     usual: String,
-    /// What its limit still allows.
-    quota: String,
+    /// What our own limit still allows.
+    limit: String,
+    /// What the vendor says is left of its own.
+    quota: Option<String>,
     /// How many answers wait, and how long the oldest.
     answers: Option<String>,
     last_error: Option<String>,
@@ -149,9 +151,9 @@ fn card(
         (How::Paused, None) => "Stopped.".to_owned(),
         (How::Healthy, _) => "Messages come and are stored.".to_owned(),
         (How::Starting, _) => "Nothing has come since the gateway was started.".to_owned(),
-        (How::Disabled, _) => format!("Off: {error}"),
-        (How::Degraded, _) => format!("It works, but {error}"),
-        (How::Failing, _) => format!("It does not work: {error}"),
+        (How::Disabled, _) => format!("Off: {}.", error.trim_end_matches('.')),
+        (How::Degraded, _) => format!("It works, but {}.", error.trim_end_matches('.')),
+        (How::Failing, _) => format!("It does not work: {}.", error.trim_end_matches('.')),
         (How::Silent, _) => {
             let quiet = channel.silence.as_ref().map(|quiet| quiet.words.as_str()).unwrap_or_default();
             format!("Nothing fails, but too little comes: {quiet}.")
@@ -175,7 +177,8 @@ fn card(
         } else {
             format!("usually {}", words::number(usual.div_ceil(WEEKS.unsigned_abs())))
         },
-        quota: quota(console, id),
+        limit: limit(console, id),
+        quota: channel.quota.map(|left| words::left(&left, now)),
         answers: waiting.cloned(),
         last_error: channel
             .last_error_at
@@ -189,7 +192,7 @@ fn card(
     }
 }
 
-fn quota(console: &Console, id: &str) -> String {
+fn limit(console: &Console, id: &str) -> String {
     match console.state.channels.load().get(id).map(|channel| channel.limiter.left()) {
         Some(Some(left)) => {
             let (now, burst) = (words::number(left.now.into()), words::number(left.burst.into()));
@@ -235,26 +238,20 @@ pub(super) async fn act(
     Path((channel, act)): Path<(String, String)>,
     Extension(form): Extension<Form>,
 ) -> Result<Response, Fault> {
-    who.may(Role::Operator)?;
+    let deed = match act.as_str() {
+        "pause" => Act::Pause,
+        "resume" => Act::Resume,
+        _ => return Err(Fault::NotFound),
+    };
+    let deed = Deed::asked(deed, &who, &form)?;
     let channels = console.state.channels.load();
     let id = &channels.get(&channel).ok_or(Fault::NotFound)?.id;
     let store = &console.state.store;
-    let (line, changed) = match act.as_str() {
-        "pause" => {
-            let reason = form.reason()?;
-            let line =
-                console.note(&who, "pause channel", vec![channel.clone()], Some(reason.clone())).await?;
-            (line, store.pause(id, &who.user, &reason).await?)
-        }
-        "resume" => {
-            let line = console.note(&who, "resume channel", vec![channel.clone()], None).await?;
-            (line, store.resume(id).await?)
-        }
-        _ => return Err(Fault::NotFound),
-    };
+    let (pauses, reason) = (deed.act == Act::Pause, deed.reason.clone());
+    let begun = deed.begin(&console, vec![channel.clone()]).await?;
+    let changed = if pauses { store.pause(id, &who.user, &reason).await? } else { store.resume(id).await? };
     console.state.health.paused(&store.paused());
-    let outcome = if changed { "done" } else { "was so already" };
-    store.audit_outcome(line.into_iter().map(|seq| (seq, outcome.to_owned())).collect()).await?;
+    begun.ended(&console, if changed { "done" } else { "was so already" }).await?;
     tracing::warn!(channel, act, user = who.user, "Channel {channel}: {act} by {}.", who.user);
     Ok(Redirect::to("/").into_response())
 }

@@ -11,16 +11,14 @@ use muara_normalizer::contact;
 use serde::Deserialize;
 
 use super::{
-    Shared, acts,
+    Shared,
+    deed::{Act, Deed},
     frame::{shown, shown_once},
     guard::{Fault, Form},
     session::SignedIn,
     words,
 };
-use crate::{
-    config::Role,
-    store::{original::Original, steps::Dossier},
-};
+use crate::store::{original::Original, steps::Dossier};
 
 const PLACE: &str = "/complaints";
 
@@ -204,14 +202,13 @@ pub(super) async fn words(
     Path(id): Path<String>,
     Extension(form): Extension<Form>,
 ) -> Result<Response, Fault> {
-    who.may(Role::Operator)?;
-    let reason = form.reason()?;
+    let deed = Deed::asked(Act::Read, &who, &form)?;
+    let reason = deed.reason.clone();
     let store = &console.state.store;
     let dossier = store.dossier(&id).await?.ok_or(Fault::NotFound)?;
     let reference = dossier.one.reference.to_string();
-    let line =
-        console.note(&who, "read words", vec![dossier.one.id.to_string()], Some(reason.clone())).await?;
-    acts::finish(&console, line).await?;
+    let begun = deed.begin(&console, vec![dossier.one.id.to_string()]).await?;
+    begun.ended(&console, "done").await?;
     let originals = store.originals(dossier.one.id).await?;
     let words = originals.into_iter().map(|one| (words::time(one.received_at), one.text)).collect();
     let part = Unmasked { reference, id: dossier.one.id.to_string(), reason, words };

@@ -186,6 +186,20 @@ impl<'a> WelcomePage<'a> {
     }
 }
 
+/// Signed out here; leads on to the provider, where the session there ends.
+#[derive(Template)]
+#[template(path = "console/farewell.html")]
+pub(super) struct FarewellPage<'a> {
+    linked: Linked,
+    next: &'a str,
+}
+
+impl<'a> FarewellPage<'a> {
+    pub(super) fn new(next: &'a str) -> Self {
+        Self { linked: Linked::new(), next }
+    }
+}
+
 /// What is wrong, and what to do.
 #[derive(Template)]
 #[template(path = "console/fault.html")]

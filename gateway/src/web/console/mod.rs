@@ -10,6 +10,7 @@ mod audit;
 mod bulk;
 mod channels;
 mod complaint;
+mod deed;
 mod flow;
 mod frame;
 mod guard;
@@ -21,6 +22,7 @@ mod overdue;
 mod report;
 mod session;
 mod sign_in;
+mod sign_out;
 mod words;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -117,7 +119,7 @@ pub fn router_at(state: ConsoleState, clock: Clock) -> Router {
         .route("/audit", get(audit::page))
         .route("/live", get(live::stream))
         .route("/badges", get(frame::badges))
-        .route("/sign-out", post(sign_in::sign_out))
+        .route("/sign-out", post(sign_out::sign_out))
         .route_layer(from_fn_with_state(Arc::clone(&console), guard::guard));
     Router::new()
         .route("/sign-in", get(sign_in::form).post(sign_in::post_form))

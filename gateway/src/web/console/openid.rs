@@ -14,13 +14,13 @@ use axum::{
 use jiff::{SignedDuration, Timestamp};
 use openidconnect::{
     AdditionalClaims, AuthenticationFlow, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken,
-    EmptyExtraTokenFields, EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse,
-    IdTokenFields, IssuerUrl, Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope,
-    StandardErrorResponse, StandardTokenResponse, TokenResponse,
+    EmptyExtraTokenFields, EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IdToken,
+    IdTokenFields, IssuerUrl, Nonce, PkceCodeChallenge, PkceCodeVerifier, ProviderMetadataWithLogout,
+    RedirectUrl, Scope, StandardErrorResponse, StandardTokenResponse, TokenResponse,
     core::{
         CoreAuthDisplay, CoreAuthPrompt, CoreErrorResponseType, CoreGenderClaim, CoreJsonWebKey,
-        CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm, CoreProviderMetadata, CoreResponseType,
-        CoreRevocableToken, CoreRevocationErrorResponse, CoreTokenIntrospectionResponse, CoreTokenType,
+        CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm, CoreResponseType, CoreRevocableToken,
+        CoreRevocationErrorResponse, CoreTokenIntrospectionResponse, CoreTokenType,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -102,7 +102,7 @@ impl Refused {
 
 /// Claims beside the standard ones, for the roles.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Claims(BTreeMap<String, Value>);
+pub(super) struct Claims(BTreeMap<String, Value>);
 
 impl AdditionalClaims for Claims {}
 
@@ -113,6 +113,10 @@ type Fields = IdTokenFields<
     CoreJweContentEncryptionAlgorithm,
     CoreJwsSigningAlgorithm,
 >;
+
+/// An ID token with its claims.
+pub(super) type Token =
+    IdToken<Claims, CoreGenderClaim, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm>;
 
 type Relying = Client<
     Claims,
@@ -136,7 +140,7 @@ type Relying = Client<
 
 /// What the provider says of itself, as it was last read.
 #[derive(Default)]
-pub(super) struct Provider(Mutex<Option<(Timestamp, Arc<CoreProviderMetadata>)>>);
+pub(super) struct Provider(Mutex<Option<(Timestamp, Arc<ProviderMetadataWithLogout>)>>);
 
 /// What a browser keeps while it is away.
 #[derive(Serialize, Deserialize)]
@@ -146,6 +150,17 @@ struct Away {
     verifier: String,
     next: String,
     until: Timestamp,
+}
+
+/// Who somebody is.
+struct Known {
+    /// The provider's own id.
+    subject: String,
+    /// As they are called in the audit log.
+    who: String,
+    told: Told,
+    /// The ID token as it came.
+    token: String,
 }
 
 #[derive(Deserialize)]
@@ -235,7 +250,7 @@ impl Console {
             tracing::warn!(error, "The provider of the console's sign-in did not let somebody in.");
             return Err(Refused::Provider.into());
         }
-        let (subject, who, told) = self.ask_who(openid, brought.code, &away).await?;
+        let Known { subject, who, told, token } = self.ask_who(openid, brought.code, &away).await?;
         let session = self.begin_told(&who, openid, told.clone())?;
         let line = NewAudit {
             who: who.clone(),
@@ -243,21 +258,17 @@ impl Console {
             what: "sign in",
             targets: vec![format!("{who} ({subject})")],
             reason: None,
+            outcome: None,
         };
         self.state.store.audit(line).await?;
         let mut response = page(StatusCode::OK, &WelcomePage::new(&told.name, &away.next));
         set_cookie(&mut response, self.session_cookie(&session, headers));
+        set_cookie(&mut response, self.token_cookie(&token, headers));
         Ok(response)
     }
 
-    /// Changes the code for an ID token, checks it, and reads who it is: the provider's own id, as they are called in the
-    /// audit log, name and role.
-    async fn ask_who(
-        &self,
-        openid: &OpenId,
-        code: String,
-        away: &Away,
-    ) -> Result<(String, String, Told), Refused> {
+    /// Changes the code for an ID token, checks it, and reads who it is.
+    async fn ask_who(&self, openid: &OpenId, code: String, away: &Away) -> Result<Known, Refused> {
         let client = self.relying(openid).await?;
         let asked =
             client.exchange_code(AuthorizationCode::new(code)).map_err(|error| unreachable(&error))?;
@@ -285,27 +296,36 @@ impl Console {
         let role = role.inspect_err(|_| {
             tracing::warn!(subject, "Somebody without a role wanted to sign in at the console.");
         })?;
-        Ok((subject, format!("openid:{called}"), Told { name, role }))
+        let (who, token) = (format!("openid:{called}"), token.to_string());
+        Ok(Known { subject, who, told: Told { name, role }, token })
+    }
+
+    /// What the provider says of itself.
+    pub(super) async fn about_provider(
+        &self,
+        openid: &OpenId,
+    ) -> Result<Arc<ProviderMetadataWithLogout>, Refused> {
+        let mut known = self.provider.0.lock().await;
+        let now = self.now();
+        match &*known {
+            Some((at, metadata)) if now.duration_since(*at).abs() < READ_AGAIN => Ok(Arc::clone(metadata)),
+            _ => {
+                let issuer = IssuerUrl::new(openid.issuer.clone()).map_err(|error| unreachable(&error))?;
+                let read = ProviderMetadataWithLogout::discover_async(issuer, &ask).await;
+                let metadata = Arc::new(read.map_err(|error| unreachable(&error))?);
+                *known = Some((now, Arc::clone(&metadata)));
+                Ok(metadata)
+            }
+        }
     }
 
     /// The provider, and who we are to it.
     async fn relying(&self, openid: &OpenId) -> Result<Relying, Refused> {
-        let mut known = self.provider.0.lock().await;
-        let now = self.now();
-        let metadata = match &*known {
-            Some((at, metadata)) if now.duration_since(*at).abs() < READ_AGAIN => Arc::clone(metadata),
-            _ => {
-                let issuer = IssuerUrl::new(openid.issuer.clone()).map_err(|error| unreachable(&error))?;
-                let read = CoreProviderMetadata::discover_async(issuer, &ask).await;
-                let metadata = Arc::new(read.map_err(|error| unreachable(&error))?);
-                *known = Some((now, Arc::clone(&metadata)));
-                metadata
-            }
-        };
+        let metadata = self.about_provider(openid).await?;
         let redirect = RedirectUrl::new(openid.back()).map_err(|error| unreachable(&error))?;
         let secret = ClientSecret::new(openid.client_secret.expose().to_owned());
         let client = Client::from_provider_metadata(
-            CoreProviderMetadata::clone(&metadata),
+            ProviderMetadataWithLogout::clone(&metadata),
             ClientId::new(openid.client_id.clone()),
             Some(secret),
         );

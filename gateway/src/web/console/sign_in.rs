@@ -1,9 +1,8 @@
-//! Signing in and out.
+//! Signing in with a password of the configuration.
 
 use std::sync::Arc;
 
 use axum::{
-    Extension,
     extract::{Query, Request, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Redirect, Response},
@@ -34,6 +33,9 @@ pub(super) struct Asked {
     /// Signed out here, but not at the provider.
     #[serde(default)]
     out: String,
+    /// `out` where the provider leads back to after signing out there, too.
+    #[serde(default)]
+    state: String,
 }
 
 pub(super) async fn form(State(console): Shared, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
@@ -41,6 +43,9 @@ pub(super) async fn form(State(console): Shared, Query(asked): Query<Asked>, hea
         return page(StatusCode::OK, &NobodyPage::new());
     }
     let notice = match (asked.ended.as_str(), asked.out.as_str()) {
+        ("", "") if asked.state == "out" => {
+            Some("You are signed out, here and at the provider of your sign-in.".to_owned())
+        }
         ("", "") => None,
         ("", _) => Some("You are signed out here, but not at the provider of your sign-in.".to_owned()),
         _ => Some(Fault::SignedOut.words()),
@@ -72,18 +77,6 @@ pub(super) async fn post_form(State(console): Shared, request: Request) -> Respo
         }
         Err(fault) => fault.into_response(),
     }
-}
-
-pub(super) async fn sign_out(
-    State(console): Shared,
-    Extension(who): Extension<SignedIn>,
-    headers: HeaderMap,
-) -> Result<Response, Fault> {
-    console.note(&who, "sign out", vec![who.user.clone()], None).await?;
-    let to = if who.told { "/sign-in?out=1" } else { "/sign-in" };
-    let mut response = Redirect::to(to).into_response();
-    set_cookie(&mut response, console.ended_cookie(&headers));
-    Ok(response)
 }
 
 /// A path of our own; anything else would lead a user away.
@@ -134,6 +127,7 @@ impl Console {
                     what: "sign in",
                     targets: vec![name],
                     reason: None,
+                    outcome: None,
                 };
                 self.state.store.audit(line).await?;
                 Ok(session)
@@ -157,7 +151,8 @@ impl Console {
         targets: Vec<String>,
         reason: Option<String>,
     ) -> Result<Vec<i64>, Fault> {
-        let line = NewAudit { who: who.user.clone(), role: who.role.as_str(), what, targets, reason };
+        let line =
+            NewAudit { who: who.user.clone(), role: who.role.as_str(), what, targets, reason, outcome: None };
         Ok(self.state.store.audit(line).await?)
     }
 }

@@ -2,12 +2,44 @@
 
 use std::time::Duration;
 
+use askama::Template;
 use jiff::{Timestamp, tz::TimeZone};
+use muara_connectors::quota::Left;
 use muara_normalizer::time::WIB;
+
+/// Words in which commands and names stand between backticks; they are shown as code.
+#[derive(Template)]
+#[template(path = "console/text.html")]
+pub(super) struct Text<'a> {
+    parts: Vec<(bool, &'a str)>,
+}
+
+/// Words to be shown as HTML.
+pub(super) fn told(text: &str) -> Text<'_> {
+    // one that is not closed is a backtick
+    let parts = if text.matches('`').count().is_multiple_of(2) {
+        text.split('`').enumerate().map(|(place, part)| (place % 2 == 1, part)).collect()
+    } else {
+        vec![(false, text)]
+    };
+    Text { parts }
+}
 
 /// `24 Nov 2026, 10:15:03` by Jakarta's clock.
 pub(super) fn time(at: Timestamp) -> String {
     at.to_zoned(TimeZone::fixed(WIB)).strftime("%-d %b %Y, %H:%M:%S").to_string()
+}
+
+/// `37 %, refills 14:00 (as of 2 min ago)`, with the day where it is not today.
+pub(super) fn left(left: &Left, now: Timestamp) -> String {
+    // rounded down: what is left must not look like more
+    let percent = (left.fraction * 100.0).floor();
+    let refills = left.refills_at.map(|at| {
+        let [at, now] = [at, now].map(|time| time.to_zoned(TimeZone::fixed(WIB)));
+        let form = if at.date() == now.date() { "%H:%M" } else { "%-d %b, %H:%M" };
+        format!(", refills {}", at.strftime(form))
+    });
+    format!("{percent} %{} (as of {} ago)", refills.unwrap_or_default(), age(left.as_of, now))
 }
 
 /// How long ago it was: `3 min`.

@@ -20,17 +20,27 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 /// The worker's name never changes: browsers ask for it again and see whether it did.
 const WORKER: &str = "worker.js";
 
+/// Draws codes; its authors' file as it is, a module of another kind that leaves nothing but `muara.qr`.
+const QR: &str = concat!(
+    "muara.qr = ((exports) => {\n",
+    include_str!("../../../static/lean-qr-2.7.4.js"),
+    "\nreturn exports;\n})({});\n"
+);
+
 macro_rules! assets {
-    ($($stem:literal $ending:literal $media_type:ident;)*) => {
-        [$(Asset::new($stem, $ending, $media_type, include_str!(concat!("../../../static/", $stem, ".", $ending)))),*]
+    ($($stem:literal $ending:literal $media_type:ident $($body:expr)?;)*) => {
+        [$(Asset::new($stem, $ending, $media_type, assets!(@body $stem $ending $($body)?))),*]
     };
+    (@body $stem:literal $ending:literal) => { include_str!(concat!("../../../static/", $stem, ".", $ending)) };
+    (@body $stem:literal $ending:literal $body:expr) => { $body };
 }
 
 /// In the order in which a page takes them.
-static ASSETS: LazyLock<[Asset; 5]> = LazyLock::new(|| {
+static ASSETS: LazyLock<[Asset; 6]> = LazyLock::new(|| {
     assets! {
         "desk" "css" STYLE;
         "desk" "js" SCRIPT;
+        "lean-qr" "js" SCRIPT QR;
         "desk-queue" "js" SCRIPT;
         "desk-waiting" "js" SCRIPT;
         "desk-entry" "js" SCRIPT;

@@ -53,6 +53,16 @@
     for (const form of document.forms) delete form.dataset.sent;
   });
 
+  // On a narrow screen the menu is longer than the page is wide: the place that is open must be seen.
+  const here = () => {
+    const menu = document.getElementById("menu");
+    const open = menu?.querySelector("[aria-current]");
+    if (open) menu.scrollLeft = open.offsetLeft - (menu.clientWidth - open.offsetWidth) / 2;
+  };
+  document.addEventListener("htmx:afterSettle", (event) => event.target.id === "menu" && here());
+  window.addEventListener("resize", here);
+  here();
+
   if (address) {
     listen();
     setInterval(refresh, AGES);
