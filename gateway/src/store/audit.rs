@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Store, StoreError, inbox::instant, now_ms, rooms::Page};
+use super::{Store, StoreError, inbox::instant, now_ms, rooms::Page, sql};
 
 /// What somebody is about to do.
 #[derive(Clone, Debug)]
@@ -81,9 +81,9 @@ impl Store {
     pub async fn audited(&self, text: String, page: Page) -> Result<Vec<Audited>, StoreError> {
         self.read(move |connection| {
             let sql = "SELECT seq, at, who, role, what, target, reason, outcome FROM audit
-                       WHERE ?1 = '' OR instr(lower(who || ' ' || what || ' ' || target || ' ' || coalesce(reason, '')), lower(?1))
+                       WHERE ?1 = '' OR instr(lower(who || ' ' || what || ' ' || target || ' ' || coalesce(reason, '')), lower(?1)) > 0
                        ORDER BY seq DESC LIMIT ?2 OFFSET ?3";
-            let audited = |row: &rusqlite::Row<'_>| {
+            let audited = |row: &sql::Row<'_>| {
                 Ok(Audited {
                     seq: row.get(0)?,
                     at: instant(row.get(1)?),

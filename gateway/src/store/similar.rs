@@ -10,9 +10,11 @@ use muara_normalizer::{
     ComplaintId,
     similarity::{CANDIDATES, Index, Likeness, Matter, Thresholds, compare},
 };
-use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::{Db, Store, StoreError};
+use super::{
+    Db, Store, StoreError,
+    sql::{self, Connection, OptionalExtension, Row},
+};
 
 /// A person's latest complaints that a new one of theirs is held against.
 const MOST_RECENT: u32 = 8;
@@ -132,9 +134,9 @@ impl Store {
     pub async fn forget_matters(&self, before: Timestamp, most: u32) -> Result<usize, StoreError> {
         self.write(move |db| {
             let old: Vec<(i64, Vec<u8>)> = db
-                .prepare("SELECT serial, matter FROM (SELECT serial, matter, at FROM matter ORDER BY serial LIMIT ?2) WHERE at < ?1")?
+                .prepare("SELECT serial, matter FROM (SELECT serial, matter, at FROM matter ORDER BY serial LIMIT ?2) AS old WHERE at < ?1")?
                 .query_map((before.as_millisecond(), most), |row| Ok((row.get(0)?, row.get(1)?)))?
-                .collect::<rusqlite::Result<_>>()?;
+                .collect::<sql::Result<_>>()?;
             for (serial, matter) in &old {
                 for block in Matter::from_bytes(matter).iter().flat_map(Matter::filed_under) {
                     db.execute("DELETE FROM matter_block WHERE block = ?1 AND serial = ?2", (block, serial))?;
@@ -148,7 +150,7 @@ impl Store {
 }
 
 /// Keeps what a complaint is about; a second time changes nothing.
-pub(super) fn remember(db: &Db<'_>, serial: i64, id: ComplaintId, matter: &Matter) -> rusqlite::Result<()> {
+pub(super) fn remember(db: &Db<'_>, serial: i64, id: ComplaintId, matter: &Matter) -> sql::Result<()> {
     let kept = db.execute(
         "INSERT INTO matter VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
         (serial, id.0, matter.at.as_millisecond(), matter.sender, matter.to_bytes()),
@@ -169,7 +171,7 @@ fn best(
     own: i64,
     matter: &Matter,
     thresholds: &Thresholds,
-) -> rusqlite::Result<Option<Link>> {
+) -> sql::Result<Option<Link>> {
     let mut candidates = BTreeSet::new();
     let sql = "SELECT serial, lat, lon FROM matter_block WHERE block = ?1 AND serial <> ?2
                ORDER BY serial DESC LIMIT ?3";
@@ -178,9 +180,9 @@ fn best(
         let most = i64::try_from(block.most).unwrap_or(i64::MAX);
         let mut rows = newest.query((block.key, own, most))?;
         while let Some(row) = rows.next()? {
-            let point = row.get::<_, Option<i32>>(1)?.zip(row.get::<_, Option<i32>>(2)?);
+            let point = row.get::<Option<i32>>(1)?.zip(row.get::<Option<i32>>(2)?);
             if !thresholds.too_far(matter.point(), point.map(<[i32; 2]>::from)) {
-                candidates.insert(row.get::<_, i64>(0)?);
+                candidates.insert(row.get::<i64>(0)?);
             }
         }
         // the blocks that say most come first
@@ -205,16 +207,16 @@ fn best(
 }
 
 /// A person's latest complaints before this one, newest first.
-fn recent_of(connection: &Connection, sender: &[u8; 16], before: i64) -> rusqlite::Result<Vec<Kept>> {
+fn recent_of(connection: &Connection, sender: &[u8; 16], before: i64) -> sql::Result<Vec<Kept>> {
     let sql = "SELECT serial, id, matter FROM matter WHERE sender = ?1 AND serial < ?2
                ORDER BY serial DESC LIMIT ?3";
     let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map((sender, before, MOST_RECENT), kept)?;
-    rows.filter_map(rusqlite::Result::transpose).collect()
+    rows.filter_map(sql::Result::transpose).collect()
 }
 
 /// A row; nothing if its matter is of a form that this program does not know.
-fn kept(row: &Row<'_>) -> rusqlite::Result<Option<Kept>> {
+fn kept(row: &Row<'_>) -> sql::Result<Option<Kept>> {
     let matter = Matter::from_bytes(row.get_ref(2)?.as_blob()?);
     let (serial, id) = (row.get(0)?, ComplaintId(row.get(1)?));
     Ok(matter.map(|matter| Kept { serial, id, matter }))
