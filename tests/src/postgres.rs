@@ -67,6 +67,18 @@ impl PostgresServer {
         SHARED.get_or_init(Self::launch).await
     }
 
+    /// As [`PostgresServer::shared`], for what is not a task.
+    ///
+    /// # Panics
+    /// As that.
+    pub fn shared_now() -> &'static Self {
+        let shared = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(Self::shared())
+        };
+        std::thread::spawn(shared).join().unwrap()
+    }
+
     fn init(&self) {
         if is_root() {
             let owned = Command::new("chown").arg("nobody").arg(self.folder.path()).status().unwrap();

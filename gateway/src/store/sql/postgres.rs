@@ -111,7 +111,12 @@ impl Session {
 
     /// Begins a transaction and waits until no other of this store is open.
     pub(super) fn begin(&self) -> Result<()> {
-        self.batch("BEGIN; SELECT 1 FROM level FOR UPDATE")
+        let begun = self.batch("BEGIN; SELECT 1 FROM level FOR UPDATE");
+        if begun.is_err() {
+            // whose turn did not come has a transaction all the same, in which nothing can be done
+            drop(self.batch("ROLLBACK"));
+        }
+        begun
     }
 
     /// Runs statements without parameters.
