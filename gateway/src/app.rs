@@ -309,6 +309,7 @@ impl Gateway {
                 "This gateway leads no more: it takes messages in and leaves the rest to another."
             );
             leading.let_go(&self.parts).await;
+            metrics::leads_no_more(self.parts.channels.load().iter().map(|channel| channel.id.as_str()));
         }
         metrics::leads(term.is_some());
         self.leading = term.zip(self.store.leading()).map(|(term, store)| {

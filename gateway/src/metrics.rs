@@ -4,6 +4,7 @@ use std::{sync::LazyLock, time::Duration};
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use muara_normalizer::event::ClockKind;
 
 /// A metric's name, unit and meaning.
 struct Metric {
@@ -112,6 +113,13 @@ pub fn backlog<'a>(channels: impl Iterator<Item = (&'a str, u64, Duration)>) {
 /// Whether this gateway leads.
 pub fn leads(leads: bool) {
     gauge!(LEADS.name).set(f64::from(u8::from(leads)));
+}
+
+/// What only the leader counts is no longer counted here: the sum over the gateways is right again.
+pub fn leads_no_more<'a>(channels: impl Iterator<Item = &'a str>) {
+    backlog(channels.map(|channel| (channel, 0, Duration::ZERO)));
+    ClockKind::ALL.into_iter().for_each(|clock| overdue(clock.as_str(), 0));
+    media_waiting(0);
 }
 
 /// Complaints that are overdue now, by clock.

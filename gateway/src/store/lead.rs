@@ -173,7 +173,6 @@ impl Thread {
                     session.end_if_idle(STANDS_STILL)?;
                 }
                 self.terms += 1;
-                tracing::info!(term = self.terms, "This gateway leads now.");
                 self.term.send_replace(Some(self.terms));
             }
         }
