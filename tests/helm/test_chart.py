@@ -96,7 +96,10 @@ SEVERAL = {
         "store": {"url": "${env:MUARA_STORE_URL}"},
         "broker": {"url": "${env:MUARA_BROKER_URL}"},
         "privacy": {"key": "${env:MUARA_PRIVACY_KEY}"},
-        "media": {"url": "s3://muara/files", "s3": {"secret_access_key": "${env:MUARA_S3_SECRET}"}},
+        "media": {
+            "url": "s3://muara/files",
+            "s3": {"access_key_id": "muara", "secret_access_key": "${env:MUARA_S3_SECRET}"},
+        },
     },
     "ingress": {"enabled": True, "hosts": ["lapor.example.go.id"], "tls": [{"secretName": "tls"}]},
 }
