@@ -144,6 +144,11 @@ impl Gateway {
         let store = Store::open(&settings)?;
         if store.is_shared() {
             store.agree("privacy key", privacy.keyed("print", &[])).await?;
+            if !config.media.url.starts_with("s3://") {
+                tracing::warn!(
+                    "The files of complaints are kept on this machine: other gateways of this store cannot show them. Set media.url to s3://…"
+                );
+            }
         }
 
         let health = Arc::new(Health::default());

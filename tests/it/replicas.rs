@@ -182,3 +182,31 @@ async fn a_gateway_with_another_privacy_key_does_not_start() {
     // the password stands nowhere
     assert!(!said.contains("rahasia"), "{said}");
 }
+
+/// One gateway whose configuration names nothing but its store.
+fn on(store: &str) -> String {
+    format!("[store]\nurl = \"{store}\"\n[channels.qlue]\nconnector = \"qlue\"\nsecret = \"{SECRET}\"\n")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_certificate_of_a_server_is_checked_unless_tls_is_declined() {
+    let (server, certificate) = PostgresServer::encrypted().await;
+    let database = server.database();
+    for tls in ["sslmode=require", "sslmode=prefer", ""] {
+        let (status, said) = Gateway::new(&on(&database.url_with(tls))).fails_to_start().await;
+        assert!(!status.success());
+        assert!(said.contains("certificate"), "{tls}: {said}");
+    }
+    let mut trusting = Gateway::new(&on(&database.url_with("sslmode=require")))
+        .env("SSL_CERT_FILE", certificate.to_str().unwrap());
+    trusting.start().await;
+    trusting.accepted("qlue", &Reports::new(SECRET).next()).await;
+    let encrypted = "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+                     WHERE ssl AND application_name = 'muara'";
+    assert!(database.number(encrypted) > 0);
+    // a server without TLS is no server for who insists on it
+    let plain = PostgresServer::shared().await.database();
+    let (status, said) = Gateway::new(&on(&plain.url_with("sslmode=require"))).fails_to_start().await;
+    assert!(!status.success());
+    assert!(said.contains("does not support TLS"), "{said}");
+}

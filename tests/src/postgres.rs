@@ -54,11 +54,36 @@ impl PostgresServer {
     /// # Panics
     /// If PostgreSQL is not installed or does not start.
     pub async fn launch() -> Self {
+        let server = Self::new();
+        server.start().await;
+        server
+    }
+
+    /// A server that speaks TLS, with a certificate of its own for 127.0.0.1; its file, too.
+    ///
+    /// # Panics
+    /// As [`PostgresServer::launch`], or without openssl.
+    pub async fn encrypted() -> (Self, PathBuf) {
+        let server = Self::new();
+        let certificate = server.data().join("server.crt");
+        let mut openssl = server.by_its_user(Path::new("openssl"));
+        openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]);
+        openssl.args(["-days", "2", "-subj", "/CN=postgres", "-addext", "subjectAltName=IP:127.0.0.1"]);
+        openssl.args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout"]);
+        openssl.arg(server.data().join("server.key")).arg("-out").arg(&certificate).stderr(Stdio::null());
+        assert!(openssl.status().unwrap().success());
+        let mut settings =
+            fs::OpenOptions::new().append(true).open(server.data().join("postgresql.conf")).unwrap();
+        settings.write_all(b"ssl = on\n").unwrap();
+        server.start().await;
+        (server, certificate)
+    }
+
+    fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("muara-postgres-").tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let server = Self { folder, binaries: binaries(), port, guard: Mutex::new(None) };
         server.init();
-        server.start().await;
         server
     }
 
@@ -169,7 +194,10 @@ impl PostgresServer {
     }
 
     fn command(&self, name: &str) -> Command {
-        let program = self.binaries.join(name);
+        self.by_its_user(&self.binaries.join(name))
+    }
+
+    fn by_its_user(&self, program: &Path) -> Command {
         if !is_root() {
             return Command::new(program);
         }
@@ -203,6 +231,11 @@ impl Database<'_> {
     /// Its URL by another way to the server, such as a proxy.
     pub fn url_by(&self, address: std::net::SocketAddr) -> String {
         format!("postgres://muara:rahasia@{address}/{}?sslmode=disable", self.name)
+    }
+
+    /// Its URL with another word on TLS than `sslmode=disable`.
+    pub fn url_with(&self, tls: &str) -> String {
+        self.url().replace("sslmode=disable", tls)
     }
 
     /// Runs statements in it; what the last one prints, a line for each row.

@@ -108,7 +108,7 @@ pub struct Store {
     /// or newer, for several that take messages in at once, one of which does the rest:
     /// `postgres://muara:${env:MUARA_STORE_PASSWORD}@HOST/DATABASE`, a database of its own. The certificate of a server that
     /// offers TLS is checked against the system's (or `SSL_CERT_FILE`); `?sslmode=require` insists on TLS, `?sslmode=disable`
-    /// does without. All gateways need the same `privacy.key`, and files in `s3://…`; limits count in each gateway by itself.
+    /// does without. No pooler that lends sessions out by the transaction may stand between. All gateways need the same `privacy.key`, and files in `s3://…`; limits count in each gateway by itself.
     pub url: String,
     /// Stop taking messages in (503 with Retry-After) when so many wait.
     pub high_water_rows: u64,

@@ -1,7 +1,12 @@
 //! A connection to PostgreSQL, by the blocking client: the threads that read and write block anyway.
 
 use std::{
-    cell::RefCell, collections::HashMap, error::Error as _, fmt::Write as _, sync::Arc, time::Duration,
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    error::Error as _,
+    fmt::Write as _,
+    sync::Arc,
+    time::Duration,
 };
 
 use ::postgres::{
@@ -82,6 +87,8 @@ pub(in crate::store) struct Session {
     /// Taken out only when it is dropped.
     client: RefCell<Option<Client>>,
     statements: RefCell<HashMap<Box<str>, (Vec<Kind>, Statement)>>,
+    /// An error said that it is of no use any more.
+    lost: Cell<bool>,
 }
 
 impl Session {
@@ -93,12 +100,16 @@ impl Session {
             server.0.connect(tls()?)?
         };
         client.query(SESSION, &[])?;
-        Ok(Self { client: RefCell::new(Some(client)), statements: RefCell::default() })
+        Ok(Self {
+            client: RefCell::new(Some(client)),
+            statements: RefCell::default(),
+            lost: Cell::new(false),
+        })
     }
 
-    /// Whether it is at an end.
+    /// Whether it is at an end, or of no use any more.
     pub(in crate::store) fn is_closed(&self) -> bool {
-        self.client.borrow().as_ref().is_none_or(Client::is_closed)
+        self.lost.get() || self.client.borrow().as_ref().is_none_or(Client::is_closed)
     }
 
     /// Lets the server end the session if nothing is asked of it for so long: whoever holds the leadership and stands still
@@ -165,9 +176,10 @@ impl Session {
         ask: impl FnOnce(&mut Client) -> std::result::Result<T, ::postgres::Error>,
     ) -> Result<T> {
         let answer = self.client.borrow_mut().as_mut().map(ask).ok_or(Error::NoRow)?;
-        if answer.is_err() {
+        if let Err(error) = &answer {
             // a newer program may have changed what a prepared statement stands on
             self.statements.borrow_mut().clear();
+            self.lost.set(self.lost.get() || meaning(error) == Meaning::Lost);
         }
         Ok(answer?)
     }
