@@ -20,11 +20,14 @@ use std::{
     time::Duration,
 };
 
+use muara::store::{Settings, Store};
 use tempfile::TempDir;
 use tokio::{
     sync::OnceCell,
     time::{Instant, sleep},
 };
+
+use crate::gateway::Gateway;
 
 const START_DEADLINE: Duration = Duration::from_secs(60);
 /// Runs the server until its standard input ends. A line before the end means: keep the folder.
@@ -253,6 +256,17 @@ impl Database<'_> {
     pub fn number(&self, sql: &str) -> i64 {
         self.run(sql).trim().parse().unwrap()
     }
+}
+
+/// The store of a gateway, opened beside it: its file, or its database.
+///
+/// # Panics
+/// If it cannot be opened.
+pub fn store_of(gateway: &Gateway) -> Store {
+    let config: toml::Table = fs::read_to_string(gateway.config()).unwrap().parse().unwrap();
+    let url = config.get("store").and_then(|store| store.get("url")).and_then(toml::Value::as_str);
+    let url = url.unwrap_or("sqlite://muara.db");
+    Store::open(&Settings::from_url(url, gateway.folder()).unwrap()).unwrap()
 }
 
 /// Where Debian's package keeps the programs of the newest version, or where the path finds them.

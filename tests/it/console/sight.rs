@@ -1,8 +1,8 @@
 //! What is to be seen: the report, a complaint's company, and failed replies.
 
-use muara::store::{self, Store, reply::Requested};
+use muara::store::reply::Requested;
 use muara_normalizer::ReplyRequest;
-use muara_tests::{callbacks::Callbacks, gateway::Gateway};
+use muara_tests::{callbacks::Callbacks, gateway::Gateway, postgres::store_of};
 use serde_json::json;
 
 use super::{audited, config, line, signed, visitor::Visitor};
@@ -60,7 +60,7 @@ async fn the_report_says_how_long_it_took_until_a_reply_and_until_it_was_done() 
     ];
     let answer = gateway.accepted("web", &signed(&words)).await;
     gateway.waiting("outbox", 5).await;
-    let store = Store::open(&store::Settings::new(gateway.database())).unwrap();
+    let store = store_of(&gateway);
     let reply = async |place: usize, number: u32, status: Option<&str>| {
         let complaint = answer["accepted"][place]["id"].as_str().unwrap();
         let body = json!({"reply_id": format!("{place}/{number}"), "complaint_id": complaint, "status": status, "text": "Siap"});
