@@ -9,7 +9,6 @@ use std::{
     fs::{File, TryLockError},
     io,
     net::SocketAddr,
-    num::NonZeroU32,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -18,20 +17,18 @@ use std::{
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use muara_normalizer::Normalizer;
-use secrecy::SecretString;
-use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     alarms::{self, Alarms},
-    broker::{self, Broker, BrokerState},
-    channel::Channels,
+    broker::{Broker, BrokerState},
     config::{Config, ConfigError},
-    egress,
     health::Health,
     intake::Intake,
-    media::{self, Media, MediaStartError},
-    metrics, poller, refine, relay, replies, retention, silence,
+    leader::{Leading, Parts, broker_settings, finish},
+    media::{Media, MediaStartError},
+    metrics, refine, silence,
     store::{self, Store, StoreError},
     traces, upkeep,
     web::{
@@ -100,41 +97,33 @@ pub struct Gateway {
     pub store: Store,
     /// The broker, if one is configured.
     pub broker: Option<Broker>,
-    health: Arc<Health>,
-    intake: Intake,
-    channels: Arc<ArcSwap<Channels>>,
+    /// In which term this gateway leads, if it does.
+    term: watch::Receiver<Option<u64>>,
+    parts: Parts,
+    /// What runs while it leads, with its term.
+    leading: Option<(u64, Leading)>,
     draining: watch::Sender<bool>,
     drain: Duration,
     stop: Stop,
     workers: Workers,
-    pollers: (CancellationToken, JoinSet<()>),
-    senders: (egress::Halt, JoinSet<()>),
-    /// Locked while this gateway runs; the system lets go of it however the process ends.
-    _lock: File,
+    /// Of a store in a file. Locked while this gateway runs; the system lets go of it however the process ends.
+    _lock: Option<File>,
 }
 
 /// What is told to stop, in the order in which it is told.
 #[derive(Default)]
 struct Stop {
     public: CancellationToken,
-    replies: CancellationToken,
-    refine: CancellationToken,
-    relay: CancellationToken,
+    upkeep: CancellationToken,
     broker: CancellationToken,
     internal: CancellationToken,
 }
 
 struct Workers {
     public: tokio::task::JoinHandle<()>,
-    refine: tokio::task::JoinHandle<()>,
-    relay: Option<tokio::task::JoinHandle<()>>,
-    consumer: Option<tokio::task::JoinHandle<()>>,
     upkeep: tokio::task::JoinHandle<()>,
-    watch: tokio::task::JoinHandle<()>,
-    silence: tokio::task::JoinHandle<()>,
     alarms: tokio::task::JoinHandle<()>,
-    media: tokio::task::JoinHandle<()>,
-    retention: tokio::task::JoinHandle<()>,
+    follows: tokio::task::JoinHandle<()>,
     internal: tokio::task::JoinHandle<()>,
 }
 
@@ -147,12 +136,21 @@ impl Gateway {
         let handle = metrics::install()?;
         traces::start(&config.telemetry)?;
         let privacy = config.privacy.key()?;
-        let settings = store::Settings::from_url(&config.store.url, &config.base)?;
-        let lock = lock(&settings.file)?;
+        let mut settings = store::Settings::from_url(&config.store.url, &config.base)?;
+        settings.stands = true;
+        let lock = settings.file().map(lock).transpose()?;
         let public = listen("public", config.listen.public).await?;
         let internal = listen("internal", config.listen.internal).await?;
         let store = Store::open(&settings)?;
         store.interrupted().await?;
+        if store.is_shared() {
+            store.agree("privacy key", privacy.keyed("print", &[])).await?;
+            if !config.media.url.starts_with("s3://") {
+                tracing::warn!(
+                    "The files of complaints are kept on this machine: other gateways of this store cannot show them. Set media.url to s3://…"
+                );
+            }
+        }
 
         let health = Arc::new(Health::default());
         health.configure(&config.channels);
@@ -175,38 +173,13 @@ impl Gateway {
         if broker.is_none() {
             tracing::info!("No [broker] is configured: events wait in the outbox (`muara outbox tail`).");
         }
-        let relay = broker.clone().zip(config.broker.as_ref()).map(|(broker, settings)| {
-            let settings = relay::Settings {
-                batch: NonZeroU32::new(settings.batch).unwrap_or(NonZeroU32::MIN),
-                pace: NonZeroU32::new(settings.messages_per_second),
-                attempts: settings.attempts.max(1),
-            };
-            tokio::spawn(relay::run(store.clone(), broker, settings, stop.relay.clone()))
-        });
-        let consumed = config.broker.as_ref().filter(|settings| settings.replies).map(|settings| {
-            let (state, watch_state) =
-                watch::channel(BrokerState::Connecting { since: Timestamp::now(), last_error: None });
-            let mut connection = broker_settings(settings);
-            connection.connection_name = "muara replies".to_owned();
-            connection.names.consumes = true;
-            let (store, cancel) = (store.clone(), stop.replies.clone());
-            let prefetch = settings.replies_prefetch.max(1);
-            let task = tokio::spawn(async move {
-                let handle = |body: Vec<u8>| {
-                    let store = store.clone();
-                    async move { replies::take(&store, &body).await }
-                };
-                broker::consume(connection, prefetch, handle, state, cancel).await;
-            });
-            (task, watch_state)
-        });
-        let (consumer, watch_consumer) = consumed.unzip();
+        let (consumer, watch_consumer) = config
+            .broker
+            .as_ref()
+            .filter(|settings| settings.replies)
+            .map(|_| watch::channel(BrokerState::Stopped))
+            .unzip();
         let clocks = Arc::new(config.clocks);
-        let silence = silence::run(
-            (store.clone(), Arc::clone(&health), Arc::clone(&channels)),
-            config.holidays,
-            stop.refine.clone(),
-        );
         let rules = refine::Rules {
             normalizer,
             channels: Arc::clone(&channels),
@@ -214,7 +187,17 @@ impl Gateway {
             duplicates: config.duplicates.clone(),
             clocks: Arc::clone(&clocks),
         };
-        let refine = refine::run(store.clone(), rules, stop.refine.clone());
+        let parts = Parts {
+            intake: intake.clone(),
+            health: Arc::clone(&health),
+            channels: Arc::clone(&channels),
+            broker: broker.clone().zip(config.broker.clone()),
+            consumer,
+            rules,
+            media: Arc::clone(&media),
+            retention: config.retention,
+            holidays: config.holidays,
+        };
         let upkeep = upkeep::run(
             store.clone(),
             intake.clone(),
@@ -222,7 +205,7 @@ impl Gateway {
             Arc::clone(&health),
             config.store.keep_keys_days,
             config.duplicates.days,
-            stop.refine.clone(),
+            stop.upkeep.clone(),
         );
 
         let alarms = Alarms::default();
@@ -230,7 +213,7 @@ impl Gateway {
             alarms.clone(),
             (store.clone(), intake.clone(), broker.clone()),
             config.watch.alarms,
-            stop.refine.clone(),
+            stop.upkeep.clone(),
         );
 
         let drain = Duration::from_secs(config.intake.drain_seconds.into());
@@ -280,20 +263,12 @@ impl Gateway {
         let addresses = (address(&public, config.listen.public), address(&internal, config.listen.internal));
         let workers = Workers {
             public: tokio::spawn(server::serve(public, routes, slow, drain, stop.public.clone())),
-            refine: tokio::spawn(refine),
-            relay,
-            consumer,
             upkeep: tokio::spawn(upkeep),
-            watch: tokio::spawn(crate::watch::run(store.clone(), clocks, stop.refine.clone())),
-            silence: tokio::spawn(silence),
             alarms: tokio::spawn(alarmed),
-            retention: tokio::spawn(retention::run(
-                store.clone(),
-                Arc::clone(&media),
-                config.retention,
-                stop.refine.clone(),
+            follows: tokio::spawn(silence::follow(
+                (store.clone(), Arc::clone(&health), Arc::clone(&channels)),
+                stop.upkeep.clone(),
             )),
-            media: tokio::spawn(media::run(media, intake.clone(), stop.refine.clone())),
             internal: tokio::spawn(server::serve(
                 internal,
                 probes.merge(console),
@@ -304,60 +279,65 @@ impl Gateway {
         };
         tracing::info!(public = %addresses.0, internal = %addresses.1, "Muara takes messages in on http://{}.", addresses.0);
         let mut gateway = Self {
+            term: store.watch_term(),
             public: addresses.0,
             internal: addresses.1,
             store,
             broker,
-            health,
-            intake,
-            channels,
+            parts,
             draining,
             drain,
             stop,
             workers,
-            pollers: (CancellationToken::new(), JoinSet::new()),
-            senders: (egress::Halt::default(), JoinSet::new()),
+            leading: None,
             _lock: lock,
         };
-        gateway.start_pollers();
+        gateway.turn().await;
         Ok(gateway)
     }
 
-    fn start_pollers(&mut self) {
-        let (cancel, mut tasks) = (CancellationToken::new(), JoinSet::new());
-        let (halt, mut senders) = (egress::Halt::default(), JoinSet::new());
-        for channel in self.channels.load().iter() {
-            let channel = Arc::clone(channel);
-            let (store, intake, health) = (self.store.clone(), self.intake.clone(), Arc::clone(&self.health));
-            let channels = Arc::clone(&self.channels);
-            senders.spawn(egress::run(
-                Arc::clone(&channel),
-                channels,
-                store.clone(),
-                Arc::clone(&health),
-                halt.clone(),
-            ));
-            tasks.spawn(poller::run(channel, store, intake, health, cancel.clone()));
+    /// Waits until the lead has come or gone; [`Gateway::turn`] is to follow.
+    pub async fn turned(&mut self) {
+        if self.term.changed().await.is_err() {
+            // the store is gone, and nothing changes any more
+            std::future::pending().await
         }
-        self.pollers = (cancel, tasks);
-        self.senders = (halt, senders);
     }
 
-    async fn stop_pollers(&mut self) {
-        self.pollers.0.cancel();
-        // a pull that is cut off has not moved its cursor
-        while self.pollers.1.join_next().await.is_some() {}
+    /// Begins what only the leader does, or ends it.
+    pub async fn turn(&mut self) {
+        let term = *self.term.borrow_and_update();
+        if self.leading.as_ref().is_some_and(|leading| Some(leading.0) == term) {
+            return;
+        }
+        if let Some((_, leading)) = self.leading.take() {
+            tracing::warn!(
+                "This gateway leads no more: it takes messages in and leaves the rest to another."
+            );
+            leading.let_go(&self.parts).await;
+            metrics::leads_no_more(self.parts.channels.load().iter().map(|channel| channel.id.as_str()));
+        }
+        metrics::leads(term.is_some());
+        self.leading = term.zip(self.store.leading()).map(|(term, store)| {
+            if self.store.is_shared() {
+                tracing::info!(term, "This gateway leads: it refines, publishes, pulls and delivers.");
+            }
+            (term, Leading::start(&self.parts, store))
+        });
     }
 
     /// Takes up the channels of a new configuration. Listeners, store, broker and privacy key stay as they are
     /// until a restart.
     pub async fn reload(&mut self, config: Config) {
-        self.stop_pollers().await;
-        end(&mut self.senders).await;
-        self.health.configure(&config.channels);
-        self.health.paused(&self.store.paused());
-        self.channels.store(Arc::new(config.channels));
-        self.start_pollers();
+        if let Some((_, leading)) = &mut self.leading {
+            leading.stop_channels().await;
+        }
+        self.parts.health.configure(&config.channels);
+        self.parts.health.paused(&self.store.paused());
+        self.parts.channels.store(Arc::new(config.channels));
+        if let Some((_, leading)) = &mut self.leading {
+            leading.resume_channels(&self.parts);
+        }
         tracing::info!("The channels are reloaded. Changes of other tables need a restart.");
     }
 
@@ -366,42 +346,17 @@ impl Gateway {
         tracing::info!("Shutting down: open requests finish, what was accepted goes its way.");
         self.draining.send_replace(true);
         self.stop.public.cancel();
-        self.stop.replies.cancel();
-        if let Some(consumer) = self.workers.consumer.take() {
-            finish(consumer).await;
+        if let Some((_, leading)) = &mut self.leading {
+            leading.stop_taking().await;
         }
-        self.stop_pollers().await;
         finish(self.workers.public).await;
-        let mut senders = std::mem::take(&mut self.senders);
-        let all = async {
-            drained(&self.store, self.broker.as_ref()).await;
-            // answers to what came last, and the events of those
-            senders.0.finish.cancel();
-            while senders.1.join_next().await.is_some() {}
-            drained(&self.store, self.broker.as_ref()).await;
-        };
-        if tokio::time::timeout(self.drain, all).await.is_err() {
-            let levels = self.store.levels();
-            tracing::warn!(
-                inbox = levels.inbox,
-                outbox = levels.outbox,
-                replies = levels.replies,
-                "Not all events were confirmed and answers sent in time; they are kept and go on at the next start."
-            );
+        if let Some((_, leading)) = self.leading {
+            leading.finish(self.drain, self.broker.as_ref()).await;
         }
-        end(&mut senders).await;
-        self.stop.refine.cancel();
-        self.stop.relay.cancel();
-        finish(self.workers.refine).await;
+        self.stop.upkeep.cancel();
         finish(self.workers.upkeep).await;
-        finish(self.workers.watch).await;
-        finish(self.workers.silence).await;
         finish(self.workers.alarms).await;
-        finish(self.workers.media).await;
-        finish(self.workers.retention).await;
-        if let Some(relay) = self.workers.relay {
-            finish(relay).await;
-        }
+        finish(self.workers.follows).await;
         self.stop.broker.cancel();
         if let Some(broker) = &self.broker {
             broker.stopped().await;
@@ -411,36 +366,6 @@ impl Gateway {
         finish(self.workers.internal).await;
         traces::stop().await;
         tracing::info!("Muara has stopped.");
-    }
-}
-
-/// Waits until what was accepted is refined and, while the broker takes events, confirmed.
-async fn drained(store: &Store, broker: Option<&Broker>) {
-    let mut levels = store.watch_levels();
-    let takes =
-        || broker.is_some_and(|broker| matches!(*broker.state().borrow(), BrokerState::Connected { .. }));
-    // what waits for its files is on disk, and goes on at the next start
-    loop {
-        levels.borrow_and_update();
-        // an error means that the store is gone, and there is nothing to wait for
-        if store.waiting(1).await.is_ok_and(|next| next.rows.is_empty()) || levels.changed().await.is_err() {
-            break;
-        }
-    }
-    if takes() {
-        drop(levels.wait_for(|levels| levels.outbox == 0 || !takes()).await);
-    }
-}
-
-/// Ends the channels' ways back with the attempt that is under way.
-async fn end((halt, tasks): &mut (egress::Halt, JoinSet<()>)) {
-    halt.now.cancel();
-    while tasks.join_next().await.is_some() {}
-}
-
-async fn finish(task: tokio::task::JoinHandle<()>) {
-    if let Err(error) = task.await {
-        tracing::error!(%error, "A part of the gateway failed.");
     }
 }
 
@@ -462,16 +387,6 @@ async fn listen(which: &'static str, address: SocketAddr) -> Result<TcpListener,
 /// The address with the port that the system chose, where the configuration says 0.
 fn address(listener: &TcpListener, configured: SocketAddr) -> SocketAddr {
     listener.local_addr().unwrap_or(configured)
-}
-
-fn broker_settings(config: &crate::config::Broker) -> broker::Settings {
-    let mut settings = broker::Settings::new(SecretString::from(config.url.expose()));
-    settings.mode = match config.topology {
-        crate::config::Topology::Declare => broker::TopologyMode::Declare,
-        crate::config::Topology::Check => broker::TopologyMode::Check,
-    };
-    settings.confirm_timeout = Duration::from_secs(config.confirm_timeout_seconds.into());
-    settings
 }
 
 /// Histograms grow until they are drained, scraped or not.

@@ -35,11 +35,11 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Intake {
     inner: Arc<Inner>,
+    store: Store,
 }
 
 #[derive(Debug)]
 struct Inner {
-    store: Store,
     health: Arc<Health>,
     high_water: HighWater,
     retry_after: Duration,
@@ -151,15 +151,26 @@ impl Intake {
         };
         let retry_after = Duration::from_secs(intake.retry_after_seconds.into());
         let files = Files::new(media);
-        let inner =
-            Inner { store, health, high_water, retry_after, files, disk_free: AtomicU64::new(u64::MAX) };
-        inner.look_at_disk();
-        Self { inner: Arc::new(inner) }
+        let inner = Inner { health, high_water, retry_after, files, disk_free: AtomicU64::new(u64::MAX) };
+        let intake = Self { inner: Arc::new(inner), store };
+        intake.look_at_disk();
+        intake
     }
 
-    /// Looks how much of the store's disk is free; called every second.
+    /// The same intake, which writes by this handle of the store.
+    #[must_use]
+    pub fn by(&self, store: Store) -> Self {
+        Self { inner: Arc::clone(&self.inner), store }
+    }
+
+    /// Looks how much of the store's disk is free; called every second. Nothing of a store on a server, which says itself
+    /// when its disk is full.
     pub fn look_at_disk(&self) -> Option<u64> {
-        self.inner.look_at_disk()
+        let folder = self.store.file()?.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let stat = rustix::fs::statvfs(folder.unwrap_or(std::path::Path::new("."))).ok()?;
+        let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+        self.inner.disk_free.store(free, Ordering::Relaxed);
+        Some(free)
     }
 
     /// Whether so little of the store's disk is free that files have to wait.
@@ -177,7 +188,7 @@ impl Intake {
     /// Which high-water mark is reached, in words.
     #[must_use]
     pub fn full(&self) -> Option<&'static str> {
-        let levels = self.inner.store.levels();
+        let levels = self.store.levels();
         let marks = &self.inner.high_water;
         if self.disk_low() {
             Some("the store's disk is nearly full (store.min_free_disk_mb)")
@@ -199,7 +210,7 @@ impl Intake {
             return Err(Refusal::Disabled { reason: reason.clone() });
         }
         let retry_after = self.inner.retry_after;
-        if self.inner.store.is_paused(&channel.id) {
+        if self.store.is_paused(&channel.id) {
             return Err(Refusal::Paused { retry_after });
         }
         if let Some(reason) = self.full() {
@@ -284,7 +295,7 @@ impl Intake {
     /// Nothing was changed.
     pub async fn replay(&self, channel: &Channel, row: &Quarantined) -> Result<Submitted, StoreError> {
         if row.stage == Stage::Refine {
-            self.inner.store.refine_again(row.id).await?;
+            self.store.refine_again(row.id).await?;
             return Ok(Submitted::default());
         }
         let request = Request::from_body(row.content_type.as_deref(), row.raw.clone().into());
@@ -309,7 +320,7 @@ impl Intake {
     }
 
     async fn store(&self, channel: &Channel, entry: Entry) -> Result<Taken, StoreError> {
-        let taken = self.inner.store.take(entry).await.inspect_err(|error| {
+        let taken = self.store.take(entry).await.inspect_err(|error| {
             self.inner.health.store_failed(&channel.id, error);
         })?;
         let id = channel.id.as_str();
@@ -340,28 +351,18 @@ impl Intake {
 
     async fn all_known(&self, messages: &[NewMessage], now: Timestamp) -> bool {
         let keys = messages.iter().map(|message| message.key.clone()).collect();
-        self.inner.store.known(keys, now).await.is_ok_and(|known| known.iter().all(Option::is_some))
+        self.store.known(keys, now).await.is_ok_and(|known| known.iter().all(Option::is_some))
     }
 
     fn receipts(&self, taken: &Taken) -> Vec<Receipt> {
         let receipts = taken.receipts.iter().map(|receipt| Receipt {
             id: receipt.id,
-            reference: self.inner.store.reference(receipt.serial),
+            reference: self.store.reference(receipt.serial),
             received_at: receipt.received_at,
             fresh: receipt.fresh,
             held: receipt.held,
         });
         receipts.collect()
-    }
-}
-
-impl Inner {
-    fn look_at_disk(&self) -> Option<u64> {
-        let folder = self.store.file().parent().filter(|folder| !folder.as_os_str().is_empty());
-        let stat = rustix::fs::statvfs(folder.unwrap_or(std::path::Path::new("."))).ok()?;
-        let free = stat.f_bavail.saturating_mul(stat.f_frsize);
-        self.disk_free.store(free, Ordering::Relaxed);
-        Some(free)
     }
 }
 

@@ -11,6 +11,7 @@ pub mod egress;
 pub mod gather;
 pub mod health;
 pub mod intake;
+mod leader;
 pub mod limits;
 pub mod media;
 pub mod metrics;

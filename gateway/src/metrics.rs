@@ -4,6 +4,7 @@ use std::{sync::LazyLock, time::Duration};
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use muara_normalizer::event::ClockKind;
 
 /// A metric's name, unit and meaning.
 struct Metric {
@@ -59,6 +60,7 @@ metrics_table! {
     OLDEST_OF gauge "muara_oldest_seconds" "Age of what waits longest, by place: inbox, outbox, held, quarantine; 0 for nothing.";
     REMOVED counter "muara_removed_total" "What was kept long enough and is removed, by what: complaints, published, media (complaints with files), files, persons, audit.";
     LIMITER_KEYS gauge "muara_limiter_keys" "Senders the limiter remembers.";
+    LEADS gauge "muara_leads" "1 while this gateway refines, publishes, pulls and delivers; of several on one store one does.";
 }
 
 /// Installs the recorder for this process and returns the handle that renders `/metrics`.
@@ -107,6 +109,18 @@ pub fn backlog<'a>(channels: impl Iterator<Item = (&'a str, u64, Duration)>) {
         gauge!(BACKLOG.name, "channel" => channel.to_owned()).set(to_f64(waiting));
         gauge!(BACKLOG_OLDEST.name, "channel" => channel.to_owned()).set(oldest.as_secs_f64());
     }
+}
+
+/// Whether this gateway leads.
+pub fn leads(leads: bool) {
+    gauge!(LEADS.name).set(f64::from(u8::from(leads)));
+}
+
+/// What only the leader counts is no longer counted here: the sum over the gateways is right again.
+pub fn leads_no_more<'a>(channels: impl Iterator<Item = &'a str>) {
+    backlog(channels.map(|channel| (channel, 0, Duration::ZERO)));
+    ClockKind::ALL.into_iter().for_each(|clock| overdue(clock.as_str(), 0));
+    media_waiting(0);
 }
 
 /// Complaints that are overdue now, by clock.

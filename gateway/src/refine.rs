@@ -57,6 +57,13 @@ pub struct Rules {
 
 /// Refines what waits until it is cancelled.
 pub async fn run(store: Store, rules: Rules, cancel: CancellationToken) {
+    while let Err(error) = store.recall_matters().await {
+        tracing::error!(%error, "The latest complaints could not be read; it is tried again.");
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            () = tokio::time::sleep(LOOK_AGAIN) => {}
+        }
+    }
     let mut ahead = None;
     while !cancel.is_cancelled() {
         match turn(&store, &rules, Timestamp::now(), &mut ahead).await {

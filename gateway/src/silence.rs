@@ -101,12 +101,14 @@ impl Listener {
         let this = (now.as_second() - i64::from(seconds.min(1))).div_euclid(3600);
         // as it stands in the store
         let found = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
+        let mut elsewhere = store.take_arrived().await?;
         let mut arrived = health.arrived();
         let mut weeks = 0;
         let mut silent = BTreeMap::new();
         for channel in channels.iter() {
             let id = channel.id.as_str();
             let messages = arrived.remove(&channel.id).unwrap_or_default();
+            let messages = messages.saturating_add(elsewhere.remove(id).unwrap_or_default());
             let listens = channel.disabled.is_none() && !store.is_paused(&channel.id);
             let came = Hour { messages, seconds: if listens { seconds } else { 0 } };
             self.add(id, this, came);
@@ -286,6 +288,38 @@ fn counterpart(hour: i64, week: i64, holidays: &BTreeSet<i64>) -> Option<i64> {
     }
     let before = hour - week * WEEK;
     (!holidays.contains(&day(before)) || after_sunday(day(before)) == 0).then_some(before)
+}
+
+/// While another gateway leads and listens: tells it what came here, and takes up which channels it calls silent.
+pub async fn follow(
+    (store, health, channels): (Store, Arc<Health>, Arc<ArcSwap<Channels>>),
+    cancel: CancellationToken,
+) {
+    if !store.is_shared() {
+        return;
+    }
+    while !cancel.is_cancelled() {
+        tokio::select! {
+            () = cancel.cancelled() => {}
+            () = tokio::time::sleep(LOOK_AGAIN) => {}
+        }
+        if store.leading().is_some() {
+            continue;
+        }
+        let arrived = health.arrived().into_iter().map(|(id, count)| (id.to_string(), count)).collect();
+        let told = async {
+            store.leave_arrived(arrived).await?;
+            store.silent().await
+        };
+        match told.await {
+            Ok(mut silent) => channels.load().iter().for_each(|channel| {
+                health.silent(&channel.id, silent.remove(channel.id.as_str()));
+            }),
+            Err(error) => {
+                tracing::error!(%error, "What came by the channels could not be written down; it is not counted.");
+            }
+        }
+    }
 }
 
 /// Listens until it is cancelled.

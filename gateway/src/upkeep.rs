@@ -6,7 +6,13 @@ use arc_swap::ArcSwap;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use crate::{channel::Channels, health::Health, intake::Intake, metrics, store::Store, store::StoreError};
+use crate::{
+    channel::Channels,
+    health::Health,
+    intake::Intake,
+    metrics,
+    store::{Levels, Store, StoreError},
+};
 
 const TICK: Duration = Duration::from_secs(1);
 /// Held messages looked at in one tick.
@@ -39,10 +45,17 @@ pub async fn run(
             _ = tick.tick() => {}
         }
         let now = Timestamp::now();
-        let oldest = store.oldest().await.ok().flatten();
-        let waiting = oldest
-            .map_or(Duration::ZERO, |at| Duration::try_from(now.duration_since(at)).unwrap_or_default());
-        metrics::levels(store.levels(), intake.look_at_disk(), waiting);
+        let led = store.leading();
+        let disk_free = intake.look_at_disk();
+        match &led {
+            Some(store) => {
+                let oldest = store.oldest().await.ok().flatten();
+                let waiting = oldest.map(|at| Duration::try_from(now.duration_since(at)).unwrap_or_default());
+                metrics::levels(store.levels(), disk_free, waiting.unwrap_or_default());
+            }
+            // what waits is told by who leads, so that the sum over the gateways is right
+            None => metrics::levels(Levels::default(), disk_free, Duration::ZERO),
+        }
         if store.failing().is_some() && store.probe().await.is_ok() {
             tracing::info!("The store writes again.");
         }
@@ -57,6 +70,12 @@ pub async fn run(
                 tracing::error!(%error, "Which channels are paused could not be read; it is tried again.")
             }
         }
+        let Some(store) = led else {
+            if second % 60 == 59 {
+                forget_idle(&channels.load());
+            }
+            continue;
+        };
         if let Err(error) = release_due(&store, &channels.load(), now).await {
             tracing::error!(%error, "Held messages could not be released; it is tried again.");
         }
@@ -92,11 +111,15 @@ pub async fn run(
             if let Err(error) = store.forget_reports(before).await {
                 tracing::error!(%error, "Old delivery reports could not be removed; it is tried again.");
             }
-            let channels = channels.load();
-            channels.iter().for_each(|channel| channel.limiter.forget_idle());
-            metrics::limiter_keys(channels.iter().map(|channel| channel.limiter.len()).sum());
+            forget_idle(&channels.load());
         }
     }
+}
+
+/// Forgets senders that nobody has heard for long.
+fn forget_idle(channels: &Channels) {
+    channels.iter().for_each(|channel| channel.limiter.forget_idle());
+    metrics::limiter_keys(channels.iter().map(|channel| channel.limiter.len()).sum());
 }
 
 /// Lets those held messages through whose limit allows them now; puts the others off.

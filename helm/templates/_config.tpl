@@ -16,15 +16,28 @@
 {{/* What would start and go wrong later is refused here, in words. */}}
 {{- define "muara.refuse" -}}
 {{- $values := .Values -}}
-{{- if gt (int $values.replicas) 1 -}}
-{{- fail "replicas: at most 1. Two gateways on embedded stores would recognise no redelivery of each other; several need PostgreSQL, which this version of Muara does not have." -}}
-{{- end -}}
-{{- if not (hasPrefix "sqlite:///var/lib/muara/" $values.config.store.url) -}}
-{{- fail "config.store.url: must begin with sqlite:///var/lib/muara/, where the volume is. Anywhere else messages would be lost with the pod, and PostgreSQL is not in this version of Muara." -}}
-{{- end -}}
 {{- $media := $values.config.media.url -}}
+{{- $store := $values.config.store.url -}}
+{{- if include "muara.shared" . -}}
+{{- if not (regexMatch "^(postgres(ql)?://|\\$\\{(env|file):)" $store) -}}
+{{- fail "config.store.url: must begin with sqlite:///var/lib/muara/, where the volume is, or be an address of PostgreSQL: ${env:NAME}, or postgres:// with the password as ${env:NAME}." -}}
+{{- end -}}
+{{- if not (hasPrefix "s3://" $media) -}}
+{{- fail "config.media.url: with PostgreSQL there is no volume; files are kept where every gateway reaches them, s3://BUCKET/PREFIX." -}}
+{{- end -}}
+{{- if contains "/var/lib/muara/" $values.config.privacy.key -}}
+{{- fail "config.privacy.key: with PostgreSQL there is no volume, and all gateways need the same key: put it into the Secret and write ${env:NAME}." -}}
+{{- end -}}
+{{- else -}}
+{{- if gt (int $values.replicas) 1 -}}
+{{- fail "replicas: at most 1 with an embedded store. Two gateways on stores of their own would recognise no redelivery of each other; several need PostgreSQL, config.store.url." -}}
+{{- end -}}
+{{- if not (hasPrefix "sqlite:///var/lib/muara/" $store) -}}
+{{- fail "config.store.url: must begin with sqlite:///var/lib/muara/, where the volume is: anywhere else messages would be lost with the pod." -}}
+{{- end -}}
 {{- if not (or (hasPrefix "file:///var/lib/muara/" $media) (hasPrefix "s3://" $media)) -}}
 {{- fail "config.media.url: must begin with file:///var/lib/muara/, where the volume is, or with s3://." -}}
+{{- end -}}
 {{- end -}}
 {{- if $values.config.listen -}}
 {{- fail "config.listen: the chart sets it, since Services and probes rely on it; use service.port and service.internalPort." -}}

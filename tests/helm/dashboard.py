@@ -131,8 +131,10 @@ ROWS = {
             {"{{alarm}}": "max by (alarm) (muara_alarm)"}, NONE_IS_GOOD),
         ("timeseries", 6, "Removed", "Rows and files that were kept long enough, per second.", "cps",
             {"{{what}}": rate("muara_removed_total", "what", channel=False)}),
-        ("timeseries", 12, "Publishes", "Per second, by what became of them.", "cps",
+        ("timeseries", 8, "Publishes", "Per second, by what became of them.", "cps",
             {"{{result}}": rate("muara_published_total", "result")}),
+        ("stat", 4, "Leads", "Gateways that refine, publish, pull and deliver: of several on PostgreSQL one does.", "short",
+            {"leads": "sum(muara_leads)"}, alarm(("red", None), ("green", 1), ("red", 2))),
     ],
     "Replies": [
         ("timeseries", 8, "Asked by the core CRM", "Messages on the queue of replies per second, by result.", "cps",

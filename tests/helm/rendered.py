@@ -86,4 +86,9 @@ def configuration(manifests, folder):
 
 def pod(manifests):
     """What runs."""
-    return manifests["StatefulSet"]["spec"]["template"]["spec"]
+    return workload(manifests)["spec"]["template"]["spec"]
+
+
+def workload(manifests):
+    """What makes its pods: with a volume, or of several without."""
+    return manifests.get("StatefulSet") or manifests["Deployment"]

@@ -10,7 +10,7 @@ import helm_python as helm
 import kubernetes_validate
 import yaml
 
-from rendered import CHART, LEAST, PROGRAM, ROOT, configuration, merged, pod, render
+from rendered import CHART, LEAST, PROGRAM, ROOT, configuration, merged, pod, render, workload
 
 JAKARTA = (ROOT / "gateway/config/jakarta.toml").read_text()
 CITY = {
@@ -88,7 +88,22 @@ ODD = {
         }
     }
 }
-SETS = {"least": {}, "city": CITY, "trial": TRIAL, "odd": ODD}
+# several on one server
+SEVERAL = {
+    "replicas": 3,
+    "existingSecret": "muara-secrets",
+    "config": {
+        "store": {"url": "${env:MUARA_STORE_URL}"},
+        "broker": {"url": "${env:MUARA_BROKER_URL}"},
+        "privacy": {"key": "${env:MUARA_PRIVACY_KEY}"},
+        "media": {
+            "url": "s3://muara/files",
+            "s3": {"access_key_id": "muara", "secret_access_key": "${env:MUARA_S3_SECRET}"},
+        },
+    },
+    "ingress": {"enabled": True, "hosts": ["lapor.example.go.id"], "tls": [{"secretName": "tls"}]},
+}
+SETS = {"least": {}, "city": CITY, "trial": TRIAL, "odd": ODD, "several": SEVERAL}
 OWN_KINDS = {"ServiceMonitor", "PrometheusRule"}
 
 
@@ -96,6 +111,7 @@ def check(manifests, folder):
     """What `muara check` says about the rendered configuration, without any secret being there but the broker's."""
     file = configuration(manifests, folder)
     env = {"MUARA_BROKER_URL": "amqp://broker", "MUARA_PRIVACY_KEY": "k" * 64, "MUARA_S3_SECRET": "s"}
+    env["MUARA_STORE_URL"] = "postgres://muara:rahasia@postgres.crm.svc/muara?sslmode=require"
     return subprocess.run([PROGRAM, "check", "--config", file], capture_output=True, text=True, env=env)
 
 
@@ -214,11 +230,52 @@ class Pod(unittest.TestCase):
 
     def test_every_mount_has_its_volume(self):
         for values in SETS.values():
-            spec = render(values)["StatefulSet"]["spec"]
+            spec = workload(render(values))["spec"]
             volumes = {v["name"] for v in spec["template"]["spec"]["volumes"]}
             volumes |= {claim["metadata"]["name"] for claim in spec.get("volumeClaimTemplates", [])}
             mounts = {m["name"] for m in spec["template"]["spec"]["containers"][0]["volumeMounts"]}
             self.assertEqual(mounts, volumes)
+
+
+class Several(unittest.TestCase):
+    """Gateways on one PostgreSQL."""
+
+    def test_they_keep_nothing_of_their_own(self):
+        manifests = render(SEVERAL)
+        self.assertNotIn("StatefulSet", manifests)
+        deployment = manifests["Deployment"]["spec"]
+        self.assertEqual(deployment["replicas"], 3)
+        self.assertEqual(deployment["strategy"]["rollingUpdate"], {"maxUnavailable": 0, "maxSurge": 1})
+        self.assertFalse([v for v in pod(manifests)["volumes"] if "persistentVolumeClaim" in v or v["name"] == "data"])
+        self.assertNotIn("/var/lib/muara", yaml.safe_dump(manifests))
+        self.assertNotIn("Deployment", render())
+
+    def test_one_may_go_at_a_time(self):
+        self.assertEqual(render(SEVERAL)["PodDisruptionBudget"]["spec"]["maxUnavailable"], 1)
+        two = render(SEVERAL, {"podDisruptionBudget": {"maxUnavailable": 2}})
+        self.assertEqual(two["PodDisruptionBudget"]["spec"]["maxUnavailable"], 2)
+        self.assertNotIn("PodDisruptionBudget", render())
+        self.assertNotIn("PodDisruptionBudget", render(SEVERAL, {"replicas": 1}))
+
+    def test_an_operator_stays_with_one(self):
+        self.assertEqual(render(SEVERAL)["Service/internal"]["spec"]["sessionAffinity"], "ClientIP")
+        self.assertNotIn("sessionAffinity", render()["Service/internal"]["spec"])
+
+    def test_they_are_selected_like_one(self):
+        manifests = render(SEVERAL, {"serviceMonitor": {"enabled": True}})
+        labels = workload(manifests)["spec"]["template"]["metadata"]["labels"].items()
+        for selector in (
+            manifests["Service/public"]["spec"]["selector"],
+            manifests["Service/internal"]["spec"]["selector"],
+            workload(manifests)["spec"]["selector"]["matchLabels"],
+            manifests["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"],
+            manifests["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"],
+        ):
+            self.assertLessEqual(selector.items(), labels)
+
+    def test_the_notes_name_what_there_is(self):
+        self.assertIn("exec deploy/muara -- muara", render(SEVERAL)["notes"])
+        self.assertIn("replicas: 2", render(SEVERAL, {"replicas": 1})["notes"])
 
 
 class Check(unittest.TestCase):
@@ -356,6 +413,7 @@ class Secrets(unittest.TestCase):
             "token": channels(callback={"list": [{"token": "rahasia"}]}),
             "secret_access_key": {"config": {"media": {"s3": {"secret_access_key": "rahasia"}}}},
             "privacy key": {"config": {"privacy": {"key": "rahasia" * 8}}},
+            "address with a password ": {"config": {"store": {"url": "postgres://muara:rahasia@postgres/muara"}, "media": {"url": "s3://a/b"}, "privacy": {"key": "${env:K}"}}},
             "address with a password": {"config": {"broker": {"url": "amqp://muara:rahasia@broker/"}}},
             "app_secret": {"configFiles": {"a.toml": "[channels.a]\n  app_secret='rahasia'\n"}},
             "access_token": {"configFiles": {"a.toml": 'a = { b = 1, "access_token" = "rahasia" }\n'}},
@@ -372,8 +430,14 @@ class Refusals(unittest.TestCase):
     def test_what_would_go_wrong_later_is_refused_in_words(self):
         cases = {
             "replicas: at most 1": {"replicas": 2},
+            "or be an address of PostgreSQL": merged(SEVERAL, {"config": {"store": {"url": "mysql://db/muara"}}}),
+            "where every gateway reaches them": merged(SEVERAL, {"config": {"media": {"url": "file:///media"}}}),
+            "all gateways need the same key": merged(
+                SEVERAL, {"config": {"privacy": {"key": "${file:/var/lib/muara/privacy.key}"}}}
+            ),
             "no channel is configured": {"config": {"channels": {"qlue": None}}},
-            "PostgreSQL is not in this version": {"config": {"store": {"url": "postgres://db/muara"}}},
+            "with PostgreSQL there is no volume": {"config": {"store": {"url": "postgres://db/muara"}}},
+            "anywhere else": {"config": {"store": {"url": "sqlite://muara.db"}}},
             "where the volume is": {"config": {"media": {"url": "file://media"}}},
             "the chart sets it": {"config": {"listen": {"public": "0.0.0.0:80"}}},
             "ingress.hosts": {"ingress": {"enabled": True}},

@@ -5,10 +5,9 @@ use jiff::{SignedDuration, Timestamp};
 use muara::{
     alarms::{Alarm, Alarms, Oldest, Sight},
     config,
-    store::{Settings, Store},
 };
 use muara_connectors::Item;
-use muara_tests::gateway::Gateway;
+use muara_tests::{gateway::Gateway, postgres::store_of};
 use serde_json::json;
 
 use crate::{
@@ -116,7 +115,7 @@ async fn an_alarm_is_in_health_on_the_page_and_in_the_metrics() {
     assert_eq!(gateway.metric("muara_alarm", &[]).await, 1.0, "no other one");
     gateway.log().line(0, "Alarm disk: ").await;
     gateway.post("web", &signed(&[json!({"id": "b"})])).await.unwrap();
-    let store = Store::open(&Settings::new(gateway.database())).unwrap();
+    let store = store_of(&gateway);
     assert!(store.oldest_of_each().await.unwrap().quarantine.is_some());
     store.close().await;
     let mut vina = Visitor::signed_in(&gateway.internal_url(""), "vina").await;

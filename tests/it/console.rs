@@ -9,7 +9,8 @@ mod sight;
 pub(crate) mod sign_in;
 pub(crate) mod visitor;
 
-use muara_tests::{gateway::Gateway, reports::Signed};
+use muara::store::{audit::Audited, rooms::Page};
+use muara_tests::{gateway::Gateway, postgres::store_of, reports::Signed};
 use serde_json::{Value, json};
 
 use visitor::USERS;
@@ -41,13 +42,14 @@ async fn quarantined(gateway: &Gateway, item: Value) -> String {
 
 /// The lines of the audit log but those of signing in, oldest first: who, what, to what, why, with what outcome.
 async fn audited(gateway: &Gateway) -> Vec<[String; 5]> {
-    let database = rusqlite::Connection::open(gateway.database()).unwrap();
-    let sql = "SELECT who, what, target, coalesce(reason, ''), coalesce(outcome, '') FROM audit
-               WHERE what NOT IN ('sign in', 'sign out') ORDER BY seq";
-    let mut lines = database.prepare(sql).unwrap();
-    let lines =
-        lines.query_map((), |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?]));
-    lines.unwrap().map(Result::unwrap).collect()
+    let store = store_of(gateway);
+    let lines = store.audited(String::new(), Page { after: 0, most: 1000 }).await.unwrap();
+    store.close().await;
+    let lines = lines.into_iter().rev().filter(|line| !matches!(line.what.as_str(), "sign in" | "sign out"));
+    let line = |line: Audited| {
+        [line.who, line.what, line.target, line.reason.unwrap_or_default(), line.outcome.unwrap_or_default()]
+    };
+    lines.map(line).collect()
 }
 
 /// A line of the audit log as it is expected.

@@ -36,6 +36,7 @@ mod open311;
 mod published;
 mod qlue_feed;
 mod relay;
+mod replicas;
 mod replies;
 mod retention;
 mod same_matter;

@@ -3,9 +3,11 @@
 
 use std::process::Stdio;
 
-use muara::store::{self, Store};
 use muara_normalizer::{Reference, ReplyRequest, reply::Answered};
-use muara_tests::gateway::{Gateway, PATIENCE};
+use muara_tests::{
+    gateway::{Gateway, PATIENCE},
+    postgres::store_of,
+};
 use reqwest::Response;
 use serde_json::{Value, json};
 
@@ -74,8 +76,7 @@ async fn status(gateway: &Gateway, id: &str, reply_id: &str, status: &str) {
     let reference: Reference = id.parse().unwrap();
     let body = json!({ "reply_id": reply_id, "reference": id, "status": status, "text": "Rahasia petugas" });
     let request = ReplyRequest::parse(body.to_string().as_bytes()).unwrap();
-    let url = format!("sqlite://{}", gateway.database().display());
-    let store = Store::open(&store::Settings::from_url(&url, gateway.folder()).unwrap()).unwrap();
+    let store = store_of(gateway);
     store.request_reply(request, Answered::Reference(reference)).await.unwrap();
     store.close().await;
 }

@@ -1,9 +1,29 @@
-//! The store keeps its promises to the gateway, on a real file.
+//! The store keeps its promises to the gateway: on a real file, and on a real PostgreSQL server.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+/// Runs each of these tests, which take a fresh store, on a file and on a server.
+macro_rules! on_both {
+    ($($test:ident),* $(,)?) => {
+        mod on_a_file {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                super::$test(super::Fresh::open()).await;
+            })*
+        }
+
+        mod on_a_server {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                super::$test(super::Fresh::on_a_server().await).await;
+            })*
+        }
+    };
+}
 
 mod commands;
 mod keys;
 mod rows;
+mod server;
 mod similar;
 
 use std::path::{Path, PathBuf};
@@ -17,57 +37,115 @@ use muara::store::{
     quarantine::NewQuarantine,
 };
 use muara_normalizer::{ComplaintId, IdempotencyKey};
+use muara_tests::postgres::{Database, PostgresServer};
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-/// A store in a folder of its own.
+/// A store of its own.
 struct Fresh {
     store: Store,
-    folder: TempDir,
+    place: Place,
+}
+
+enum Place {
+    Folder(TempDir),
+    Server(Database<'static>),
 }
 
 impl Fresh {
+    /// On a file.
     fn open() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        Self { store: Store::open(&Settings::new(folder.path().join("muara.db"))).unwrap(), folder }
+        Self::at(Place::Folder(tempfile::tempdir().unwrap()))
+    }
+
+    /// On a PostgreSQL server.
+    async fn on_a_server() -> Self {
+        Self::at(Place::Server(PostgresServer::shared().await.database()))
+    }
+
+    fn at(place: Place) -> Self {
+        Self { store: Store::open(&settings(&place)).unwrap(), place }
+    }
+
+    /// Another one of the same kind.
+    async fn another(&self) -> Self {
+        match self.place {
+            Place::Folder(_) => Self::open(),
+            Place::Server(_) => Self::on_a_server().await,
+        }
     }
 
     fn file(&self) -> PathBuf {
-        self.folder.path().join("muara.db")
+        file(&self.place)
     }
 
-    /// Another process on the same file.
+    fn settings(&self) -> Settings {
+        settings(&self.place)
+    }
+
+    /// Another process on the same store.
     fn beside(&self) -> Store {
-        Store::open(&Settings::new(self.file())).unwrap()
+        Store::open(&self.settings()).unwrap()
     }
 
     /// What the store says waits, which must be what a count says.
     fn levels(&self) -> Levels {
         let levels = self.store.levels();
-        assert_eq!(levels, counted(&self.file()));
+        assert_eq!(levels, self.counted());
         levels
+    }
+
+    /// The number that a query gives, asked beside the store.
+    fn number(&self, sql: &str) -> i64 {
+        match &self.place {
+            Place::Folder(_) => {
+                let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+                let connection = Connection::open_with_flags(self.file(), flags).unwrap();
+                connection.query_row(sql, [], |row| row.get(0)).unwrap()
+            }
+            Place::Server(database) => database.number(sql),
+        }
+    }
+
+    /// Changes something behind the store's back.
+    fn run(&self, sql: &str) {
+        match &self.place {
+            Place::Folder(_) => Connection::open(self.file()).unwrap().execute_batch(sql).unwrap(),
+            Place::Server(database) => drop(database.run(sql)),
+        }
+    }
+
+    fn counted(&self) -> Levels {
+        let one = |sql: &str| u64::try_from(self.number(sql)).unwrap();
+        let count = |table: &str| one(&format!("SELECT count(*) FROM {table}"));
+        let bytes = |table: &str, column: &str| {
+            one(&format!("SELECT coalesce(sum(length({column})), 0) FROM {table}"))
+        };
+        Levels {
+            inbox: count("inbox"),
+            held: count("held"),
+            outbox: count("outbox"),
+            dead: count("dead"),
+            quarantined: count("quarantine"),
+            replies: one("SELECT count(*) FROM reply WHERE state = 'waiting'"),
+            set_aside: count("set_aside"),
+            bytes: bytes("inbox", "draft") + bytes("held", "draft") + bytes("outbox", "body"),
+        }
     }
 }
 
-fn counted(file: &Path) -> Levels {
-    let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
-    let one = |sql: &str| {
-        let count = connection.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
-        u64::try_from(count).unwrap()
-    };
-    let count = |table: &str| one(&format!("SELECT count(*) FROM {table}"));
-    let bytes =
-        |table: &str, column: &str| one(&format!("SELECT coalesce(sum(length({column})), 0) FROM {table}"));
-    Levels {
-        inbox: count("inbox"),
-        held: count("held"),
-        outbox: count("outbox"),
-        dead: count("dead"),
-        quarantined: count("quarantine"),
-        replies: one("SELECT count(*) FROM reply WHERE state = 'waiting'"),
-        set_aside: count("set_aside"),
-        bytes: bytes("inbox", "draft") + bytes("held", "draft") + bytes("outbox", "body"),
+fn file(place: &Place) -> PathBuf {
+    match place {
+        Place::Folder(folder) => folder.path().join("muara.db"),
+        Place::Server(_) => panic!("a store on a server has no file"),
+    }
+}
+
+fn settings(place: &Place) -> Settings {
+    match place {
+        Place::Folder(_) => Settings::new(file(place)),
+        Place::Server(database) => Settings::from_url(&database.url(), Path::new("")).unwrap(),
     }
 }
 

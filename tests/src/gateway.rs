@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
     process::{ExitStatus, Output, Stdio},
     sync::{
-        Arc, Mutex, Once,
+        Arc, Mutex, Once, OnceLock,
         atomic::{AtomicU16, Ordering},
     },
     time::Duration,
@@ -26,7 +26,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use crate::reports::Signed;
+use crate::{postgres::PostgresServer, reports::Signed};
 
 /// Nothing that is waited for in these tests takes as long, unless it never comes.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -151,6 +151,8 @@ pub struct Gateway {
     log: Log,
     /// Talks to it.
     pub http: reqwest::Client,
+    /// Where its store is if that is on a server by `MUARA_TEST_STORE`.
+    database_url: OnceLock<String>,
 }
 
 impl Gateway {
@@ -167,6 +169,7 @@ impl Gateway {
             env: Vec::new(),
             log: Log::new(),
             http: client(),
+            database_url: OnceLock::new(),
         };
         gateway.configure(config);
         gateway
@@ -220,7 +223,17 @@ impl Gateway {
         if !config.contains("[gather]") {
             listen += "[gather]\nenabled = false\n";
         }
-        fs::write(self.config(), format!("{listen}\n{config}")).unwrap();
+        fs::write(self.config(), format!("{listen}\n{}\n{config}", self.store_elsewhere(config))).unwrap();
+    }
+
+    /// With `MUARA_TEST_STORE=postgres` every gateway whose configuration does not say where its store is has it on a server:
+    /// so the whole way runs there, too. Tests that look into the file fail then.
+    fn store_elsewhere(&self, config: &str) -> String {
+        if std::env::var("MUARA_TEST_STORE").as_deref() != Ok("postgres") || config.contains("[store]") {
+            return String::new();
+        }
+        let url = self.database_url.get_or_init(|| PostgresServer::shared_now().database().url());
+        format!("[store]\nurl = \"{url}\"\n")
     }
 
     /// Starts it on its folder and ports, and waits until it says where it listens.
@@ -293,7 +306,11 @@ impl Gateway {
         self.signal("HUP").await;
     }
 
-    async fn signal(&self, name: &str) {
+    /// Sends it a signal by its short name.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub async fn signal(&self, name: &str) {
         let pid = self.child.as_ref().expect("the gateway does not run").id().unwrap().to_string();
         let status =
             Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &pid]).status().await.unwrap();

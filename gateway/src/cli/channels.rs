@@ -38,7 +38,7 @@ pub(super) fn list(config: &Config, as_json: bool) -> Result<(), CliError> {
 /// The channels that the gateway on the configured store calls silent.
 fn silent(config: &Config) -> Result<BTreeMap<String, Quiet>, store::StoreError> {
     let settings = store::Settings::from_url(&config.store.url, &config.base)?;
-    store::traffic::silences(&settings.file)
+    store::traffic::silences(&settings)
 }
 
 struct Row {

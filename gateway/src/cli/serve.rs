@@ -19,6 +19,7 @@ pub(super) fn serve(file: &Path) -> Result<(), CliError> {
             tokio::select! {
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
+                () = gateway.turned() => gateway.turn().await,
                 _ = hangup.recv() => match config::load(file) {
                     Ok(config) => gateway.reload(config).await,
                     Err(errors) => tracing::error!("The configuration is not reloaded and stays as it was: {errors}"),

@@ -101,19 +101,34 @@ impl Default for Listen {
 }
 
 /// Where messages are kept between the vendors and the broker.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Store {
-    /// The embedded store: a SQLite file on a local disk (never on a network file system).
+    /// The embedded store: a SQLite file on a local disk (never on a network file system), for one gateway. Or PostgreSQL 14
+    /// or newer, for several that take messages in at once, one of which does the rest:
+    /// `postgres://muara:${env:MUARA_STORE_PASSWORD}@HOST/DATABASE`, a database of its own. The certificate of a server that
+    /// offers TLS is checked against the system's (or `SSL_CERT_FILE`); `?sslmode=require` insists on TLS, `?sslmode=disable`
+    /// does without. No pooler that lends sessions out by the transaction may stand between. All gateways need the same `privacy.key`, and files in `s3://…`; limits count in each gateway by itself.
     pub url: String,
     /// Stop taking messages in (503 with Retry-After) when so many wait.
     pub high_water_rows: u64,
     /// Stop taking messages in when what waits has so many MiB.
     pub high_water_mb: u64,
-    /// Stop taking messages in when the store's disk has fewer MiB free.
+    /// Stop taking messages in when the disk of the embedded store has fewer MiB free.
     pub min_free_disk_mb: u64,
     /// Recognise redeliveries for so many days.
     pub keep_keys_days: u32,
+}
+
+/// Without the address, in which a password may stand.
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store")
+            .field("high_water_rows", &self.high_water_rows)
+            .field("high_water_mb", &self.high_water_mb)
+            .field("keep_keys_days", &self.keep_keys_days)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for Store {

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::{
     Db, Store, StoreError,
     inbox::{Waiting, instant},
+    sql,
 };
 
 /// A message that is set aside.
@@ -40,7 +41,7 @@ impl Store {
         self.read(move |connection| {
             let sql = "SELECT id, channel, at, reason, draft FROM set_aside
                        WHERE (?1 IS NULL OR channel = ?1) AND (?2 IS NULL OR reason = ?2) ORDER BY serial DESC LIMIT ?3";
-            let read = |row: &rusqlite::Row<'_>| {
+            let read = |row: &sql::Row<'_>| {
                 Ok(SetAside {
                     id: ComplaintId(row.get(0)?),
                     channel: row.get(1)?,
@@ -86,7 +87,7 @@ impl Store {
 }
 
 /// Sets a message aside.
-pub(super) fn put(db: &Db<'_>, row: &Waiting, reason: &str) -> rusqlite::Result<()> {
+pub(super) fn put(db: &Db<'_>, row: &Waiting, reason: &str) -> sql::Result<()> {
     db.execute(
         "INSERT INTO set_aside VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
         (row.serial, row.id.0, &row.channel, row.received_at.as_millisecond(), &row.draft, reason),
@@ -96,7 +97,7 @@ pub(super) fn put(db: &Db<'_>, row: &Waiting, reason: &str) -> rusqlite::Result<
 }
 
 /// A message that is set aside was written anew: it goes the way of a new one. False if it is not set aside.
-pub(super) fn rewrite(db: &Db<'_>, serial: i64, draft: &[u8]) -> rusqlite::Result<bool> {
+pub(super) fn rewrite(db: &Db<'_>, serial: i64, draft: &[u8]) -> sql::Result<bool> {
     let moved = db.execute(
         "INSERT INTO inbox (serial, id, channel, at, draft) SELECT serial, id, channel, at, ?2 FROM set_aside
          WHERE serial = ?1",

@@ -1,9 +1,14 @@
 //! What operators did: written before it is done, so that nothing is done unseen.
 
 use jiff::Timestamp;
-use rusqlite::OptionalExtension;
 
-use super::{Store, StoreError, inbox::instant, now_ms, rooms::Page};
+use super::{
+    Store, StoreError,
+    inbox::instant,
+    now_ms,
+    rooms::Page,
+    sql::{self, OptionalExtension},
+};
 
 /// What somebody is about to do.
 #[derive(Clone, Debug)]
@@ -113,7 +118,7 @@ impl Store {
     pub async fn audited(&self, text: String, page: Page) -> Result<Vec<Audited>, StoreError> {
         self.read(move |connection| {
             let sql = "SELECT seq, at, who, role, what, target, reason, outcome FROM audit
-                       WHERE ?1 = '' OR instr(lower(who || ' ' || what || ' ' || target || ' ' || coalesce(reason, '')), lower(?1))
+                       WHERE ?1 = '' OR instr(lower(who || ' ' || what || ' ' || target || ' ' || coalesce(reason, '')), lower(?1)) > 0
                        ORDER BY seq DESC LIMIT ?2 OFFSET ?3";
             let rows = (text, page.most, page.after);
             connection.prepare_cached(sql)?.query_map(rows, audited)?.collect()
@@ -122,7 +127,7 @@ impl Store {
     }
 }
 
-fn audited(row: &rusqlite::Row<'_>) -> rusqlite::Result<Audited> {
+fn audited(row: &sql::Row<'_>) -> sql::Result<Audited> {
     Ok(Audited {
         seq: row.get(0)?,
         at: instant(row.get(1)?),

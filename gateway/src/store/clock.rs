@@ -10,6 +10,7 @@ use super::{
     Db, Store, StoreError,
     inbox::{Waiting, instant},
     outbox::{self, NewEvent},
+    sql,
 };
 
 /// A complaint that is overdue.
@@ -66,10 +67,10 @@ impl Store {
         self.read(move |connection| {
             let sql = "SELECT serial, kind, complaint, channel, since, due_at, told FROM clock
                        WHERE due_at <= ?1 ORDER BY due_at, serial LIMIT ?2";
-            let late = |row: &rusqlite::Row<'_>| {
+            let late = |row: &sql::Row<'_>| {
                 Ok(Late {
-                    reference: references.reference(row.get::<_, i64>(0)?.unsigned_abs()),
-                    clock: kind(&row.get::<_, String>(1)?),
+                    reference: references.reference(row.get::<i64>(0)?.unsigned_abs()),
+                    clock: kind(&row.get::<String>(1)?),
                     complaint: ComplaintId(row.get(2)?),
                     channel: row.get(3)?,
                     received_at: instant(row.get(4)?),
@@ -101,7 +102,7 @@ impl Store {
 }
 
 /// Starts the clocks of a complaint.
-pub(super) fn start(db: &Db<'_>, row: &Waiting, clocks: &[(ClockKind, Timestamp)]) -> rusqlite::Result<()> {
+pub(super) fn start(db: &Db<'_>, row: &Waiting, clocks: &[(ClockKind, Timestamp)]) -> sql::Result<()> {
     clocks.iter().try_for_each(|(kind, due)| {
         let sql = "INSERT INTO clock VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, 0) ON CONFLICT DO NOTHING";
         let (since, due) = (row.received_at.as_millisecond(), due.as_millisecond());
@@ -110,28 +111,28 @@ pub(super) fn start(db: &Db<'_>, row: &Waiting, clocks: &[(ClockKind, Timestamp)
 }
 
 /// Stops clocks of a complaint.
-pub(super) fn stop(db: &Db<'_>, serial: i64, clocks: &[ClockKind]) -> rusqlite::Result<()> {
+pub(super) fn stop(db: &Db<'_>, serial: i64, clocks: &[ClockKind]) -> sql::Result<()> {
     clocks.iter().try_for_each(|kind| {
         db.execute("DELETE FROM clock WHERE serial = ?1 AND kind = ?2", (serial, kind.as_str())).map(drop)
     })
 }
 
-fn tell(db: &Db<'_>, now: Timestamp, again: Timestamp, most: u32) -> rusqlite::Result<usize> {
+fn tell(db: &Db<'_>, now: Timestamp, again: Timestamp, most: u32) -> sql::Result<usize> {
     let sql = "SELECT serial, kind, complaint, channel, since, due_at, told FROM clock
                WHERE next_at <= ?1 ORDER BY next_at, serial LIMIT ?2";
     let mut query = db.prepare(sql)?;
     let due = query.query_map((now.as_millisecond(), most), |row| {
         Ok((
-            row.get::<_, i64>(0)?,
-            kind(&row.get::<_, String>(1)?),
+            row.get::<i64>(0)?,
+            kind(&row.get::<String>(1)?),
             ComplaintId(row.get(2)?),
-            row.get::<_, String>(3)?,
+            row.get::<String>(3)?,
             instant(row.get(4)?),
             instant(row.get(5)?),
-            row.get::<_, u32>(6)?,
+            row.get::<u32>(6)?,
         ))
     })?;
-    let due = due.collect::<rusqlite::Result<Vec<_>>>()?;
+    let due = due.collect::<sql::Result<Vec<_>>>()?;
     for (serial, clock, complaint_id, channel, received_at, due_at, told) in &due {
         let sql = "UPDATE clock SET told = told + 1, next_at = ?3 WHERE serial = ?1 AND kind = ?2";
         db.execute(sql, (serial, clock.as_str(), again.as_millisecond()))?;

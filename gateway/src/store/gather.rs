@@ -6,7 +6,6 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 use muara_normalizer::{ComplaintId, Draft, aggregate, identity::PersonRef, ids::ReferenceKey};
-use rusqlite::{Connection, OptionalExtension};
 use uuid::Uuid;
 
 use super::{
@@ -14,6 +13,7 @@ use super::{
     inbox::{WAITING, WAITING_COLUMNS, Waiting, instant, waiting},
     links, media, original,
     reply::receipt_id,
+    sql::{self, Connection, OptionalExtension},
     writer::size,
 };
 
@@ -209,29 +209,28 @@ fn surroundings(
     connection: &Connection,
     references: &ReferenceKey,
     asked: &Asked,
-) -> rusqlite::Result<Surroundings> {
+) -> sql::Result<Surroundings> {
     let sender = links::person(connection, &asked.sender)?.unwrap_or_default();
     let sql = "SELECT serial FROM bundle WHERE sender = ?1 ORDER BY serial";
     let bundles: Vec<i64> = connection
         .prepare_cached(sql)?
         .query_map([&sender], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
-    let open =
-        bundles.into_iter().map(|serial| bundle(connection, serial)).collect::<rusqlite::Result<_>>()?;
+        .collect::<sql::Result<_>>()?;
+    let open = bundles.into_iter().map(|serial| bundle(connection, serial)).collect::<sql::Result<_>>()?;
     let earlier = earlier(connection, &sender)?;
     let answers = links::answered(connection, references, &asked.channel, &asked.answering)?;
     Ok(Surroundings { sender, open, earlier, answers: answers.map(|(serial, _)| serial) })
 }
 
-fn bundle(connection: &Connection, serial: i64) -> rusqlite::Result<Bundle> {
+fn bundle(connection: &Connection, serial: i64) -> sql::Result<Bundle> {
     let sql = format!("SELECT {WAITING} FROM inbox WHERE bundle = ?1 ORDER BY serial");
     let mut messages = connection.prepare_cached(&sql)?;
-    let messages = messages.query_map([serial], waiting)?.collect::<rusqlite::Result<_>>()?;
+    let messages = messages.query_map([serial], waiting)?.collect::<sql::Result<_>>()?;
     Ok(Bundle { serial, messages })
 }
 
 /// A person's latest complaints, oldest first.
-fn earlier(connection: &Connection, sender: &PersonRef) -> rusqlite::Result<Vec<Said>> {
+fn earlier(connection: &Connection, sender: &PersonRef) -> sql::Result<Vec<Said>> {
     let sql = "SELECT serial, at, text, id FROM said WHERE sender = ?1 ORDER BY at DESC LIMIT ?2";
     let mut said = connection.prepare_cached(sql)?;
     let sql = "SELECT changed_at FROM reply WHERE id = ?1 AND state NOT IN ('waiting', 'failed')";
@@ -259,7 +258,7 @@ fn remember(
     (serial, id): (i64, Uuid),
     at: Timestamp,
     text: &str,
-) -> rusqlite::Result<()> {
+) -> sql::Result<()> {
     let sql = "INSERT INTO said VALUES (?1, ?2, ?3, ?4, substr(?5, 1, 4000)) ON CONFLICT DO NOTHING";
     db.execute(sql, (sender, serial, id, at.as_millisecond(), text)).map(drop)
 }
@@ -270,11 +269,11 @@ pub(super) fn rewrite(
     db: &Db<'_>,
     serial: i64,
     draft: Option<&[u8]>,
-) -> rusqlite::Result<Option<(i64, ComplaintId)>> {
+) -> sql::Result<Option<(i64, ComplaintId)>> {
     let sql = "SELECT id, bundle, length(draft) FROM inbox WHERE serial = ?1 AND wait_until < 0";
-    let row = db.prepare(sql)?.query_row([serial], |row| {
-        Ok((row.get::<_, Uuid>(0)?, row.get::<_, Option<i64>>(1)?, row.get::<_, i64>(2)?))
-    });
+    let row = db
+        .prepare(sql)?
+        .query_row([serial], |row| Ok((row.get::<Uuid>(0)?, row.get::<Option<i64>>(1)?, row.get::<i64>(2)?)));
     let Some((id, bundle, length)) = row.optional()? else { return Ok(None) };
     let of_bundle = "SELECT id FROM bundle WHERE serial = ?1";
     let complaint = match bundle {
@@ -302,12 +301,12 @@ pub(super) fn rewrite(
     Ok(Some((complaint.0, ComplaintId(complaint.1))))
 }
 
-fn put(db: &Db<'_>, message: &Gathered) -> rusqlite::Result<()> {
+fn put(db: &Db<'_>, message: &Gathered) -> sql::Result<()> {
     let Gathered { serial, sender, way } = message;
     let (bundle, release_at) = match way {
         Way::Alone => return go(db, *serial, None),
         Way::FollowUp { serial: first, at, text } => {
-            let sql = "UPDATE said SET at = max(at, ?3), text = substr(text || char(10) || ?4, 1, 4000)
+            let sql = "UPDATE said SET at = max(at, ?3), text = substr(text || '\n' || ?4, 1, 4000)
                        WHERE sender = ?1 AND serial = ?2";
             db.execute(sql, (sender, first, at.as_millisecond(), text))?;
             return go(db, *serial, Some(*first));
@@ -340,7 +339,7 @@ fn put(db: &Db<'_>, message: &Gathered) -> rusqlite::Result<()> {
 }
 
 /// Moves pictures into a bundle that has just begun.
-fn take_over(db: &Db<'_>, bundle: i64, takes: &[i64]) -> rusqlite::Result<()> {
+fn take_over(db: &Db<'_>, bundle: i64, takes: &[i64]) -> sql::Result<()> {
     let sql = "SELECT id FROM bundle WHERE serial = ?1";
     let Some(id): Option<Uuid> = db.prepare(sql)?.query_row([bundle], |row| row.get(0)).optional()? else {
         return Ok(());
@@ -357,7 +356,7 @@ fn take_over(db: &Db<'_>, bundle: i64, takes: &[i64]) -> rusqlite::Result<()> {
 }
 
 /// Lets a message go its way alone.
-fn go(db: &Db<'_>, serial: i64, follows: Option<i64>) -> rusqlite::Result<()> {
+fn go(db: &Db<'_>, serial: i64, follows: Option<i64>) -> sql::Result<()> {
     // what continues a complaint must not overtake it
     let sql = format!(
         "UPDATE inbox SET follows = ?2, wait_until = max({PENDING}, coalesce(
@@ -373,17 +372,16 @@ const PENDING: &str =
                        THEN files_until ELSE 0 END";
 
 /// Makes one message of a bundle, in place of its messages.
-fn close(db: &Db<'_>, bundle: i64, follows: Option<i64>) -> rusqlite::Result<()> {
+fn close(db: &Db<'_>, bundle: i64, follows: Option<i64>) -> sql::Result<()> {
     let sql = "DELETE FROM bundle WHERE serial = ?1 RETURNING id, channel, sender";
     let head = db.prepare(sql)?.query_row([bundle], |row| {
-        Ok((row.get::<_, Uuid>(0)?, row.get::<_, String>(1)?, row.get::<_, PersonRef>(2)?))
+        Ok((row.get::<Uuid>(0)?, row.get::<String>(1)?, row.get::<PersonRef>(2)?))
     });
     let Some((id, channel, sender)) = head.optional()? else { return Ok(()) };
     let sql = format!("SELECT {WAITING}, files_until FROM inbox WHERE bundle = ?1 ORDER BY serial");
     let mut query = db.prepare(&sql)?;
-    let messages =
-        query.query_map([bundle], |row| Ok((waiting(row)?, row.get::<_, i64>(WAITING_COLUMNS)?)))?;
-    let messages = messages.collect::<rusqlite::Result<Vec<_>>>()?;
+    let messages = query.query_map([bundle], |row| Ok((waiting(row)?, row.get::<i64>(WAITING_COLUMNS)?)))?;
+    let messages = messages.collect::<sql::Result<Vec<_>>>()?;
     let Some((first, _)) = messages.first() else { return Ok(()) };
     let mut drafts: Vec<(i64, Draft)> = messages
         .iter()

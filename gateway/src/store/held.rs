@@ -6,6 +6,7 @@ use muara_normalizer::ComplaintId;
 use super::{
     Db, Store, StoreError,
     inbox::{Intake, Receipt, instant},
+    sql,
     writer::size,
 };
 
@@ -98,7 +99,7 @@ pub(super) fn follow(
     body: &[u8],
     target: &Receipt,
     (serial, wait_until): (i64, i64),
-) -> rusqlite::Result<bool> {
+) -> sql::Result<bool> {
     let held: bool = db
         .prepare("SELECT EXISTS (SELECT 1 FROM held WHERE serial = ?1)")?
         .query_row([target.serial], |row| row.get(0))?;
@@ -118,7 +119,7 @@ pub(super) fn follow(
 }
 
 /// The message of that number is in the inbox now, and the changes of it go after it.
-fn let_followers_go(db: &Db<'_>, target: i64) -> rusqlite::Result<()> {
+fn let_followers_go(db: &Db<'_>, target: i64) -> sql::Result<()> {
     let moved = db.execute(
         "INSERT INTO inbox (serial, id, channel, at, draft, amends, wait_until)
          SELECT serial, id, channel, at, draft, target,
@@ -137,13 +138,13 @@ fn let_followers_go(db: &Db<'_>, target: i64) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn held(row: &rusqlite::Row<'_>) -> rusqlite::Result<Held> {
+fn held(row: &sql::Row<'_>) -> sql::Result<Held> {
     Ok(Held {
         serial: row.get(0)?,
         id: ComplaintId(row.get(1)?),
         channel: row.get(2)?,
         received_at: instant(row.get(3)?),
-        sender: row.get::<_, Option<i64>>(4)?.map(i64::cast_unsigned),
+        sender: row.get::<Option<i64>>(4)?.map(i64::cast_unsigned),
         release_at: instant(row.get(5)?),
         reason: row.get(6)?,
     })

@@ -12,7 +12,6 @@ use muara_normalizer::{
     ChannelId, ComplaintId, IdempotencyKey, complaint::NotAComplaint, event::ClockKind, identity::PersonRef,
     similarity::Matter,
 };
-use rusqlite::OptionalExtension;
 use uuid::Uuid;
 
 use super::{
@@ -23,6 +22,7 @@ use super::{
     reply::{NewCorrespondence, NewReply},
     report::NewReport,
     similar::Kept,
+    sql::{self, OptionalExtension},
     writer::size,
 };
 
@@ -297,13 +297,9 @@ impl Store {
 
 const RECEIPT: &str = "SELECT serial, id, at, held FROM receipt WHERE key = ?1";
 
-fn find(
-    query: &mut rusqlite::CachedStatement<'_>,
-    key: &IdempotencyKey,
-    now: i64,
-) -> rusqlite::Result<Option<Receipt>> {
+fn find(query: &mut sql::Statement<'_>, key: &IdempotencyKey, now: i64) -> sql::Result<Option<Receipt>> {
     let found = query.query_row([&key.text], |row| {
-        Ok((row.get::<_, i64>(0)?, row.get::<_, Uuid>(1)?, row.get::<_, i64>(2)?, row.get(3)?))
+        Ok((row.get::<i64>(0)?, row.get::<Uuid>(1)?, row.get::<i64>(2)?, row.get(3)?))
     });
     let Some((serial, id, at, held)) = found.optional()? else { return Ok(None) };
     let past =
@@ -312,7 +308,7 @@ fn find(
     Ok(if past { None } else { Some(receipt) })
 }
 
-fn take(db: &Db<'_>, intake: &Intake) -> rusqlite::Result<Taken> {
+fn take(db: &Db<'_>, intake: &Intake) -> sql::Result<Taken> {
     let mut taken = Taken::default();
     let at = intake.received_at.as_millisecond();
     for message in &intake.messages {
@@ -353,7 +349,7 @@ fn take(db: &Db<'_>, intake: &Intake) -> rusqlite::Result<Taken> {
 }
 
 /// Opens everything that a new complaint brings. Returns what it is about.
-fn put(db: &Db<'_>, row: &Waiting, made: &NewComplaint) -> rusqlite::Result<Option<Kept>> {
+fn put(db: &Db<'_>, row: &Waiting, made: &NewComplaint) -> sql::Result<Option<Kept>> {
     super::outbox::put(db, row.id, &made.event)?;
     if let Some(answered) = &made.answered {
         super::reply::correspond(db, row, answered, (made.duplicate_of, made.follows))?;
@@ -373,7 +369,7 @@ fn put(db: &Db<'_>, row: &Waiting, made: &NewComplaint) -> rusqlite::Result<Opti
     Ok(super::similar::remember(db, &kept)?.then_some(kept))
 }
 
-fn accept(db: &Db<'_>, intake: &Intake, message: &NewMessage, at: i64) -> rusqlite::Result<Receipt> {
+fn accept(db: &Db<'_>, intake: &Intake, message: &NewMessage, at: i64) -> sql::Result<Receipt> {
     let serial = db.next_serial();
     let id = message.id.0;
     // an equal key is here only if its window has passed

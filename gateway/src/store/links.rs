@@ -4,10 +4,12 @@ use jiff::Timestamp;
 use muara_normalizer::{
     ChannelId, ComplaintId, ExternalId, IdempotencyKey, Reference, identity::PersonRef, ids::ReferenceKey,
 };
-use rusqlite::{Connection, OptionalExtension};
 use uuid::Uuid;
 
-use super::{Db, Store, StoreError, now_ms};
+use super::{
+    Db, Store, StoreError, now_ms,
+    sql::{self, Connection, OptionalExtension},
+};
 
 /// Whom and what a message refers to.
 #[derive(Clone, Debug, Default)]
@@ -70,7 +72,7 @@ impl Store {
 }
 
 /// The reference that stands for a person: of the first of their ids that is known with another one.
-pub(super) fn person(connection: &Connection, ids: &[PersonRef]) -> rusqlite::Result<Option<PersonRef>> {
+pub(super) fn person(connection: &Connection, ids: &[PersonRef]) -> sql::Result<Option<PersonRef>> {
     let mut query = connection.prepare_cached("SELECT reference FROM person WHERE id = ?1")?;
     for id in ids {
         if let Some(reference) = query.query_row([id], |row| row.get(0)).optional()? {
@@ -81,7 +83,7 @@ pub(super) fn person(connection: &Connection, ids: &[PersonRef]) -> rusqlite::Re
 }
 
 /// Writes down that ids are one person's.
-pub(super) fn one_person(db: &Db<'_>, reference: &PersonRef, ids: &[PersonRef]) -> rusqlite::Result<()> {
+pub(super) fn one_person(db: &Db<'_>, reference: &PersonRef, ids: &[PersonRef]) -> sql::Result<()> {
     if ids.len() < 2 {
         return Ok(());
     }
@@ -97,7 +99,7 @@ pub(super) fn answered(
     references: &ReferenceKey,
     channel: &str,
     ids: &[String],
-) -> rusqlite::Result<Option<(i64, ComplaintId)>> {
+) -> sql::Result<Option<(i64, ComplaintId)>> {
     let Ok(channel_id) = channel.parse::<ChannelId>() else { return Ok(None) };
     for id in ids {
         let serial = match id.strip_prefix("ref:") {
@@ -128,7 +130,7 @@ pub(super) fn answered(
 }
 
 /// The receipt of a citizen's message.
-fn theirs(connection: &Connection, channel: &ChannelId, id: &str) -> rusqlite::Result<Option<i64>> {
+fn theirs(connection: &Connection, channel: &ChannelId, id: &str) -> sql::Result<Option<i64>> {
     let Some(id) = ExternalId::new(id) else { return Ok(None) };
     let key = IdempotencyKey::of_id(channel, &id);
     let sql = "SELECT serial FROM receipt WHERE key = ?1";
@@ -136,7 +138,7 @@ fn theirs(connection: &Connection, channel: &ChannelId, id: &str) -> rusqlite::R
 }
 
 /// The complaint of this number: one that has gone its way, or that waits for its files, or is still gathered.
-fn complaint(connection: &Connection, serial: i64) -> rusqlite::Result<Option<(i64, ComplaintId)>> {
+fn complaint(connection: &Connection, serial: i64) -> sql::Result<Option<(i64, ComplaintId)>> {
     let sql = "SELECT complaint FROM correspondence WHERE serial = ?1
                UNION ALL SELECT id FROM inbox WHERE serial = ?1 AND amends IS NULL
                UNION ALL SELECT id FROM bundle WHERE serial = ?1 LIMIT 1";
@@ -155,13 +157,13 @@ pub(super) enum As {
 }
 
 /// Writes down that a message belongs to another one's complaint.
-pub(super) fn join(db: &Db<'_>, serial: i64, into: (i64, ComplaintId), is: As) -> rusqlite::Result<()> {
+pub(super) fn join(db: &Db<'_>, serial: i64, into: (i64, ComplaintId), is: As) -> sql::Result<()> {
     let sql = "INSERT INTO joined VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
     db.execute(sql, (serial, into.0, into.1.0, is == As::Part, now_ms())).map(drop)
 }
 
 /// The complaint that a message belongs to if not to itself, and as what.
-pub(super) fn joined(db: &Db<'_>, serial: i64) -> rusqlite::Result<Option<((i64, ComplaintId), As)>> {
+pub(super) fn joined(db: &Db<'_>, serial: i64) -> sql::Result<Option<((i64, ComplaintId), As)>> {
     let sql = "SELECT complaint, id, part FROM joined WHERE serial = ?1";
     let found = db.prepare(sql)?.query_row([serial], |row| {
         let is = if row.get(2)? { As::Part } else { As::Repetition };
@@ -171,7 +173,7 @@ pub(super) fn joined(db: &Db<'_>, serial: i64) -> rusqlite::Result<Option<((i64,
 }
 
 /// Whether a complaint was said in several messages.
-pub(super) fn has_parts(db: &Db<'_>, serial: i64) -> rusqlite::Result<bool> {
+pub(super) fn has_parts(db: &Db<'_>, serial: i64) -> sql::Result<bool> {
     let sql = "SELECT EXISTS (SELECT 1 FROM joined WHERE complaint = ?1 AND part = 1)";
     db.prepare(sql)?.query_row([serial], |row| row.get(0))
 }

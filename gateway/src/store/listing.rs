@@ -64,7 +64,7 @@ impl Store {
             let mut rows = query.query((first.0, last.0, channel.as_str()))?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
-                found.extend(wanted(correspondence(row, 0, &references)?));
+                found.extend(wanted(correspondence(&row, 0, &references)?));
                 if found.len() >= most {
                     break;
                 }
@@ -99,8 +99,8 @@ impl Store {
                 let mut rows = query.query((channel.as_str(), from.as_millisecond(), most))?;
                 while let Some(row) = rows.next()? {
                     // a change of a message waits in the inbox, too, and is none
-                    let Ok(draft) = serde_json::from_slice(&row.get::<_, Vec<u8>>(2)?) else { continue };
-                    let reference = references.reference(row.get::<_, i64>(0)?.unsigned_abs());
+                    let Ok(draft) = serde_json::from_slice(&row.get::<Vec<u8>>(2)?) else { continue };
+                    let reference = references.reference(row.get::<i64>(0)?.unsigned_abs());
                     found.push(Waits { place, reference, at: instant(row.get(1)?), draft });
                 }
             }

@@ -7,13 +7,13 @@ use muara_normalizer::{
     draft::Attachment,
     event::{Amended, AmendedChange},
 };
-use rusqlite::OptionalExtension;
 
 use super::{
     Db, Store, StoreError,
     inbox::instant,
     now_ms,
     outbox::{self, NewEvent},
+    sql::{self, OptionalExtension},
     writer::size,
 };
 
@@ -265,7 +265,7 @@ pub(super) fn open(
     new: &NewFiles,
     (complaint, serial, message): (ComplaintId, i64, i64),
     channel: &ChannelId,
-) -> rusqlite::Result<i64> {
+) -> sql::Result<i64> {
     if new.files.is_empty() {
         return Ok(0);
     }
@@ -304,12 +304,12 @@ pub(super) fn open(
 }
 
 /// Gives the files of a message to the complaint that it became part of. Their fetching goes on as it is.
-pub(super) fn hand_over(db: &Db<'_>, serial: i64, into: (i64, ComplaintId)) -> rusqlite::Result<()> {
+pub(super) fn hand_over(db: &Db<'_>, serial: i64, into: (i64, ComplaintId)) -> sql::Result<()> {
     let sql = "SELECT complaint, number FROM media WHERE serial = ?1 ORDER BY number";
     let files: Vec<(uuid::Uuid, u32)> = db
         .prepare(sql)?
         .query_map([serial], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<rusqlite::Result<_>>()?;
+        .collect::<sql::Result<_>>()?;
     for (complaint, number) in files {
         let sql = "SELECT coalesce(max(number), 0) + 1 FROM media WHERE complaint = ?1";
         let next: u32 = db.prepare(sql)?.query_row([into.1.0], |row| row.get(0))?;
@@ -326,7 +326,7 @@ pub(super) fn hand_over(db: &Db<'_>, serial: i64, into: (i64, ComplaintId)) -> r
 }
 
 /// Forgets the files of a message that was written anew or taken back before anybody heard of it.
-pub(super) fn forget(db: &Db<'_>, serial: i64) -> rusqlite::Result<()> {
+pub(super) fn forget(db: &Db<'_>, serial: i64) -> sql::Result<()> {
     let which = "(complaint, number) IN (SELECT complaint, number FROM media WHERE serial = ?1)";
     let sql = format!("SELECT coalesce(sum(length(content)), 0) FROM media_inline WHERE {which}");
     let bytes: i64 = db.prepare(&sql)?.query_row([serial], |row| row.get(0))?;
@@ -337,7 +337,7 @@ pub(super) fn forget(db: &Db<'_>, serial: i64) -> rusqlite::Result<()> {
 }
 
 /// Whether the files that an inbox row brought are still as an event says that is made of it; if so they are told.
-pub(super) fn tell(db: &Db<'_>, serial: i64, settled: u32) -> rusqlite::Result<bool> {
+pub(super) fn tell(db: &Db<'_>, serial: i64, settled: u32) -> sql::Result<bool> {
     let sql = "SELECT count(*) FROM media WHERE serial = ?1 AND state != 'pending'";
     let now: u32 = db.prepare(sql)?.query_row([serial], |row| row.get(0))?;
     if now != settled {
@@ -347,7 +347,7 @@ pub(super) fn tell(db: &Db<'_>, serial: i64, settled: u32) -> rusqlite::Result<b
     Ok(true)
 }
 
-fn settle(db: &Db<'_>, file: &File, fetched: &Fetched, base: &str) -> rusqlite::Result<bool> {
+fn settle(db: &Db<'_>, file: &File, fetched: &Fetched, base: &str) -> sql::Result<bool> {
     let key = (file.complaint.0, file.number);
     let (state, reason) = match fetched {
         Fetched::Later { due_at, reason } => {
@@ -374,12 +374,12 @@ fn settle(db: &Db<'_>, file: &File, fetched: &Fetched, base: &str) -> rusqlite::
         return Ok(false);
     }
     let sql = "SELECT length(content) FROM media_inline WHERE complaint = ?1 AND number = ?2";
-    if let Some(inline) = db.prepare(sql)?.query_row(key, |row| row.get::<_, i64>(0)).optional()? {
+    if let Some(inline) = db.prepare(sql)?.query_row(key, |row| row.get::<i64>(0)).optional()? {
         db.execute("DELETE FROM media_inline WHERE complaint = ?1 AND number = ?2", key)?;
         db.count(|change| change.bytes -= inline);
     }
     let pending = "SELECT EXISTS (SELECT 1 FROM media WHERE serial = ?1 AND state = 'pending')";
-    if !db.prepare(pending)?.query_row([file.serial], |row| row.get::<_, bool>(0))? {
+    if !db.prepare(pending)?.query_row([file.serial], |row| row.get::<bool>(0))? {
         // a change must not overtake its message
         db.execute(
             "UPDATE inbox SET wait_until = 0 WHERE serial = ?1 AND wait_until > 0
@@ -401,7 +401,7 @@ fn settle(db: &Db<'_>, file: &File, fetched: &Fetched, base: &str) -> rusqlite::
 }
 
 /// The event that tells what became of a file after the complaint's own event.
-fn amend(db: &Db<'_>, file: &File, base: &str) -> rusqlite::Result<()> {
+fn amend(db: &Db<'_>, file: &File, base: &str) -> sql::Result<()> {
     // files of a message that was written anew since are no longer the complaint's files
     let newer = "SELECT EXISTS (SELECT 1 FROM media WHERE complaint = ?1 AND serial > ?2)";
     let newer: bool = db.prepare(newer)?.query_row((file.complaint.0, file.serial), |row| row.get(0))?;
@@ -410,7 +410,7 @@ fn amend(db: &Db<'_>, file: &File, base: &str) -> rusqlite::Result<()> {
         return Ok(());
     }
     let mut query = db.prepare(&of_serial())?;
-    let all = query.query_map([file.serial], self::file)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    let all = query.query_map([file.serial], self::file)?.collect::<sql::Result<Vec<_>>>()?;
     let now = instant(now_ms());
     let amended = Amended {
         complaint_id: file.complaint,
@@ -429,7 +429,7 @@ fn amend(db: &Db<'_>, file: &File, base: &str) -> rusqlite::Result<()> {
     outbox::put(db, file.complaint, &NewEvent { id: event.id, routing_key: event.routing_key(), body })
 }
 
-fn file(row: &rusqlite::Row<'_>) -> rusqlite::Result<File> {
+fn file(row: &sql::Row<'_>) -> sql::Result<File> {
     let source: String = row.get(5)?;
     let state: String = row.get(6)?;
     Ok(File {
@@ -453,7 +453,7 @@ fn file(row: &rusqlite::Row<'_>) -> rusqlite::Result<File> {
         due_at: instant(row.get(9)?),
         reason: row.get(10)?,
         sha256: row.get(11)?,
-        bytes: row.get::<_, Option<i64>>(12)?.map(i64::unsigned_abs),
+        bytes: row.get::<Option<i64>>(12)?.map(i64::unsigned_abs),
         content_type: row.get(13)?,
     })
 }

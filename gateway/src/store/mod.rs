@@ -1,8 +1,9 @@
-//! The durable store between the vendors and the broker: SQLite, embedded.
+//! The durable store between the vendors and the broker: SQLite, embedded, or PostgreSQL for several gateways.
 //!
 //! Every write goes through one writer thread ([`writer`]), which commits whatever is waiting as one
 //! transaction (group commit), so that an fsync is shared by all who wait for it. Reads use connections of
-//! their own and never wait for a write. Each table has its room: [`inbox`], [`held`], [`outbox`],
+//! their own and never wait for a write. The writers of several gateways take turns ([`lead`]), so that whatever holds with
+//! one writer holds with many. Statements are written once for both databases ([`sql`]). Each table has its room: [`inbox`], [`held`], [`outbox`],
 //! [`quarantine`], [`reply`], [`media`], [`gather`], [`links`], [`aside`], [`original`], [`similar`], [`paused`], [`audit`],
 //! [`traffic`]. What was kept long enough goes by [`retention`].
 //! What operators look for is in [`rooms`], [`steps`] and [`monthly`].
@@ -14,9 +15,11 @@ pub mod clock;
 pub mod gather;
 pub mod held;
 pub mod inbox;
+pub mod lead;
 pub mod links;
 pub mod listing;
 pub mod media;
+mod migrate;
 pub mod monthly;
 pub mod open;
 pub mod original;
@@ -28,6 +31,7 @@ pub mod report;
 pub mod retention;
 pub mod rooms;
 pub mod similar;
+pub mod sql;
 pub mod steps;
 pub mod traffic;
 mod writer;
@@ -38,27 +42,40 @@ use std::{
 };
 
 use muara_normalizer::{Reference, ids::ReferenceKey};
-use rusqlite::Connection;
-use tokio::sync::{Notify, watch};
+use sql::Connection;
+use tokio::sync::{Notify, Semaphore, watch};
 
-pub use open::{Settings, SyncMode};
+pub use open::{Place, Settings, SyncMode};
+pub use sql::postgres::Server;
 pub use writer::Db;
 
 /// Why the store did not do what was asked. Nothing of the request was written.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// The disk or the quota is full. Goes away when space is freed.
-    #[error("the disk is full: free space in {}", .path.display())]
+    #[error("the disk is full: free space at {place}")]
     DiskFull {
         /// Where.
-        path: PathBuf,
+        place: String,
     },
     /// Another process holds the write lock for too long. Goes away by itself.
     #[error("the database is locked by another process")]
     Locked,
-    /// The database file cannot be read or written, or is damaged: the operator must look.
+    /// The server cannot be reached, or the connection to it broke: whether the last commit is on disk is not known. It is
+    /// opened again at the next write.
+    #[error("{place} cannot be reached: {error}")]
+    Lost {
+        /// Where.
+        place: String,
+        /// What the client says.
+        error: Arc<sql::Error>,
+    },
+    /// Another gateway leads now, and this write was the leader's to make.
+    #[error("another gateway leads now")]
+    NotLeading,
+    /// The database cannot be read or written, or is damaged: the operator must look.
     #[error("the database fails: {0}")]
-    Sqlite(Arc<rusqlite::Error>),
+    Sql(Arc<sql::Error>),
     /// The database was written by a newer Muara.
     #[error(
         "the database has schema version {found}, this program knows up to {known}: use the newer program"
@@ -73,8 +90,14 @@ pub enum StoreError {
     #[error("SQLite {0} is linked; 3.51.3 or newer is needed (older ones can corrupt a WAL database)")]
     OldSqlite(&'static str),
     /// The store's address is of a kind this build does not know.
-    #[error("store.url `{0}` is not supported: use sqlite://PATH")]
+    #[error("store.url `{0}` is not supported: use sqlite://PATH or postgres://USER:PASSWORD@HOST/DATABASE")]
     Url(String),
+    /// The address of a server cannot be read. The password is not in it.
+    #[error("store.url: {0}")]
+    Server(String),
+    /// What another gateway of this store agreed on is not what this one has.
+    #[error("the other gateways of this store have another {0}: give all of them the same")]
+    Disagree(&'static str),
     /// The file or its folder cannot be used.
     #[error("cannot use {}: {source}", .path.display())]
     Io {
@@ -114,20 +137,25 @@ pub struct Levels {
 #[derive(Clone, Debug)]
 pub struct Store {
     shared: Arc<Shared>,
+    /// Of a leader's handle: the term in which it may write.
+    term: Option<u64>,
 }
 
 struct Shared {
     writer: writer::Writer,
     readers: Mutex<Vec<Connection>>,
-    file: PathBuf,
+    readers_at_once: Semaphore,
+    place: Place,
     references: ReferenceKey,
     levels: watch::Receiver<Levels>,
     failing: watch::Receiver<Option<StoreError>>,
-    received: Notify,
-    refined: Notify,
-    files: Notify,
+    /// In which term this process leads, if it does.
+    term: watch::Receiver<Option<u64>>,
+    received: Arc<Notify>,
+    refined: Arc<Notify>,
+    files: Arc<Notify>,
     /// Rings when a commit has brought replies to send.
-    replies: reply::Wakes,
+    replies: Arc<reply::Wakes>,
     /// The channels that operators paused.
     paused: watch::Sender<Arc<paused::Paused>>,
     /// Held while table and memory of those are brought together.
@@ -138,7 +166,7 @@ struct Shared {
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store").field("file", &self.file).finish_non_exhaustive()
+        f.debug_struct("Store").field("place", &self.place).finish_non_exhaustive()
     }
 }
 
@@ -171,10 +199,10 @@ impl Store {
         self.write(move |db| db.execute(sql, [now_ms().to_be_bytes()]).map(drop)).await
     }
 
-    /// The database file.
+    /// The database file, if it is one.
     #[must_use]
-    pub fn file(&self) -> &std::path::Path {
-        &self.shared.file
+    pub fn file(&self) -> Option<&std::path::Path> {
+        self.shared.place.file()
     }
 
     /// The reference that stands for a receipt's serial number.
@@ -208,32 +236,40 @@ impl Store {
     async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnMut(&Db<'_>) -> rusqlite::Result<T> + Send + 'static,
+        F: FnMut(&Db<'_>) -> sql::Result<T> + Send + 'static,
     {
-        self.shared.writer.run(work).await
+        self.shared.writer.run(work, self.term).await
     }
 
     /// Runs a query on a connection of its own; it sees one state of the store.
     async fn read<T, F>(&self, query: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        F: FnOnce(&Connection) -> sql::Result<T> + Send + 'static,
     {
+        let _turn = self.shared.readers_at_once.acquire().await.map_err(|_| StoreError::Closed)?;
         let store = self.clone();
         let reading = tokio::task::spawn_blocking(move || store.read_here(query));
         reading.await.unwrap_or(Err(StoreError::Closed))
     }
 
-    /// The same on the caller's thread, which waits for the disk.
-    fn read_here<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+    /// The same on the caller's thread, which waits for the database.
+    fn read_here<T>(&self, query: impl FnOnce(&Connection) -> sql::Result<T>) -> Result<T, StoreError> {
         let shared = &self.shared;
         let idle = shared.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = match idle {
             Some(connection) => connection,
-            None => open::reader(&shared.file)?,
+            None => open::reader(&shared.place)?,
         };
-        let result = snapshot(&connection, query).map_err(|error| open::classify(error, &shared.file));
-        shared.readers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        let result = connection.snapshot(query).map_err(|error| open::classify(error, &shared.place));
+        let mut idle = shared.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(StoreError::Lost { .. }) = &result {
+            // where one is broken the others are
+            idle.clear();
+        } else {
+            idle.push(connection);
+        }
+        drop(idle);
         result
     }
 
@@ -242,18 +278,6 @@ impl Store {
         self.shared.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.shared.writer.close().await;
     }
-}
-
-/// Runs a query on one state of the store: all that it reads fits together, and its statements take the locks and look for
-/// changed pages once instead of each.
-fn snapshot<T>(
-    connection: &Connection,
-    query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-) -> rusqlite::Result<T> {
-    let transaction = connection.unchecked_transaction()?;
-    let result = query(connection)?;
-    transaction.commit()?;
-    Ok(result)
 }
 
 /// Milliseconds since 1970, as times stand in the store.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use muara_normalizer::{ComplaintId, Status, time::WIB};
 use uuid::Uuid;
 
-use super::{Db, Store, StoreError, inbox::instant};
+use super::{Db, Store, StoreError, inbox::instant, sql};
 
 /// A channel's complaints of some time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -105,7 +105,7 @@ impl std::iter::Sum for Brought {
 }
 
 /// Writes down what a reply of the core CRM says of how a complaint stands.
-pub(super) fn replied(db: &Db<'_>, serial: i64, status: Option<&Status>, at: i64) -> rusqlite::Result<()> {
+pub(super) fn replied(db: &Db<'_>, serial: i64, status: Option<&Status>, at: i64) -> sql::Result<()> {
     let first = "UPDATE correspondence SET first_reply_at = ?2 WHERE serial = ?1 AND first_reply_at IS NULL";
     db.execute(first, (serial, at))?;
     let Some(status) = status else { return Ok(()) };
@@ -153,14 +153,14 @@ impl Store {
                 let Some(one) = brought.get_mut(channel) else { continue };
                 let received_at = given_at(row.get(1)?);
                 one.received += 1;
-                one.duplicates += u64::from(row.get::<_, bool>(2)?);
-                one.answered += u64::from(row.get::<_, bool>(3)?);
-                if let Some(at) = row.get::<_, Option<i64>>(4)? {
+                one.duplicates += u64::from(row.get::<bool>(2)?);
+                one.answered += u64::from(row.get::<bool>(3)?);
+                if let Some(at) = row.get::<Option<i64>>(4)? {
                     one.first.add(received_at, instant(at));
                 }
-                match row.get::<_, Option<i64>>(5)? {
+                match row.get::<Option<i64>>(5)? {
                     Some(at) => one.done.add(received_at, instant(at)),
-                    None => one.refused += u64::from(row.get::<_, bool>(6)?),
+                    None => one.refused += u64::from(row.get::<bool>(6)?),
                 }
             }
             Ok(brought)
@@ -177,7 +177,7 @@ impl Store {
             let sql = "SELECT channel, count(*) FROM correspondence WHERE complaint >= ?1 AND complaint < ?2
                        GROUP BY channel";
             let mut query = connection.prepare_cached(sql)?;
-            let count = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs()));
+            let count = |row: &sql::Row<'_>| Ok((row.get(0)?, row.get::<i64>(1)?.unsigned_abs()));
             query.query_map((first(from), first(to)), count)?.collect()
         })
         .await
@@ -219,7 +219,7 @@ impl Store {
         self.read(|connection| {
             let sql = "SELECT next_serial - 1, confirmed FROM level";
             connection.prepare_cached(sql)?.query_row([], |row| {
-                Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get::<_, i64>(1)?.unsigned_abs()))
+                Ok((row.get::<i64>(0)?.unsigned_abs(), row.get::<i64>(1)?.unsigned_abs()))
             })
         })
         .await
@@ -232,7 +232,7 @@ impl Store {
     pub async fn oldest_draft(&self) -> Result<Option<Timestamp>, StoreError> {
         self.read(|connection| {
             let sql = "SELECT (SELECT at FROM inbox ORDER BY serial LIMIT 1)";
-            connection.prepare_cached(sql)?.query_row([], |row| row.get::<_, Option<i64>>(0))
+            connection.prepare_cached(sql)?.query_row([], |row| row.get::<Option<i64>>(0))
         })
         .await
         .map(|at| at.map(instant))

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use muara_normalizer::ComplaintId;
 
-use super::{Db, Store, StoreError, inbox::instant};
+use super::{Db, Store, StoreError, inbox::instant, sql};
 
 /// What was written in one message.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -22,9 +22,8 @@ impl Store {
     pub async fn originals(&self, complaint: ComplaintId) -> Result<Vec<Original>, StoreError> {
         self.read(move |connection| {
             let sql = "SELECT at, text FROM original WHERE complaint = ?1 ORDER BY serial";
-            let original = |row: &rusqlite::Row<'_>| {
-                Ok(Original { received_at: instant(row.get(0)?), text: row.get(1)? })
-            };
+            let original =
+                |row: &sql::Row<'_>| Ok(Original { received_at: instant(row.get(0)?), text: row.get(1)? });
             connection.prepare_cached(sql)?.query_map([complaint.0], original)?.collect()
         })
         .await
@@ -38,7 +37,7 @@ pub(super) fn keep(
     serial: i64,
     at: Timestamp,
     text: &str,
-) -> rusqlite::Result<()> {
+) -> sql::Result<()> {
     let sql = "INSERT INTO original VALUES (?1, ?2, ?3, ?4) ON CONFLICT (complaint, serial) DO UPDATE SET text = ?4";
     db.execute(sql, (complaint.0, serial, at.as_millisecond(), text)).map(drop)
 }
@@ -50,7 +49,7 @@ pub(super) fn keep_whole(
     serial: i64,
     at: Timestamp,
     text: &str,
-) -> rusqlite::Result<()> {
+) -> sql::Result<()> {
     let sql = "SELECT EXISTS (SELECT 1 FROM original WHERE complaint = ?1)";
     let kept: bool = db.prepare(sql)?.query_row([complaint.0], |row| row.get(0))?;
     if kept { Ok(()) } else { keep(db, complaint, serial, at, text) }
@@ -62,7 +61,7 @@ pub(super) fn rewrite(
     complaint: ComplaintId,
     serial: i64,
     text: Option<&str>,
-) -> rusqlite::Result<Vec<String>> {
+) -> sql::Result<Vec<String>> {
     match text {
         Some(text) => {
             let sql = "UPDATE original SET text = ?3 WHERE complaint = ?1 AND serial = ?2";

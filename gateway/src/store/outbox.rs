@@ -3,10 +3,15 @@
 use bytes::Bytes;
 use jiff::Timestamp;
 use muara_normalizer::ComplaintId;
-use rusqlite::OptionalExtension;
 use uuid::Uuid;
 
-use super::{Db, Store, StoreError, inbox::instant, now_ms, writer::size};
+use super::{
+    Db, Store, StoreError,
+    inbox::instant,
+    now_ms,
+    sql::{self, OptionalExtension},
+    writer::size,
+};
 
 /// An event that was made of a draft.
 #[derive(Clone, Debug)]
@@ -195,7 +200,7 @@ impl Store {
     }
 }
 
-pub(super) fn put(db: &Db<'_>, complaint: ComplaintId, event: &NewEvent) -> rusqlite::Result<()> {
+pub(super) fn put(db: &Db<'_>, complaint: ComplaintId, event: &NewEvent) -> sql::Result<()> {
     let at = now_ms();
     db.execute(
         "INSERT INTO outbox (seq, id, complaint, routing_key, body, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -213,7 +218,7 @@ pub(super) fn put(db: &Db<'_>, complaint: ComplaintId, event: &NewEvent) -> rusq
     Ok(())
 }
 
-fn settle(db: &Db<'_>, event: &Settled) -> rusqlite::Result<()> {
+fn settle(db: &Db<'_>, event: &Settled) -> sql::Result<()> {
     if let Settlement::Retry { due_at } = &event.said {
         let sql = "UPDATE outbox SET attempts = ?2, due_at = ?3 WHERE seq = ?1";
         return db.execute(sql, (event.seq, event.attempts, due_at.as_millisecond())).map(drop);
@@ -240,19 +245,19 @@ fn settle(db: &Db<'_>, event: &Settled) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn queued(row: &rusqlite::Row<'_>) -> rusqlite::Result<Queued> {
+fn queued(row: &sql::Row<'_>) -> sql::Result<Queued> {
     Ok(Queued {
         seq: row.get(0)?,
         id: row.get(1)?,
         complaint: ComplaintId(row.get(2)?),
         routing_key: row.get(3)?,
-        body: row.get::<_, Vec<u8>>(4)?.into(),
+        body: row.get::<Vec<u8>>(4)?.into(),
         attempts: row.get(5)?,
         at: instant(row.get(6)?),
     })
 }
 
-fn dead(row: &rusqlite::Row<'_>) -> rusqlite::Result<Dead> {
+fn dead(row: &sql::Row<'_>) -> sql::Result<Dead> {
     Ok(Dead {
         seq: row.get(0)?,
         id: row.get(1)?,

@@ -4,10 +4,14 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 use muara_normalizer::ChannelId;
-use rusqlite::Connection;
 use tokio::sync::watch;
 
-use super::{Store, StoreError, inbox::instant, now_ms};
+use super::{
+    Store, StoreError,
+    inbox::instant,
+    now_ms,
+    sql::{self, Connection},
+};
 
 /// Why a channel stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,8 +101,8 @@ impl Store {
     }
 }
 
-pub(super) fn read(connection: &Connection) -> rusqlite::Result<Paused> {
-    let mut query = connection.prepare("SELECT channel, at, who, reason FROM paused")?;
+pub(super) fn read(connection: &Connection) -> sql::Result<Paused> {
+    let mut query = connection.prepare_cached("SELECT channel, at, who, reason FROM paused")?;
     let rows = query.query_map([], |row| {
         let pause = Pause { at: instant(row.get(1)?), who: row.get(2)?, reason: row.get(3)? };
         Ok((row.get(0)?, pause))

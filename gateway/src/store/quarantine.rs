@@ -2,13 +2,13 @@
 
 use jiff::Timestamp;
 use muara_normalizer::{ChannelId, ComplaintId};
-use rusqlite::OptionalExtension;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{
     Db, Store, StoreError,
     inbox::{Waiting, instant},
+    sql::{self, OptionalExtension},
 };
 
 /// Bytes on their way into quarantine.
@@ -140,7 +140,7 @@ pub(super) fn put(
     at: i64,
     new: &NewQuarantine,
     replayed: bool,
-) -> rusqlite::Result<Uuid> {
+) -> sql::Result<Uuid> {
     let mut digest = Sha256::new();
     digest.update(channel.as_str());
     digest.update([0]);
@@ -160,7 +160,7 @@ pub(super) fn put(
 }
 
 /// Keeps a stored draft that could not become a complaint, with its receipt.
-pub(super) fn put_draft(db: &Db<'_>, row: &Waiting, reason: &str) -> rusqlite::Result<()> {
+pub(super) fn put_draft(db: &Db<'_>, row: &Waiting, reason: &str) -> sql::Result<()> {
     // a change has the id of the complaint that it changes, which may be here itself
     let id = match row.amends {
         Some(_) => Uuid::new_v5(&row.id.0, &row.serial.to_be_bytes()),
@@ -188,7 +188,7 @@ pub(super) fn put_draft(db: &Db<'_>, row: &Waiting, reason: &str) -> rusqlite::R
 
 /// Keeps a change of a message that is here itself: nobody may hear of the change before the message. False if its
 /// message has gone its way.
-pub(super) fn put_beside(db: &Db<'_>, row: &Waiting) -> rusqlite::Result<bool> {
+pub(super) fn put_beside(db: &Db<'_>, row: &Waiting) -> sql::Result<bool> {
     let Some(target) = row.amends else { return Ok(false) };
     let here: bool = db
         .prepare("SELECT EXISTS (SELECT 1 FROM quarantine WHERE id = ?1 AND serial = ?2)")?
@@ -199,13 +199,13 @@ pub(super) fn put_beside(db: &Db<'_>, row: &Waiting) -> rusqlite::Result<bool> {
     Ok(here)
 }
 
-pub(super) fn remove(db: &Db<'_>, id: Uuid) -> rusqlite::Result<usize> {
+pub(super) fn remove(db: &Db<'_>, id: Uuid) -> sql::Result<usize> {
     let removed = db.execute("DELETE FROM quarantine WHERE id = ?1", [id])?;
     db.count(|change| change.quarantined -= i64::try_from(removed).unwrap_or(0));
     Ok(removed)
 }
 
-fn quarantined(row: &rusqlite::Row<'_>) -> rusqlite::Result<Quarantined> {
+fn quarantined(row: &sql::Row<'_>) -> sql::Result<Quarantined> {
     let stage: String = row.get(3)?;
     Ok(Quarantined {
         id: row.get(0)?,
@@ -215,7 +215,7 @@ fn quarantined(row: &rusqlite::Row<'_>) -> rusqlite::Result<Quarantined> {
         reason: row.get(4)?,
         content_type: row.get(5)?,
         seen: row.get(6)?,
-        complaint: row.get::<_, Option<Uuid>>(7)?.map(ComplaintId),
+        complaint: row.get::<Option<Uuid>>(7)?.map(ComplaintId),
         raw: row.get(8)?,
     })
 }

@@ -16,13 +16,13 @@ use muara_normalizer::{
     event::ReplyReason,
     reply::{Answered, ReplyAttachment},
 };
-use rusqlite::OptionalExtension;
 use serde::{Deserialize, Serialize};
 
 use super::{
     Db, Store, StoreError,
     inbox::{Waiting, instant},
     now_ms, report,
+    sql::{self, OptionalExtension},
 };
 use crate::watch;
 pub use settle::Attempt;
@@ -194,7 +194,7 @@ impl Store {
             let which = if serial.is_some() { "serial = ?1" } else { "complaint = ?1" };
             let sql = format!("SELECT {CORRESPONDENCE} FROM correspondence WHERE {which}");
             let mut query = connection.prepare_cached(&sql)?;
-            let read = |row: &rusqlite::Row<'_>| correspondence(row, 0, &references);
+            let read = |row: &sql::Row<'_>| correspondence(row, 0, &references);
             match (&of, serial) {
                 (Answered::Complaint(id), _) => query.query_row([id.0], read),
                 (_, serial) => query.query_row([serial], read),
@@ -225,7 +225,7 @@ impl Store {
             let held_back: Vec<Option<i64>> = connection
                 .prepare_cached(sql)?
                 .query_map((channel.as_str(), now), |row| row.get(0))?
-                .collect::<rusqlite::Result<_>>()?;
+                .collect::<sql::Result<_>>()?;
             let sql = format!(
                 "SELECT seq, id, occasion, r.address, body, attempts - before, code, detail, at, r.serial, {}
                  FROM reply r LEFT JOIN correspondence c ON c.serial = r.serial
@@ -238,7 +238,7 @@ impl Store {
             while let Some(row) = rows.next()? {
                 let serial: Option<i64> = row.get(9)?;
                 if serial.is_none() || !held_back.contains(&serial) {
-                    due.push(due_reply(row, &references)?);
+                    due.push(due_reply(&row, &references)?);
                 }
             }
             Ok(due)
@@ -257,7 +257,7 @@ impl Store {
                        AND due_at > 0 AND due_at > ?2";
             connection
                 .prepare_cached(sql)?
-                .query_row((channel.as_str(), now), |row| row.get::<_, Option<i64>>(0))
+                .query_row((channel.as_str(), now), |row| row.get::<Option<i64>>(0))
         })
         .await
         .map(|at| at.map(instant))
@@ -281,15 +281,15 @@ impl Store {
                 let sql = "SELECT b.channel, waiting, at FROM reply JOIN (
                              SELECT channel, count(*) AS waiting, min(seq) AS first FROM reply
                              WHERE state = 'waiting' GROUP BY channel) b ON seq = first";
-                let backlog = |row: &rusqlite::Row<'_>| {
+                let backlog = |row: &sql::Row<'_>| {
                     let age = now.saturating_sub(row.get(2)?);
                     Ok(Backlog {
                         channel: row.get(0)?,
-                        waiting: row.get::<_, i64>(1)?.unsigned_abs(),
+                        waiting: row.get::<i64>(1)?.unsigned_abs(),
                         oldest: Duration::from_millis(u64::try_from(age).unwrap_or(0)),
                     })
                 };
-                connection.prepare_cached(sql)?.query_map([], backlog)?.collect::<rusqlite::Result<Vec<_>>>()
+                connection.prepare_cached(sql)?.query_map([], backlog)?.collect::<sql::Result<Vec<_>>>()
             })
             .await?;
         backlogs.iter().for_each(|backlog| self.shared.replies.wake(&backlog.channel));
@@ -305,7 +305,7 @@ impl Store {
         self.read(move |connection| {
             let sql = "SELECT id, occasion, serial, channel, state, attempts, code, detail, at, changed_at FROM reply
                        WHERE ?1 IS NULL OR state = ?1 ORDER BY seq DESC LIMIT ?2";
-            let listed = |row: &rusqlite::Row<'_>| {
+            let listed = |row: &sql::Row<'_>| {
                 let (code, detail): (Option<String>, Option<String>) = (row.get(6)?, row.get(7)?);
                 let serial: Option<i64> = row.get(2)?;
                 Ok(Listed {
@@ -331,7 +331,7 @@ fn request_reply(
     request: &ReplyRequest,
     answered: &Answered,
     serial: Option<i64>,
-) -> rusqlite::Result<(Requested, String)> {
+) -> sql::Result<(Requested, String)> {
     let found = match answered {
         Answered::Complaint(id) => db
             .prepare("SELECT serial, channel FROM correspondence WHERE complaint = ?1")?
@@ -367,13 +367,13 @@ pub fn receipt_id(complaint: ComplaintId) -> String {
 }
 
 /// A person whose complaint this is was heard again: an answer may go by the same way for longer.
-pub(super) fn heard(db: &Db<'_>, serial: i64, channel: &str, at: Timestamp) -> rusqlite::Result<()> {
+pub(super) fn heard(db: &Db<'_>, serial: i64, channel: &str, at: Timestamp) -> sql::Result<()> {
     let sql = "UPDATE correspondence SET heard_at = max(heard_at, ?3) WHERE serial = ?1 AND channel = ?2";
     db.execute(sql, (serial, channel, at.as_millisecond())).map(drop)
 }
 
 /// Puts an answer to a question down; one that was put down before stays.
-pub(super) fn put(db: &Db<'_>, reply: &NewReply, at: i64) -> rusqlite::Result<()> {
+pub(super) fn put(db: &Db<'_>, reply: &NewReply, at: i64) -> sql::Result<()> {
     let address = reply.address.as_ref();
     insert(db, &reply.id, reply.occasion, None, reply.channel.as_str(), address, &reply.body, at).map(drop)
 }
@@ -384,7 +384,7 @@ pub(super) fn correspond(
     row: &Waiting,
     new: &NewCorrespondence,
     (duplicate_of, continues): (Option<ComplaintId>, Option<i64>),
-) -> rusqlite::Result<()> {
+) -> sql::Result<()> {
     let contact = (new.contact != Contact::default()).then(|| json(&new.contact));
     let at = row.received_at.as_millisecond();
     db.execute(
@@ -420,7 +420,7 @@ fn insert(
     address: Option<&ReturnAddress>,
     body: &ReplyBody,
     at: i64,
-) -> rusqlite::Result<bool> {
+) -> sql::Result<bool> {
     let inserted = db.execute(
         "INSERT INTO reply (id, occasion, serial, channel, address, body, state, at, changed_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'waiting', ?7, ?7) ON CONFLICT DO NOTHING",
@@ -430,10 +430,7 @@ fn insert(
     Ok(inserted == 1)
 }
 
-fn due_reply(
-    row: &rusqlite::Row<'_>,
-    references: &muara_normalizer::ids::ReferenceKey,
-) -> rusqlite::Result<Due> {
+fn due_reply(row: &sql::Row<'_>, references: &muara_normalizer::ids::ReferenceKey) -> sql::Result<Due> {
     let occasion: String = row.get(2)?;
     let (code, detail): (Option<String>, Option<String>) = (row.get(6)?, row.get(7)?);
     Ok(Due {
@@ -444,15 +441,15 @@ fn due_reply(
             "answer" => Occasion::Answer,
             _ => Occasion::Reply,
         },
-        address: row.get::<_, Option<Vec<u8>>>(3)?.and_then(|address| serde_json::from_slice(&address).ok()),
-        body: serde_json::from_slice(&row.get::<_, Vec<u8>>(4)?).unwrap_or_default(),
+        address: row.get::<Option<Vec<u8>>>(3)?.and_then(|address| serde_json::from_slice(&address).ok()),
+        body: serde_json::from_slice(&row.get::<Vec<u8>>(4)?).unwrap_or_default(),
         attempts: row.get(5)?,
         other_way: detail.and_then(|detail| {
             let code = code?.strip_prefix(report::OTHER_WAY)?.to_owned();
             Some(ReplyReason { code, detail })
         }),
         at: instant(row.get(8)?),
-        correspondence: match row.get::<_, Option<i64>>(11)? {
+        correspondence: match row.get::<Option<i64>>(11)? {
             Some(_) => Some(correspondence(row, 10, references)?),
             None => None,
         },
@@ -460,16 +457,16 @@ fn due_reply(
 }
 
 pub(super) fn correspondence(
-    row: &rusqlite::Row<'_>,
+    row: &sql::Row<'_>,
     first: usize,
     references: &muara_normalizer::ids::ReferenceKey,
-) -> rusqlite::Result<Correspondence> {
+) -> sql::Result<Correspondence> {
     let status: Option<String> = row.get(first + 7)?;
     let since: Option<i64> = row.get(first + 8)?;
     let parse = |bytes: Option<Vec<u8>>| bytes.unwrap_or_default();
     Ok(Correspondence {
         complaint: ComplaintId(row.get(first)?),
-        reference: references.reference(row.get::<_, i64>(first + 1)?.unsigned_abs()),
+        reference: references.reference(row.get::<i64>(first + 1)?.unsigned_abs()),
         channel: row.get(first + 2)?,
         address: serde_json::from_slice(&parse(row.get(first + 3)?)).ok(),
         contact: serde_json::from_slice(&parse(row.get(first + 4)?)).unwrap_or_default(),

@@ -3,9 +3,11 @@
 use jiff::Timestamp;
 use muara_connectors::{DeliveryReport, DeliveryState};
 use muara_normalizer::event::{ReplyReason, ReplyState};
-use rusqlite::OptionalExtension;
 
-use super::{Db, Store, StoreError, reply};
+use super::{
+    Db, Store, StoreError, reply,
+    sql::{self, OptionalExtension},
+};
 
 /// Before the reason's code of a reply that waits to take another way.
 pub(super) const OTHER_WAY: &str = "other way:";
@@ -43,7 +45,7 @@ impl Store {
 }
 
 /// Takes a report in. False if no message of ours has its id, so far.
-pub(super) fn note(db: &Db<'_>, channel: &str, report: &NewReport, at: i64) -> rusqlite::Result<bool> {
+pub(super) fn note(db: &Db<'_>, channel: &str, report: &NewReport, at: i64) -> sql::Result<bool> {
     let seq = db
         .prepare("SELECT seq FROM reply_part WHERE channel = ?1 AND vendor_id = ?2")?
         .query_row((channel, &report.vendor_id), |row| row.get(0))
@@ -60,18 +62,18 @@ pub(super) fn note(db: &Db<'_>, channel: &str, report: &NewReport, at: i64) -> r
 }
 
 /// Applies what was reported of a message before its sending was written down.
-pub(super) fn catch_up(db: &Db<'_>, channel: &str, vendor_id: &str, seq: i64) -> rusqlite::Result<()> {
+pub(super) fn catch_up(db: &Db<'_>, channel: &str, vendor_id: &str, seq: i64) -> sql::Result<()> {
     let mut early = db
         .prepare(
             "SELECT state, detail, other_way, at FROM early_report WHERE channel = ?1 AND vendor_id = ?2 ORDER BY at",
         )?
         .query_map((channel, vendor_id), |row| {
-            let state = state(&row.get::<_, String>(0)?);
+            let state = state(&row.get::<String>(0)?);
             let report =
                 NewReport { vendor_id: vendor_id.to_owned(), state, detail: row.get(1)?, other_way: row.get(2)? };
-            Ok((report, row.get::<_, i64>(3)?))
+            Ok((report, row.get::<i64>(3)?))
         })?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
+        .collect::<sql::Result<Vec<_>>>()?;
     early.sort_by_key(|(report, _)| report.state);
     for (report, at) in early {
         apply(db, channel, seq, &report, at)?;
@@ -91,7 +93,7 @@ fn state(text: &str) -> ReplyState {
 }
 
 /// Moves a sent reply forward. What is delivered cannot fail any more, and what failed stays so.
-fn apply(db: &Db<'_>, channel: &str, seq: i64, report: &NewReport, at: i64) -> rusqlite::Result<()> {
+fn apply(db: &Db<'_>, channel: &str, seq: i64, report: &NewReport, at: i64) -> sql::Result<()> {
     let now: String =
         db.prepare("SELECT state FROM reply WHERE seq = ?1")?.query_row([seq], |row| row.get(0))?;
     let rank = match now.as_str() {
@@ -129,11 +131,11 @@ fn slowest(
     vendor_id: &str,
     seq: i64,
     further: ReplyState,
-) -> rusqlite::Result<ReplyState> {
+) -> sql::Result<ReplyState> {
     let parts = db
         .prepare("SELECT vendor_id, state FROM reply_part WHERE seq = ?1")?
-        .query_map([seq], |row| Ok((row.get::<_, String>(0)?, state(&row.get::<_, String>(1)?))))?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
+        .query_map([seq], |row| Ok((row.get::<String>(0)?, state(&row.get::<String>(1)?))))?
+        .collect::<sql::Result<Vec<_>>>()?;
     let own = parts.iter().find(|(id, _)| id == vendor_id).map_or(further, |(_, own)| further.max(*own));
     db.execute(
         "UPDATE reply_part SET state = ?3 WHERE channel = ?1 AND vendor_id = ?2",

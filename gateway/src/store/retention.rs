@@ -4,10 +4,13 @@
 use std::collections::HashSet;
 
 use jiff::Timestamp;
-use rusqlite::OptionalExtension;
 use uuid::Uuid;
 
-use super::{Db, Store, StoreError, monthly::first};
+use super::{
+    Db, Store, StoreError,
+    monthly::first,
+    sql::{self, OptionalExtension},
+};
 
 /// While more rows than this are on their way, nothing is looked for: they would all have to be read.
 const BUSY: i64 = 5000;
@@ -128,15 +131,15 @@ impl Store {
     }
 }
 
-fn sweep(db: &Db<'_>, kept: Kept, before: Timestamp, after: Uuid, most: u32) -> rusqlite::Result<Swept> {
+fn sweep(db: &Db<'_>, kept: Kept, before: Timestamp, after: Uuid, most: u32) -> sql::Result<Swept> {
     let sql = "SELECT inbox + outbox + dead + quarantined FROM level";
-    if db.prepare(sql)?.query_row([], |row| row.get::<_, i64>(0))? > BUSY {
+    if db.prepare(sql)?.query_row([], |row| row.get::<i64>(0))? > BUSY {
         return Ok(Swept { removed: 0, last: Some(after).filter(|after| !after.is_nil()) });
     }
     let candidates: Vec<(Uuid, Option<i64>)> = db
         .prepare(kept.candidates())?
         .query_map((after, first(before), most), |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<rusqlite::Result<_>>()?;
+        .collect::<sql::Result<_>>()?;
     let full = candidates.len() == usize::try_from(most).unwrap_or(usize::MAX);
     let last = candidates.last().map(|(id, _)| *id).filter(|_| full);
     let mut over = Vec::new();
@@ -157,7 +160,7 @@ fn sweep(db: &Db<'_>, kept: Kept, before: Timestamp, after: Uuid, most: u32) -> 
 }
 
 /// Whether nothing has happened to a complaint since a time and, as far as its own rows say, nothing will.
-fn is_over(db: &Db<'_>, id: Uuid, serial: i64, before: Timestamp) -> rusqlite::Result<bool> {
+fn is_over(db: &Db<'_>, id: Uuid, serial: i64, before: Timestamp) -> sql::Result<bool> {
     let sql = "SELECT NOT EXISTS (SELECT 1 FROM clock WHERE serial = ?2)
         AND NOT EXISTS (SELECT 1 FROM correspondence WHERE serial = ?2 AND (heard_at >= ?3 OR status_at >= ?3))
         AND NOT EXISTS (SELECT 1 FROM correspondence WHERE continues = ?2 AND complaint >= ?4)
@@ -175,19 +178,19 @@ fn is_over(db: &Db<'_>, id: Uuid, serial: i64, before: Timestamp) -> rusqlite::R
 }
 
 /// Complaints of which something waits: by id, and by number of the receipt.
-fn under_way(db: &Db<'_>) -> rusqlite::Result<(HashSet<Uuid>, HashSet<i64>)> {
+fn under_way(db: &Db<'_>) -> sql::Result<(HashSet<Uuid>, HashSet<i64>)> {
     let sql = "SELECT complaint FROM outbox UNION SELECT complaint FROM dead
                UNION SELECT complaint FROM quarantine WHERE complaint IS NOT NULL";
-    let ids = db.prepare(sql)?.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    let ids = db.prepare(sql)?.query_map([], |row| row.get(0))?.collect::<sql::Result<_>>()?;
     let sql = "SELECT amends FROM inbox WHERE amends IS NOT NULL UNION SELECT follows FROM inbox WHERE follows IS NOT NULL
                UNION SELECT bundle FROM inbox WHERE bundle IS NOT NULL
                UNION SELECT serial FROM quarantine WHERE serial IS NOT NULL
                UNION SELECT amends FROM quarantine WHERE amends IS NOT NULL";
-    let serials = db.prepare(sql)?.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    let serials = db.prepare(sql)?.query_map([], |row| row.get(0))?.collect::<sql::Result<_>>()?;
     Ok((ids, serials))
 }
 
-fn remove(db: &Db<'_>, kept: Kept, id: Uuid, serial: i64) -> rusqlite::Result<()> {
+fn remove(db: &Db<'_>, kept: Kept, id: Uuid, serial: i64) -> sql::Result<()> {
     match kept {
         Kept::Personal => {
             db.execute(
@@ -204,7 +207,7 @@ fn remove(db: &Db<'_>, kept: Kept, id: Uuid, serial: i64) -> rusqlite::Result<()
         Kept::Media => {
             let sql = "SELECT DISTINCT sha256 FROM media WHERE complaint = ?1 AND sha256 IS NOT NULL";
             let hashes: Vec<[u8; 32]> =
-                db.prepare(sql)?.query_map([id], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+                db.prepare(sql)?.query_map([id], |row| row.get(0))?.collect::<sql::Result<_>>()?;
             db.execute("DELETE FROM media WHERE complaint = ?1", [id])?;
             for sha256 in hashes {
                 // the same photo may be another complaint's, too

@@ -2,10 +2,13 @@
 
 use jiff::Timestamp;
 use muara_normalizer::{Reference, ids::ReferenceKey};
-use rusqlite::{OptionalExtension, Row, types::Value};
 use uuid::Uuid;
 
-use super::{Store, StoreError, inbox::instant};
+use super::{
+    Store, StoreError,
+    inbox::instant,
+    sql::{self, Dialect, Key, OptionalExtension, Row},
+};
 use crate::alarms::Oldest;
 
 /// A room.
@@ -60,20 +63,26 @@ struct Sought {
     id: String,
 }
 
-/// Whether a row is one that is looked for.
-const MATCHES: &str = "(?1 = '' OR instr(lower(channel || ' ' || reason || ' ' || note), ?1) OR serial = ?2
-                        OR (?3 <> '' AND lower(hex(key)) LIKE ?3 || '%') OR key = ?1)";
+/// Whether a row is one that is looked for, but for its key.
+const MATCHES: &str =
+    "?1 = '' OR instr(lower(channel || ' ' || reason || ' ' || note), ?1) > 0 OR serial = ?2
+                       OR (?3 <> '' AND lower(hex(key)) LIKE ?3 || '%')";
 
 /// How many bytes of each row a list reads.
 const GLANCE: u32 = 2048;
 
 impl Room {
     /// Key, channel, since when, why, note, number of the receipt, media type, bytes.
-    fn columns(self) -> &'static str {
+    fn columns(self, dialect: Dialect) -> &'static str {
         match self {
             Self::Quarantine => {
                 "id, channel, at, reason, stage || CASE seen WHEN 1 THEN '' ELSE ', seen ' || seen || ' times' END || ', ' || length(raw) || ' bytes', serial,
                  coalesce(content_type, ''), raw"
+            }
+            Self::Held if dialect == Dialect::Postgres => {
+                "id, channel, at, reason,
+                 'asked again ' || to_char(to_timestamp(release_at / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),
+                 serial, 'application/json', draft"
             }
             Self::Held => {
                 "id, channel, at, reason, 'asked again ' || strftime('%Y-%m-%dT%H:%M:%SZ', release_at / 1000, 'unixepoch'),
@@ -81,7 +90,7 @@ impl Room {
             }
             Self::Dead => {
                 "id, replace(routing_key, rtrim(routing_key, replace(routing_key, '.', '')), ''), at, reason,
-                 routing_key || ', ' || attempts || ' attempts', NULL, 'application/json', body"
+                 routing_key || ', ' || attempts || ' attempts', CAST(NULL AS BIGINT), 'application/json', body"
             }
             Self::Aside => "id, channel, at, reason, '', serial, 'application/json', draft",
             Self::Replies => {
@@ -97,33 +106,40 @@ impl Room {
             Self::Held => "held",
             Self::Dead => "dead",
             Self::Aside => "set_aside",
-            Self::Replies => "(SELECT * FROM reply WHERE state = 'failed')",
+            Self::Replies => "(SELECT * FROM reply WHERE state = 'failed') AS failed",
         }
     }
 
     /// The room as a table with names for its columns.
-    fn with(self) -> String {
-        let (columns, table) = (self.columns(), self.table());
+    fn with(self, dialect: Dialect) -> String {
+        let (columns, table) = (self.columns(dialect), self.table());
         format!(
             "WITH room (key, channel, at, reason, note, serial, type, body) AS (SELECT {columns} FROM {table})"
         )
     }
 
+    /// Whether a row is one that is looked for.
+    fn matches(self) -> String {
+        // the others' keys are found by their beginning
+        let key = if self == Self::Replies { " OR key = ?1" } else { "" };
+        format!("({MATCHES}{key})")
+    }
+
     /// A key as it stands in its table; before all of them without one.
-    fn place(self, key: Option<&str>) -> Value {
+    fn place(self, key: Option<&str>) -> Key {
         match (self, key) {
-            (Self::Replies, key) => Value::Text(key.unwrap_or_default().to_owned()),
+            (Self::Replies, key) => Key::Text(key.unwrap_or_default().to_owned()),
             (_, key) => {
                 let id = key.and_then(|key| key.parse::<Uuid>().ok());
-                Value::Blob(id.map(|id| id.as_bytes().to_vec()).unwrap_or_default())
+                Key::Blob(id.map(|id| id.as_bytes().to_vec()).unwrap_or_default())
             }
         }
     }
 
-    fn key(self, row: &Row<'_>) -> rusqlite::Result<String> {
+    fn key(self, row: &Row<'_>) -> sql::Result<String> {
         match self {
             Self::Replies => row.get(0),
-            _ => Ok(row.get::<_, Uuid>(0)?.to_string()),
+            _ => Ok(row.get::<Uuid>(0)?.to_string()),
         }
     }
 }
@@ -140,8 +156,9 @@ impl Store {
         self.read(move |connection| {
             let sql = format!(
                 "{} SELECT key, channel, at, reason, note, serial, type, substr(body, 1, {GLANCE}) FROM room
-                 WHERE {MATCHES} ORDER BY at DESC, key LIMIT ?4 OFFSET ?5",
-                room.with()
+                 WHERE {} ORDER BY at DESC, key LIMIT ?4 OFFSET ?5",
+                room.with(connection.dialect()),
+                room.matches()
             );
             let Sought { text, serial, id } = sought;
             let mut query = connection.prepare_cached(&sql)?;
@@ -160,9 +177,10 @@ impl Store {
     pub async fn count_standing(&self, room: Room, text: &str, until: Timestamp) -> Result<u64, StoreError> {
         let Sought { text, serial, id } = self.sought(text);
         self.read(move |connection| {
-            let sql = format!("{} SELECT count(*) FROM room WHERE {MATCHES} AND at <= ?4", room.with());
+            let (with, matches) = (room.with(connection.dialect()), room.matches());
+            let sql = format!("{with} SELECT count(*) FROM room WHERE {matches} AND at <= ?4");
             let row = (text, serial, id, until.as_millisecond());
-            connection.prepare_cached(&sql)?.query_row(row, |row| row.get::<_, i64>(0))
+            connection.prepare_cached(&sql)?.query_row(row, |row| row.get::<i64>(0))
         })
         .await
         .map(i64::unsigned_abs)
@@ -184,8 +202,9 @@ impl Store {
         let after = room.place(after);
         self.read(move |connection| {
             let sql = format!(
-                "{} SELECT key FROM room WHERE {MATCHES} AND at <= ?4 AND key > ?5 ORDER BY key LIMIT ?6",
-                room.with()
+                "{} SELECT key FROM room WHERE {} AND at <= ?4 AND key > ?5 ORDER BY key LIMIT ?6",
+                room.with(connection.dialect()),
+                room.matches()
             );
             let mut query = connection.prepare_cached(&sql)?;
             let row = (text, serial, id, until.as_millisecond(), after, most);
@@ -207,15 +226,15 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn standing_at(&self, room: Room, key: &str) -> Result<Option<Standing>, StoreError> {
-        let (key, id) = (key.to_owned(), key.parse::<Uuid>().ok());
+        let key = room.place(Some(key));
         let references = self.shared.references.clone();
         self.read(move |connection| {
             let sql = format!(
-                "{} SELECT key, channel, at, reason, note, serial, type, body FROM room WHERE key = ?1 OR key = ?2",
-                room.with()
+                "{} SELECT key, channel, at, reason, note, serial, type, body FROM room WHERE key = ?1",
+                room.with(connection.dialect())
             );
             let mut query = connection.prepare_cached(&sql)?;
-            query.query_row((key, id), |row| standing(room, row, &references)).optional()
+            query.query_row([key], |row| standing(room, row, &references)).optional()
         })
         .await
     }
@@ -226,8 +245,8 @@ impl Store {
     /// The store cannot be read.
     pub async fn standing_since(&self, room: Room) -> Result<Option<Timestamp>, StoreError> {
         self.read(move |connection| {
-            let sql = format!("{} SELECT min(at) FROM room", room.with());
-            connection.prepare_cached(&sql)?.query_row([], |row| row.get::<_, Option<i64>>(0))
+            let sql = format!("{} SELECT min(at) FROM room", room.with(connection.dialect()));
+            connection.prepare_cached(&sql)?.query_row([], |row| row.get::<Option<i64>>(0))
         })
         .await
         .map(|at| at.map(instant))
@@ -243,13 +262,16 @@ impl Store {
             let first = |table: &str, order: &str| {
                 let sql = format!("SELECT at FROM {table} ORDER BY {order} LIMIT 1");
                 let at = connection.prepare_cached(&sql)?.query_row([], |row| row.get(0)).optional()?;
-                Ok::<_, rusqlite::Error>(at.map(instant))
+                Ok::<_, sql::Error>(at.map(instant))
             };
             Ok(Oldest {
                 inbox: first("inbox", "serial")?,
                 outbox: first("outbox", "seq")?,
                 held: first("held", "serial")?,
-                quarantine: first("quarantine", "rowid")?,
+                quarantine: match connection.dialect() {
+                    Dialect::Sqlite => first("quarantine", "rowid")?,
+                    Dialect::Postgres => first("quarantine", "at")?,
+                },
             })
         })
         .await
@@ -262,7 +284,7 @@ impl Store {
     pub async fn failed_replies(&self) -> Result<u64, StoreError> {
         self.read(|connection| {
             let sql = "SELECT count(*) FROM reply WHERE state = 'failed'";
-            connection.prepare_cached(sql)?.query_row([], |row| row.get::<_, i64>(0))
+            connection.prepare_cached(sql)?.query_row([], |row| row.get::<i64>(0))
         })
         .await
         .map(i64::unsigned_abs)
@@ -290,14 +312,14 @@ impl Store {
     }
 }
 
-fn standing(room: Room, row: &Row<'_>, references: &ReferenceKey) -> rusqlite::Result<Standing> {
+fn standing(room: Room, row: &Row<'_>, references: &ReferenceKey) -> sql::Result<Standing> {
     Ok(Standing {
         key: room.key(row)?,
         channel: row.get(1)?,
         at: instant(row.get(2)?),
         reason: row.get(3)?,
         note: row.get(4)?,
-        reference: row.get::<_, Option<i64>>(5)?.map(|serial| references.reference(serial.unsigned_abs())),
+        reference: row.get::<Option<i64>>(5)?.map(|serial| references.reference(serial.unsigned_abs())),
         content_type: row.get(6)?,
         body: row.get(7)?,
     })

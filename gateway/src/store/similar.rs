@@ -15,11 +15,13 @@ use muara_normalizer::{
     ComplaintId,
     similarity::{CANDIDATES, Index, Likeness, Matter, Thresholds, compare},
 };
-use rusqlite::{Connection, OptionalExtension, Row};
 
 use self::recent::Generations;
 pub(super) use self::recent::Recent;
-use super::{Db, Store, StoreError};
+use super::{
+    Db, Store, StoreError,
+    sql::{self, Connection, OptionalExtension, Row},
+};
 
 /// A person's latest complaints that a new one of theirs is held against.
 const MOST_RECENT: u32 = 8;
@@ -142,6 +144,16 @@ impl Store {
         Ok(())
     }
 
+    /// Reads anew which matters are not filed: before this gateway leads, another one kept them.
+    ///
+    /// # Errors
+    /// The store cannot be read; what is in memory stays.
+    pub async fn recall_matters(&self) -> Result<(), StoreError> {
+        let recent = self.read(Recent::read).await?;
+        self.shared.recent.replace(recent);
+        Ok(())
+    }
+
     /// Files the matters of which the first has waited for so long to be filed together with others.
     ///
     /// # Errors
@@ -162,11 +174,11 @@ impl Store {
         self.write(move |db| {
             let old: Vec<(i64, Vec<u8>)> = db
                 .prepare(
-                    "SELECT serial, matter FROM (SELECT serial, matter, at FROM matter ORDER BY serial LIMIT ?2)
+                    "SELECT serial, matter FROM (SELECT serial, matter, at FROM matter ORDER BY serial LIMIT ?2) AS old
                      WHERE at < ?1 AND serial NOT IN (SELECT serial FROM matter_unfiled)",
                 )?
                 .query_map((before.as_millisecond(), most), |row| Ok((row.get(0)?, row.get(1)?)))?
-                .collect::<rusqlite::Result<_>>()?;
+                .collect::<sql::Result<_>>()?;
             for (serial, matter) in &old {
                 for block in Matter::from_bytes(matter).iter().flat_map(Matter::filed_under) {
                     db.execute("DELETE FROM matter_block WHERE block = ?1 AND serial = ?2", (block, serial))?;
@@ -180,7 +192,7 @@ impl Store {
 }
 
 /// Keeps what a complaint is about; a second time changes nothing. Whether it is new.
-pub(super) fn remember(db: &Db<'_>, Kept { serial, id, matter }: &Kept) -> rusqlite::Result<bool> {
+pub(super) fn remember(db: &Db<'_>, Kept { serial, id, matter }: &Kept) -> sql::Result<bool> {
     let kept = db.execute(
         "INSERT INTO matter VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
         (serial, id.0, matter.at.as_millisecond(), matter.sender, matter.to_bytes()),
@@ -198,7 +210,7 @@ fn best(
     recent: &Generations,
     Kept { serial: own, matter, .. }: &Kept,
     thresholds: &Thresholds,
-) -> rusqlite::Result<Option<Link>> {
+) -> sql::Result<Option<Link>> {
     // memory first, where those are that the store has not filed
     let mut candidates: BTreeMap<i64, Option<(ComplaintId, &Matter)>> = BTreeMap::new();
     let sql = "SELECT serial, lat, lon FROM matter_block WHERE block = ?1 AND serial <> ?2
@@ -217,7 +229,7 @@ fn best(
         if most > 0 {
             let mut rows = newest.query((block.key, own, i64::try_from(most).unwrap_or(i64::MAX)))?;
             while let Some(row) = rows.next()? {
-                let point = row.get::<_, Option<i32>>(1)?.zip(row.get::<_, Option<i32>>(2)?);
+                let point = row.get::<Option<i32>>(1)?.zip(row.get::<Option<i32>>(2)?);
                 if !thresholds.too_far(matter.point(), point.map(<[i32; 2]>::from)) {
                     candidates.entry(row.get(0)?).or_default();
                 }
@@ -251,16 +263,16 @@ fn best(
 }
 
 /// A person's latest complaints before this one, newest first.
-fn recent_of(connection: &Connection, sender: &[u8; 16], before: i64) -> rusqlite::Result<Vec<Kept>> {
+fn recent_of(connection: &Connection, sender: &[u8; 16], before: i64) -> sql::Result<Vec<Kept>> {
     let sql = "SELECT serial, id, matter FROM matter WHERE sender = ?1 AND serial < ?2
                ORDER BY serial DESC LIMIT ?3";
     let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map((sender, before, MOST_RECENT), kept)?;
-    rows.filter_map(rusqlite::Result::transpose).collect()
+    rows.filter_map(sql::Result::transpose).collect()
 }
 
 /// A row; nothing if its matter is of a form that this program does not know.
-fn kept(row: &Row<'_>) -> rusqlite::Result<Option<Kept>> {
+fn kept(row: &Row<'_>) -> sql::Result<Option<Kept>> {
     let matter = Matter::from_bytes(row.get_ref(2)?.as_blob()?);
     let (serial, id) = (row.get(0)?, ComplaintId(row.get(1)?));
     Ok(matter.map(|matter| Kept { serial, id, matter }))

@@ -2,10 +2,14 @@
 
 use jiff::Timestamp;
 use muara_normalizer::{ComplaintId, Reference, ids::ReferenceKey};
-use rusqlite::{Connection, OptionalExtension, Row};
 use uuid::Uuid;
 
-use super::{Store, StoreError, inbox::instant, monthly::given_at};
+use super::{
+    Store, StoreError,
+    inbox::instant,
+    monthly::given_at,
+    sql::{self, Connection, OptionalExtension, Row},
+};
 
 /// One complaint.
 #[derive(Clone, Debug)]
@@ -122,7 +126,7 @@ const PLACES: [(&str, &str, &str); 4] = [
     ("set aside", "set_aside", "reason"),
 ];
 
-fn by_id(connection: &Connection, id: Uuid) -> rusqlite::Result<Option<(i64, Uuid)>> {
+fn by_id(connection: &Connection, id: Uuid) -> sql::Result<Option<(i64, Uuid)>> {
     let sql = "SELECT serial FROM correspondence WHERE complaint = ?1
                UNION ALL SELECT serial FROM inbox WHERE id = ?1 AND amends IS NULL
                UNION ALL SELECT serial FROM held WHERE id = ?1
@@ -132,7 +136,7 @@ fn by_id(connection: &Connection, id: Uuid) -> rusqlite::Result<Option<(i64, Uui
     Ok(serial.map(|serial| (serial, id)))
 }
 
-fn by_serial(connection: &Connection, serial: i64) -> rusqlite::Result<Option<(i64, Uuid)>> {
+fn by_serial(connection: &Connection, serial: i64) -> sql::Result<Option<(i64, Uuid)>> {
     let sql = "SELECT serial, complaint FROM correspondence WHERE serial = ?1
                UNION ALL SELECT serial, id FROM inbox WHERE serial = ?1
                UNION ALL SELECT serial, id FROM held WHERE serial = ?1
@@ -147,11 +151,11 @@ fn dossier(
     references: &ReferenceKey,
     serial: i64,
     id: Uuid,
-) -> rusqlite::Result<Dossier> {
+) -> sql::Result<Dossier> {
     let known = |row: &Row<'_>| {
         Ok(Known {
             id: ComplaintId(row.get(1)?),
-            reference: references.reference(row.get::<_, i64>(0)?.unsigned_abs()),
+            reference: references.reference(row.get::<i64>(0)?.unsigned_abs()),
         })
     };
     let mut dossier = Dossier {
@@ -184,16 +188,15 @@ fn dossier(
         dossier.channel = row.get(0)?;
         dossier.public = row.get(1)?;
         let since: Option<i64> = row.get(3)?;
-        dossier.status = row.get::<_, Option<String>>(2)?.zip(since.map(instant));
+        dossier.status = row.get::<Option<String>>(2)?.zip(since.map(instant));
         dossier.heard_at = Some(instant(row.get(4)?));
     }
     let sql = "SELECT kind, at, confirmed_at FROM published WHERE complaint = ?1 ORDER BY at";
     let told = |row: &Row<'_>| {
-        let confirmed_at = row.get::<_, Option<i64>>(2)?.map(instant);
+        let confirmed_at = row.get::<Option<i64>>(2)?.map(instant);
         Ok(Told { kind: row.get(0)?, at: instant(row.get(1)?), confirmed_at })
     };
-    dossier.events =
-        connection.prepare_cached(sql)?.query_map([id], told)?.collect::<rusqlite::Result<_>>()?;
+    dossier.events = connection.prepare_cached(sql)?.query_map([id], told)?.collect::<sql::Result<_>>()?;
     dossier.replies = replies(connection, serial)?;
     dossier.files = files(connection, id)?;
     let links = [
@@ -221,20 +224,20 @@ fn dossier(
         let found = connection
             .prepare_cached(sql)?
             .query_map((serial, id), known)?
-            .collect::<rusqlite::Result<Vec<_>>>()?;
+            .collect::<sql::Result<Vec<_>>>()?;
         dossier.links.extend(found.into_iter().map(|other| (how, other)));
     }
     Ok(dossier)
 }
 
-fn replies(connection: &Connection, serial: i64) -> rusqlite::Result<Vec<Said>> {
+fn replies(connection: &Connection, serial: i64) -> sql::Result<Vec<Said>> {
     let sql = "SELECT seq, occasion, channel, state, attempts, code, detail, at, changed_at FROM reply
                WHERE serial = ?1 ORDER BY seq";
     let mut parts =
         connection.prepare_cached("SELECT state FROM reply_part WHERE seq = ?1 ORDER BY vendor_id")?;
     let mut query = connection.prepare_cached(sql)?;
     let said = query.query_map([serial], |row| {
-        let parts = parts.query_map([row.get::<_, i64>(0)?], |part| part.get(0))?;
+        let parts = parts.query_map([row.get::<i64>(0)?], |part| part.get(0))?;
         let (code, detail): (Option<String>, Option<String>) = (row.get(5)?, row.get(6)?);
         Ok(Said {
             occasion: row.get(1)?,
@@ -244,22 +247,22 @@ fn replies(connection: &Connection, serial: i64) -> rusqlite::Result<Vec<Said>> 
             reason: code.map(|code| format!("{code}: {}", detail.unwrap_or_default())).unwrap_or_default(),
             at: instant(row.get(7)?),
             changed_at: instant(row.get(8)?),
-            parts: parts.collect::<rusqlite::Result<_>>()?,
+            parts: parts.collect::<sql::Result<_>>()?,
         })
     })?;
     said.collect()
 }
 
-fn files(connection: &Connection, id: Uuid) -> rusqlite::Result<Vec<Kept>> {
+fn files(connection: &Connection, id: Uuid) -> sql::Result<Vec<Kept>> {
     let sql = "SELECT number, state, since, reason, bytes, content_type FROM media WHERE complaint = ?1 ORDER BY number";
     let kept = |row: &Row<'_>| {
         Ok(Kept {
             number: row.get(0)?,
             state: row.get(1)?,
             since: instant(row.get(2)?),
-            reason: row.get::<_, Option<String>>(3)?.unwrap_or_default(),
-            bytes: row.get::<_, Option<i64>>(4)?.map(i64::unsigned_abs),
-            content_type: row.get::<_, Option<String>>(5)?.unwrap_or_default(),
+            reason: row.get::<Option<String>>(3)?.unwrap_or_default(),
+            bytes: row.get::<Option<i64>>(4)?.map(i64::unsigned_abs),
+            content_type: row.get::<Option<String>>(5)?.unwrap_or_default(),
         })
     };
     connection.prepare_cached(sql)?.query_map([id], kept)?.collect()

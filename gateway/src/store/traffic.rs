@@ -1,13 +1,12 @@
 //! What each channel brought by the hour, and which channels are silent.
 
-use std::{collections::BTreeMap, path::Path};
-
-use rusqlite::OpenFlags;
+use std::collections::BTreeMap;
 
 use super::{
-    Store, StoreError,
+    Settings, Store, StoreError,
     inbox::instant,
-    open::{classify, connect},
+    open::{classify, off_the_runtime, reader},
+    sql::{self, Connection, Dialect},
 };
 use crate::silence::{Hour, Quiet, Traffic};
 
@@ -22,7 +21,8 @@ impl Store {
     pub async fn traffic(&self) -> Result<(Traffic, BTreeMap<String, Quiet>), StoreError> {
         self.read(|connection| {
             let mut traffic = Traffic::new();
-            let mut query = connection.prepare("SELECT channel, hour, messages, seconds FROM traffic")?;
+            let mut query =
+                connection.prepare_cached("SELECT channel, hour, messages, seconds FROM traffic")?;
             let mut rows = query.query([])?;
             while let Some(row) = rows.next()? {
                 let hour = Hour { messages: row.get(2)?, seconds: row.get(3)? };
@@ -31,6 +31,14 @@ impl Store {
             Ok((traffic, silent(connection)?))
         })
         .await
+    }
+
+    /// The channels that were silent when this was last written.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn silent(&self) -> Result<BTreeMap<String, Quiet>, StoreError> {
+        self.read(silent).await
     }
 
     /// Writes down the hours that have changed and all channels that are silent, and forgets hours before one.
@@ -65,25 +73,32 @@ impl Store {
 ///
 /// # Errors
 /// The store cannot be read.
-pub fn silences(file: &Path) -> Result<BTreeMap<String, Quiet>, StoreError> {
-    if !file.exists() {
+pub fn silences(settings: &Settings) -> Result<BTreeMap<String, Quiet>, StoreError> {
+    if settings.file().is_some_and(|file| !file.exists()) {
         return Ok(BTreeMap::new());
     }
-    let sql = |error| classify(error, file);
-    let connection = connect(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    // one that an older program wrote has no such table
-    let there = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'silence')";
-    if connection.query_row(there, [], |row| row.get(0)).map_err(sql)? {
-        silent(&connection).map_err(sql)
+    off_the_runtime(|| {
+        let connection = reader(&settings.place)?;
+        silent_if_known(&connection).map_err(|error| classify(error, &settings.place))
+    })
+}
+
+/// Those of a store that an older program may have written, which has no such table.
+fn silent_if_known(connection: &Connection) -> sql::Result<BTreeMap<String, Quiet>> {
+    let there = match connection.dialect() {
+        Dialect::Sqlite => "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'silence')",
+        Dialect::Postgres => "SELECT to_regclass('silence') IS NOT NULL",
+    };
+    if connection.prepare_cached(there)?.query_row([], |row| row.get(0))? {
+        silent(connection)
     } else {
         Ok(BTreeMap::new())
     }
 }
 
-fn silent(connection: &rusqlite::Connection) -> rusqlite::Result<BTreeMap<String, Quiet>> {
-    let mut query = connection.prepare("SELECT channel, since, words FROM silence")?;
-    let quiet = |row: &rusqlite::Row<'_>| {
-        Ok((row.get(0)?, Quiet { since: instant(row.get(1)?), words: row.get(2)? }))
-    };
+fn silent(connection: &Connection) -> sql::Result<BTreeMap<String, Quiet>> {
+    let mut query = connection.prepare_cached("SELECT channel, since, words FROM silence")?;
+    let quiet =
+        |row: &sql::Row<'_>| Ok((row.get(0)?, Quiet { since: instant(row.get(1)?), words: row.get(2)? }));
     query.query_map([], quiet)?.collect()
 }

@@ -5,19 +5,20 @@
 use std::{
     cell::Cell,
     panic::{AssertUnwindSafe, catch_unwind},
-    path::PathBuf,
     sync::Arc,
     time::Instant,
 };
 
 use muara_normalizer::{Reference, ids::ReferenceKey};
-use rusqlite::{CachedStatement, Connection, Params};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use super::{
     Levels, StoreError,
     checkpoint::{self, Checkpointer, Prepared},
-    open::classify,
+    lead,
+    open::{Place, classify},
+    reply::Wakes,
+    sql::{self, Connection, Params, Row, Statement},
 };
 use crate::metrics;
 
@@ -29,13 +30,24 @@ const QUEUE: usize = 4096;
 const CHECKPOINT_PAGES: u32 = 8_000;
 
 /// A piece of work: run in a transaction (perhaps twice), told at the end what became of it.
-trait Job: Send {
-    fn run(&mut self, db: &Db<'_>) -> rusqlite::Result<()>;
+pub(super) trait Job: Send {
+    fn run(&mut self, db: &Db<'_>) -> sql::Result<()>;
     fn finish(self: Box<Self>, committed: Result<(), StoreError>);
+    /// The term of leadership in which alone it may be done.
+    fn term(&self) -> Option<u64>;
+}
+
+/// What the writer is given.
+pub(super) enum Item {
+    /// Something to be written.
+    Job(Box<dyn Job>),
+    /// A moment to look after the server, and after what other gateways wrote there.
+    Beat,
 }
 
 struct Work<F, T> {
     work: F,
+    term: Option<u64>,
     done: Option<T>,
     reply: oneshot::Sender<Result<T, StoreError>>,
 }
@@ -43,9 +55,9 @@ struct Work<F, T> {
 impl<F, T> Job for Work<F, T>
 where
     T: Send,
-    F: FnMut(&Db<'_>) -> rusqlite::Result<T> + Send,
+    F: FnMut(&Db<'_>) -> sql::Result<T> + Send,
 {
-    fn run(&mut self, db: &Db<'_>) -> rusqlite::Result<()> {
+    fn run(&mut self, db: &Db<'_>) -> sql::Result<()> {
         self.done = Some((self.work)(db)?);
         Ok(())
     }
@@ -54,6 +66,10 @@ where
         let Self { done, reply, .. } = *self;
         // whoever asked may have gone away; the work is done all the same
         drop(reply.send(committed.and_then(|()| done.ok_or(StoreError::Closed))));
+    }
+
+    fn term(&self) -> Option<u64> {
+        self.term
     }
 }
 
@@ -103,11 +119,11 @@ impl Db<'_> {
         self.change.set(change);
     }
 
-    pub(super) fn prepare(&self, sql: &str) -> rusqlite::Result<CachedStatement<'_>> {
+    pub(super) fn prepare(&self, sql: &str) -> sql::Result<Statement<'_>> {
         self.connection.prepare_cached(sql)
     }
 
-    pub(super) fn execute(&self, sql: &str, params: impl Params) -> rusqlite::Result<usize> {
+    pub(super) fn execute(&self, sql: &str, params: impl Params) -> sql::Result<usize> {
         self.prepare(sql)?.execute(params)
     }
 }
@@ -117,29 +133,42 @@ pub(super) fn size(bytes: &[u8]) -> i64 {
     i64::try_from(bytes.len()).unwrap_or(i64::MAX)
 }
 
+/// Who is woken by what is committed, here or by another gateway.
+#[derive(Clone, Default)]
+pub(super) struct Bells {
+    pub(super) received: Arc<Notify>,
+    pub(super) refined: Arc<Notify>,
+    pub(super) files: Arc<Notify>,
+    pub(super) replies: Arc<Wakes>,
+}
+
+impl Bells {
+    /// Wakes everybody: another gateway wrote something.
+    pub(super) fn ring(&self) {
+        self.received.notify_one();
+        self.refined.notify_one();
+        self.files.notify_one();
+        self.replies.wake_all();
+    }
+}
+
 /// The handle by which work reaches the writer thread.
 pub(super) struct Writer {
-    queue: mpsc::Sender<Box<dyn Job>>,
+    queue: mpsc::Sender<Item>,
     closing: watch::Sender<bool>,
     closed: watch::Receiver<bool>,
 }
 
 impl Writer {
-    pub(super) fn start(
-        mut connection: Connection,
-        file: PathBuf,
-        references: ReferenceKey,
-        levels: watch::Sender<Levels>,
-        failing: watch::Sender<Option<StoreError>>,
-    ) -> Result<Self, StoreError> {
+    pub(super) fn start(thread: Thread) -> Result<Self, StoreError> {
         let (queue, work) = mpsc::channel(QUEUE);
         let (closing, close) = watch::channel(false);
         let (ended, closed) = watch::channel(false);
-        let path = file.clone();
-        let io = move |source| StoreError::Io { path: path.clone(), source: Arc::new(source) };
-        let checkpointer = Checkpointer::spawn(&file).map_err(&io)?;
-        checkpointer.observe(&mut connection).map_err(|error| classify(error, &file))?;
-        let thread = Thread { connection, file, references, checkpointer, levels, failing };
+        let place = thread.place.name();
+        let io = move |source| StoreError::Io { path: place.clone().into(), source: Arc::new(source) };
+        if let Place::Server(_) = thread.place {
+            lead::beat(queue.downgrade()).map_err(&io)?;
+        }
         std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || {
@@ -150,61 +179,90 @@ impl Writer {
         Ok(Self { queue, closing, closed })
     }
 
-    pub(super) async fn run<T, F>(&self, work: F) -> Result<T, StoreError>
+    pub(super) async fn run<T, F>(&self, work: F, term: Option<u64>) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnMut(&Db<'_>) -> rusqlite::Result<T> + Send + 'static,
+        F: FnMut(&Db<'_>) -> sql::Result<T> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Work { work, done: None, reply });
-        self.queue.send(job).await.map_err(|_| StoreError::Closed)?;
+        let job = Box::new(Work { work, term, done: None, reply });
+        self.queue.send(Item::Job(job)).await.map_err(|_| StoreError::Closed)?;
         answer.await.unwrap_or(Err(StoreError::Closed))
     }
 
     pub(super) async fn close(&self) {
         self.closing.send_replace(true);
         // wakes a writer that waits for work
-        drop(self.run(|_| Ok(())).await);
+        drop(self.run(|_| Ok(()), None).await);
         // an error means that the thread has already ended
         drop(self.closed.clone().wait_for(|ended| *ended).await);
     }
 }
 
-struct Thread {
-    connection: Connection,
-    file: PathBuf,
-    references: ReferenceKey,
-    checkpointer: Checkpointer,
-    levels: watch::Sender<Levels>,
-    failing: watch::Sender<Option<StoreError>>,
+pub(super) struct Thread {
+    pub(super) connection: Connection,
+    pub(super) place: Place,
+    /// Whether it may lead.
+    pub(super) stands: bool,
+    pub(super) references: ReferenceKey,
+    /// Of a file.
+    pub(super) checkpointer: Option<Checkpointer>,
+    pub(super) levels: watch::Sender<Levels>,
+    pub(super) failing: watch::Sender<Option<StoreError>>,
+    /// In which term this process leads.
+    pub(super) term: watch::Sender<Option<u64>>,
+    /// How many terms it led.
+    pub(super) terms: u64,
+    pub(super) bells: Bells,
+    /// The next numbers of receipt and event, as this process knows them: if they are others, others wrote.
+    pub(super) seen: (i64, i64),
 }
 
 impl Thread {
-    fn run(self, mut work: mpsc::Receiver<Box<dyn Job>>, close: &watch::Receiver<bool>) {
+    fn run(mut self, mut work: mpsc::Receiver<Item>, close: &watch::Receiver<bool>) {
         while let Some(first) = work.blocking_recv() {
-            let mut batch = vec![first];
-            while batch.len() < MOST_AT_ONCE
-                && let Ok(next) = work.try_recv()
-            {
-                batch.push(next);
+            let (mut batch, mut beats) = (Vec::new(), false);
+            let mut next = Some(first);
+            while let Some(item) = next {
+                match item {
+                    Item::Job(job) => batch.push(job),
+                    Item::Beat => beats = true,
+                }
+                next = if batch.len() < MOST_AT_ONCE { work.try_recv().ok() } else { None };
             }
-            let start = Instant::now();
-            self.commit(batch);
-            metrics::store_commit(start.elapsed());
-            self.checkpoint();
+            if beats {
+                self.beat();
+            }
+            if !batch.is_empty() {
+                let start = Instant::now();
+                self.commit(batch);
+                metrics::store_commit(start.elapsed());
+                self.checkpoint();
+            }
             if *close.borrow() && work.is_empty() {
                 break;
             }
         }
         // what was sent after the last look is refused, not forgotten: its sender gets an error
         work.close();
-        while let Ok(job) = work.try_recv() {
-            job.finish(Err(StoreError::Closed));
+        while let Ok(item) = work.try_recv() {
+            if let Item::Job(job) = item {
+                job.finish(Err(StoreError::Closed));
+            }
         }
-        checkpoint::run(&self.connection, "TRUNCATE");
+        if let Connection::Sqlite(connection) = &self.connection {
+            checkpoint::run(connection, "TRUNCATE");
+        }
     }
 
-    fn commit(&self, mut batch: Vec<Box<dyn Job>>) {
+    fn commit(&mut self, batch: Vec<Box<dyn Job>>) {
+        let term = *self.term.borrow();
+        let (mut batch, late): (Vec<_>, Vec<_>) =
+            batch.into_iter().partition(|job| job.term().is_none_or(|of| Some(of) == term));
+        late.into_iter().for_each(|job| job.finish(Err(StoreError::NotLeading)));
+        if batch.is_empty() {
+            return;
+        }
         match self.transact(&mut batch) {
             Ok(levels) => {
                 self.levels.send_if_modified(|known| std::mem::replace(known, levels) != levels);
@@ -215,9 +273,14 @@ impl Thread {
                 }
             }
             // One piece of work may be at fault: each gets a transaction of its own, so that it harms no
-            // neighbour. A full disk or a lock is nobody's fault, and each would only wait for it in turn.
+            // neighbour. A full disk, a lock or a server that is away is nobody's fault, and each would only wait for it in
+            // turn; and of a commit whose answer did not come nobody knows whether it is on disk.
             Err(error)
-                if batch.len() > 1 && !matches!(error, StoreError::DiskFull { .. } | StoreError::Locked) =>
+                if batch.len() > 1
+                    && !matches!(
+                        error,
+                        StoreError::DiskFull { .. } | StoreError::Locked | StoreError::Lost { .. }
+                    ) =>
             {
                 for job in batch {
                     self.commit(vec![job]);
@@ -234,19 +297,23 @@ impl Thread {
         }
     }
 
-    fn transact(&self, batch: &mut [Box<dyn Job>]) -> Result<Levels, StoreError> {
+    fn transact(&mut self, batch: &mut [Box<dyn Job>]) -> Result<Levels, StoreError> {
+        self.begin()?;
         let result = catch_unwind(AssertUnwindSafe(|| self.try_transact(batch)));
-        let result = result.unwrap_or(Err(rusqlite::Error::InvalidQuery));
-        if result.is_err() && !self.connection.is_autocommit() {
-            // after a failed COMMIT SQLite may have rolled back by itself
-            drop(self.connection.execute_batch("ROLLBACK"));
+        let result = result.unwrap_or(Err(sql::Error::Panicked));
+        if result.is_err() {
+            self.connection.roll_back();
         }
-        result.map_err(|error| classify(error, &self.file))
+        let (levels, before, after) = result.map_err(|error| classify(error, &self.place))?;
+        if std::mem::replace(&mut self.seen, after) != before {
+            self.bells.ring();
+        }
+        Ok(levels)
     }
 
-    fn try_transact(&self, batch: &mut [Box<dyn Job>]) -> rusqlite::Result<Levels> {
+    /// The counts after the transaction, and the next numbers before and after it.
+    fn try_transact(&self, batch: &mut [Box<dyn Job>]) -> sql::Result<(Levels, (i64, i64), (i64, i64))> {
         let connection = &self.connection;
-        connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let (serial, event) = connection
             .prepare_cached("SELECT next_serial, next_event FROM level")?
             .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -282,29 +349,34 @@ impl Thread {
             )?;
         }
         let levels = levels(connection)?;
-        connection.prepare_cached("COMMIT")?.execute([])?;
-        Ok(levels)
+        let after = (db.next_serial.get(), db.next_event.get());
+        connection.commit()?;
+        Ok((levels, (serial, event), after))
     }
 
     /// Finishes what the checkpointer has prepared, and lets it prepare more when the log has grown.
     fn checkpoint(&self) {
-        match self.checkpointer.state() {
+        let (Some(checkpointer), Connection::Sqlite(connection)) = (&self.checkpointer, &self.connection)
+        else {
+            return;
+        };
+        match checkpointer.state() {
             // All but the last commits is copied and synced: the rest is a moment's work, and the next
             // commit then starts the log from its beginning.
             Prepared::Ready => {
                 let start = Instant::now();
-                checkpoint::run(&self.connection, "PASSIVE");
-                self.checkpointer.set(Prepared::Idle);
+                checkpoint::run(connection, "PASSIVE");
+                checkpointer.set(Prepared::Idle);
                 metrics::store_checkpoint(start.elapsed());
             }
-            Prepared::Idle if self.checkpointer.pages() >= CHECKPOINT_PAGES => self.checkpointer.start(),
+            Prepared::Idle if checkpointer.pages() >= CHECKPOINT_PAGES => checkpointer.start(),
             Prepared::Idle | Prepared::Running => {}
         }
     }
 }
 
 /// The counts as they stand in the database.
-pub(super) fn levels(connection: &Connection) -> rusqlite::Result<Levels> {
+pub(super) fn levels(connection: &Connection) -> sql::Result<Levels> {
     let sql = "SELECT inbox, held, outbox, dead, quarantined, bytes, replies, set_aside FROM level";
     connection.prepare_cached(sql)?.query_row([], |row| {
         Ok(Levels {
@@ -320,6 +392,6 @@ pub(super) fn levels(connection: &Connection) -> rusqlite::Result<Levels> {
     })
 }
 
-fn count(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<u64> {
-    row.get::<_, i64>(column).map(|count| u64::try_from(count).unwrap_or(0))
+fn count(row: &Row<'_>, column: usize) -> sql::Result<u64> {
+    row.get::<i64>(column).map(|count| u64::try_from(count).unwrap_or(0))
 }

@@ -119,6 +119,9 @@ async fn health(State(state): State<InternalState>) -> Response {
     let unrouted = *state.unrouted.borrow();
     let files_failing = state.media.failing();
     let (replies_state, replies_detail) = match &state.consumer {
+        Some(_) if state.store.leading().is_none() => {
+            ("elsewhere", "the gateway that leads reads the replies of the core CRM".to_owned())
+        }
         None => ("absent", "replies of the core CRM are not read".to_owned()),
         Some(consumer) => {
             let now = consumer.borrow().clone();
@@ -126,13 +129,14 @@ async fn health(State(state): State<InternalState>) -> Response {
         }
     };
     let alarms = state.alarms.raised();
+    let leads = state.store.leading().is_some();
     let well = failing.is_none()
         && alarms.is_empty()
         && files_failing.is_none()
         && unrouted == 0
         && full.is_none()
         && matches!(broker_state, "absent" | "connected")
-        && matches!(replies_state, "absent" | "connected")
+        && matches!(replies_state, "absent" | "connected" | "elsewhere")
         && channels.iter().all(|channel| {
             !matches!(channel.state, ChannelState::Failing | ChannelState::Degraded | ChannelState::Silent)
         });
@@ -144,6 +148,7 @@ async fn health(State(state): State<InternalState>) -> Response {
         },
         version: env!("CARGO_PKG_VERSION"),
         started_at: state.started_at,
+        leads,
         store: StoreReport {
             state: match (&failing, full) {
                 (Some(_), _) => "failing",
@@ -175,6 +180,8 @@ pub(crate) struct HealthReport {
     version: &'static str,
     /// When the process started (UTC).
     started_at: Timestamp,
+    /// Whether it refines, publishes, pulls and delivers: of several gateways on one store one does.
+    leads: bool,
     /// Where messages are kept.
     store: StoreReport,
     /// Where events go.
@@ -221,7 +228,7 @@ struct MediaReport {
 
 #[derive(Serialize, JsonSchema)]
 struct RepliesReport {
-    /// As of the broker.
+    /// As of the broker, or `elsewhere`: another gateway leads.
     state: &'static str,
     /// In words.
     detail: String,

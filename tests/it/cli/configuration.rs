@@ -111,7 +111,7 @@ fields = { text = "$.text" }
 
 #[tokio::test]
 async fn check_refuses_addresses_of_an_unknown_kind_without_their_passwords() {
-    let wrong = "[store]\nurl = \"postgres://muara:rahasia@db/muara\"\n[broker]\nurl = \"http://muara:rahasia@mq\"\n\
+    let wrong = "[store]\nurl = \"mysql://muara:rahasia@db/muara\"\n[broker]\nurl = \"http://muara:rahasia@mq\"\n\
                  [channels.qlue]\nconnector = \"qlue\"\nsecret = \"s\"\n";
     let (_, stderr) = ended(&Gateway::new(wrong).muara(&["check"]).await, 1);
     assert!(stderr.contains("[store] url") && stderr.contains("use sqlite://PATH"), "{stderr}");

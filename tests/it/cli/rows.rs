@@ -3,13 +3,12 @@
 
 use jiff::Timestamp;
 use muara::store::{
-    Settings, Store,
     inbox::{Intake, NewMessage, Refined},
     media::NewFiles,
     outbox::{NewEvent, Settled, Settlement},
 };
 use muara_normalizer::{ComplaintId, IdempotencyKey};
-use muara_tests::gateway::Gateway;
+use muara_tests::{gateway::Gateway, postgres::store_of};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -17,7 +16,7 @@ use super::{ended, qlue};
 
 /// A store as a gateway would leave it: four events, of which one waits for its next attempt and two are dead.
 async fn left_behind(gateway: &Gateway) -> Vec<Uuid> {
-    let store = Store::open(&Settings::new(gateway.database())).unwrap();
+    let store = store_of(gateway);
     let messages = (0..4).map(|number| NewMessage {
         key: IdempotencyKey { text: format!("qlue/{number}"), window: None },
         id: ComplaintId(Uuid::now_v7()),

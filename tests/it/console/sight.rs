@@ -3,12 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::{Timestamp, tz::TimeZone};
-use muara::{
-    silence::Hour,
-    store::{self, Store, reply::Requested},
-};
+use muara::{silence::Hour, store::reply::Requested};
 use muara_normalizer::ReplyRequest;
-use muara_tests::{callbacks::Callbacks, gateway::Gateway};
+use muara_tests::{callbacks::Callbacks, gateway::Gateway, postgres::store_of};
 use serde_json::json;
 
 use super::{audited, config, line, signed, visitor::Visitor};
@@ -66,7 +63,7 @@ async fn the_report_says_how_long_it_took_until_a_reply_and_until_it_was_done() 
     ];
     let answer = gateway.accepted("web", &signed(&words)).await;
     gateway.waiting("outbox", 5).await;
-    let store = Store::open(&store::Settings::new(gateway.database())).unwrap();
+    let store = store_of(&gateway);
     let reply = async |place: usize, number: u32, status: Option<&str>| {
         let complaint = answer["accepted"][place]["id"].as_str().unwrap();
         let body = json!({"reply_id": format!("{place}/{number}"), "complaint_id": complaint, "status": status, "text": "Siap"});
@@ -179,7 +176,7 @@ async fn the_card_of_a_silent_channel_says_how_quiet_it_is() {
         let messages = if hour < now - 3 { 100 } else { 0 };
         ("web".to_owned(), hour, Hour { messages, seconds: 3600 })
     };
-    let store = Store::open(&store::Settings::new(gateway.database())).unwrap();
+    let store = store_of(&gateway);
     store.write_traffic((now - 6 * 168..=now).map(hour).collect(), BTreeMap::new(), 0).await.unwrap();
     store.close().await;
     gateway.start().await;

@@ -3,11 +3,8 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use muara::{
-    silence::Hour,
-    store::{Settings, Store},
-};
-use muara_tests::{gateway::Gateway, reports::Reports};
+use muara::silence::Hour;
+use muara_tests::{gateway::Gateway, postgres::store_of, reports::Reports};
 use serde_json::Value;
 
 use super::{SECRET, config};
@@ -21,7 +18,7 @@ async fn clocks_run_on_and_a_silent_channel_stays_silent() {
         let messages = if hour < now - 3 { 100 } else { 0 };
         ("qlue".to_owned(), hour, Hour { messages, seconds: 3600 })
     };
-    let store = Store::open(&Settings::new(gateway.database())).unwrap();
+    let store = store_of(&gateway);
     store.write_traffic((now - 6 * 168..=now).map(hour).collect(), BTreeMap::new(), 0).await.unwrap();
     store.close().await;
 
@@ -43,7 +40,7 @@ async fn clocks_run_on_and_a_silent_channel_stays_silent() {
     assert_eq!(again["since"], health["since"]);
     let log = gateway.log().text();
     assert_eq!(log.matches("Channel qlue is silent").count(), 1, "{log}");
-    let store = Store::open(&Settings::new(gateway.database())).unwrap();
+    let store = store_of(&gateway);
     let tomorrow = Timestamp::now() + SignedDuration::from_hours(25);
     let late = store.overdue(tomorrow, 10).await.unwrap();
     assert_eq!(late.len(), 1, "{late:?}");

@@ -229,7 +229,7 @@ async fn what_came_inside_a_message_is_kept_beside_what_is_fetched() {
     assert_eq!((of(1, "kind"), of(2, "state")), ("image".to_owned(), "refused".to_owned()));
     assert!(of(2, "reason").contains("base64"));
     // the content is in the files and nowhere else
-    let database = rusqlite::Connection::open(rig.store.file()).unwrap();
+    let database = rusqlite::Connection::open(rig.store.file().unwrap()).unwrap();
     let left: i64 = database.query_row("SELECT count(*) FROM media_inline", [], |row| row.get(0)).unwrap();
     let bytes = rig.store.due(0, 10).await.unwrap()[0].body.len();
     assert_eq!((left, rig.store.levels().bytes), (0, bytes as u64));

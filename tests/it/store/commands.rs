@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::{Fresh, counted, intake, keyed};
+use super::{Fresh, intake, keyed};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_processes_write_to_one_store_without_a_loss_or_a_number_twice() {
+on_both! {
+    two_processes_write_to_one_store_without_a_loss_or_a_number_twice,
+}
+
+async fn two_processes_write_to_one_store_without_a_loss_or_a_number_twice(fresh: Fresh) {
     const EACH: usize = 200;
-    let fresh = Fresh::open();
     let other = fresh.beside();
     let writers = [("gateway", fresh.store.clone()), ("command", other.clone())].map(|(name, store)| {
         tokio::spawn(async move {
@@ -26,7 +28,7 @@ async fn two_processes_write_to_one_store_without_a_loss_or_a_number_twice() {
     }
     assert_eq!(serials.len(), 3 * EACH, "a key was taken twice, or never");
     assert_eq!(serials.iter().collect::<BTreeSet<_>>().len(), 3 * EACH, "a number was given twice");
-    assert_eq!(counted(&fresh.file()).inbox, 3 * EACH as u64);
+    assert_eq!(fresh.counted().inbox, 3 * EACH as u64);
     // each learns of the other's writes with its own next one
     fresh.store.take(intake(vec![keyed("last")], vec![])).await.unwrap();
     assert_eq!(fresh.levels().inbox, 3 * EACH as u64 + 1);

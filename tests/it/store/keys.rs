@@ -16,9 +16,15 @@ use tokio::time::{Instant, timeout};
 
 use super::{Fresh, ago, bytes, intake, keyed, take};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_neighbour_in_the_same_commit_that_fails_harms_nobody() {
-    let fresh = Fresh::open();
+on_both! {
+    a_neighbour_in_the_same_commit_that_fails_harms_nobody,
+    a_key_without_a_vendors_id_is_known_for_its_window,
+    old_keys_are_forgotten_and_young_ones_never,
+    a_reference_stands_for_its_receipt_for_ever,
+    a_replay_hours_later_takes_only_what_was_not_taken_then,
+}
+
+async fn a_neighbour_in_the_same_commit_that_fails_harms_nobody(fresh: Fresh) {
     let kept = bytes("first");
     fresh.store.take(intake(vec![], vec![kept.clone()])).await.unwrap();
     // the same row id for other bytes cannot be stored
@@ -42,9 +48,7 @@ async fn a_neighbour_in_the_same_commit_that_fails_harms_nobody() {
     assert!(fresh.store.failing().is_none());
 }
 
-#[tokio::test]
-async fn a_key_without_a_vendors_id_is_known_for_its_window() {
-    let fresh = Fresh::open();
+async fn a_key_without_a_vendors_id_is_known_for_its_window(fresh: Fresh) {
     let at = |minutes: i64| {
         let mut said = keyed("said");
         said.key =
@@ -63,9 +67,7 @@ async fn a_key_without_a_vendors_id_is_known_for_its_window() {
     assert_eq!(fresh.levels().inbox, 2);
 }
 
-#[tokio::test]
-async fn old_keys_are_forgotten_and_young_ones_never() {
-    let fresh = Fresh::open();
+async fn old_keys_are_forgotten_and_young_ones_never(fresh: Fresh) {
     for day in 0..10 {
         let mut old = intake(vec![keyed(&format!("{day}"))], vec![]);
         old.received_at = ago(SignedDuration::from_hours(24 * day));
@@ -86,9 +88,7 @@ async fn old_keys_are_forgotten_and_young_ones_never() {
     assert_eq!(fresh.levels().inbox, 10);
 }
 
-#[tokio::test]
-async fn a_reference_stands_for_its_receipt_for_ever() {
-    let fresh = Fresh::open();
+async fn a_reference_stands_for_its_receipt_for_ever(fresh: Fresh) {
     let mut references = BTreeSet::new();
     for number in 0..50 {
         let receipt = take(&fresh.store, &format!("{number}")).await.receipts[0];
@@ -103,7 +103,7 @@ async fn a_reference_stands_for_its_receipt_for_ever() {
     assert_eq!(again.reference(1), first);
     assert_eq!(take(&again, "50").await.receipts[0].serial, 51, "a serial number was used twice");
     // the key is the store's own
-    assert_ne!(Fresh::open().store.reference(1), first);
+    assert_ne!(fresh.another().await.store.reference(1), first);
     assert_ne!(ReferenceKey::new([0; 16]).reference(1), first);
 }
 
@@ -120,7 +120,7 @@ async fn a_store_of_a_newer_program_is_refused_and_left_as_it_is() {
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
     assert_eq!(version, 99);
     // what is no database is not made into one
-    let strange = fresh.folder.path().join("strange.db");
+    let strange = fresh.file().with_file_name("strange.db");
     std::fs::write(&strange, "this is not a database, but somebody's notes").unwrap();
     assert!(Store::open(&Settings::new(&strange)).is_err());
     assert_eq!(std::fs::read_to_string(strange).unwrap(), "this is not a database, but somebody's notes");
@@ -145,14 +145,13 @@ async fn all_who_wait_on_a_lock_are_told_at_once() {
 }
 
 /// Without a vendor's id a neighbour is known only for some minutes; a replay comes hours later.
-#[tokio::test]
-async fn a_replay_hours_later_takes_only_what_was_not_taken_then() {
-    let fresh = Fresh::open();
+async fn a_replay_hours_later_takes_only_what_was_not_taken_then(fresh: Fresh) {
+    let folder = tempfile::tempdir().unwrap();
     let channel = |text: &str| {
         let fields = format!("[channels.web.fields]\ntext = {text}\nreporter_id = \"$.from\"\n");
         let table =
             "[channels.web]\nconnector = \"webhook\"\nauth = { scheme = \"open\" }\nitems = \"$.data[*]\"\n";
-        config::parse(&format!("{table}{fields}"), fresh.folder.path(), &|_| None).unwrap()
+        config::parse(&format!("{table}{fields}"), folder.path(), &|_| None).unwrap()
     };
     let (broken, mended) = (channel("\"$.body\""), channel("{ paths = [\"$.body\", \"$.isi\"] }"));
     let body = r#"{"data": [{"from": 1, "body": "Lampu mati"}, {"from": 2, "isi": "Pohon tumbang"}]}"#;
@@ -171,10 +170,9 @@ async fn a_replay_hours_later_takes_only_what_was_not_taken_then() {
     let first = door.submit(web, verified).await.unwrap();
     assert_eq!(first.receipts.len(), 1);
     // three hours pass
-    let connection = Connection::open(fresh.file()).unwrap();
     let hours = 3 * 3_600_000;
-    connection.execute("UPDATE receipt SET at = at - ?1", [hours]).unwrap();
-    connection.execute("UPDATE quarantine SET at = at - ?1", [hours]).unwrap();
+    fresh.run(&format!("UPDATE receipt SET at = at - {hours}"));
+    fresh.run(&format!("UPDATE quarantine SET at = at - {hours}"));
 
     let row = store.quarantined_row(first.quarantined.unwrap()).await.unwrap().unwrap();
     let still = door.replay(web, &row).await.unwrap();

@@ -16,14 +16,20 @@ use muara_normalizer::{Normalizer, identity::PrivacyKey};
 
 use super::{Fresh, ago, bytes, event, intake, keyed, take};
 
+on_both! {
+    a_draft_becomes_an_event_that_is_settled_retried_or_dead,
+    held_messages_are_let_through_once_or_put_off,
+    a_draft_that_becomes_nothing_is_quarantined_alone_and_can_be_refined_again,
+    equal_bytes_of_a_channel_are_one_row,
+    a_cursor_is_stored_with_what_it_covers_or_not_at_all,
+}
+
 fn held(key: &str, release_in: i64) -> NewMessage {
     let release_at = ago(SignedDuration::from_secs(-release_in));
     NewMessage { hold: Some(Hold { sender: Some(7), release_at, reason: "a limit" }), ..keyed(key) }
 }
 
-#[tokio::test]
-async fn a_draft_becomes_an_event_that_is_settled_retried_or_dead() {
-    let fresh = Fresh::open();
+async fn a_draft_becomes_an_event_that_is_settled_retried_or_dead(fresh: Fresh) {
     let store = &fresh.store;
     store.take(intake(["a", "b", "c"].map(keyed).into(), vec![])).await.unwrap();
     assert_eq!(fresh.levels().inbox, 3);
@@ -63,9 +69,7 @@ async fn a_draft_becomes_an_event_that_is_settled_retried_or_dead() {
     assert_eq!(store.retry(None).await.unwrap(), 0);
 }
 
-#[tokio::test]
-async fn held_messages_are_let_through_once_or_put_off() {
-    let fresh = Fresh::open();
+async fn held_messages_are_let_through_once_or_put_off(fresh: Fresh) {
     let store = &fresh.store;
     store.take(intake(vec![held("a", -1), held("b", 60), held("c", -1), keyed("d")], vec![])).await.unwrap();
     assert_eq!((fresh.levels().held, fresh.levels().inbox), (3, 1));
@@ -87,9 +91,7 @@ async fn held_messages_are_let_through_once_or_put_off() {
     assert!(take(store, "b").await.receipts[0].held);
 }
 
-#[tokio::test]
-async fn a_draft_that_becomes_nothing_is_quarantined_alone_and_can_be_refined_again() {
-    let fresh = Fresh::open();
+async fn a_draft_that_becomes_nothing_is_quarantined_alone_and_can_be_refined_again(fresh: Fresh) {
     let store = &fresh.store;
     let raw = |key: &str, draft: &str| NewMessage { draft: draft.as_bytes().to_vec(), ..keyed(key) };
     let messages = vec![
@@ -124,9 +126,7 @@ async fn a_draft_that_becomes_nothing_is_quarantined_alone_and_can_be_refined_ag
     assert_eq!(refine::round(store, &rules, Timestamp::now()).await.unwrap(), 0);
 }
 
-#[tokio::test]
-async fn equal_bytes_of_a_channel_are_one_row() {
-    let fresh = Fresh::open();
+async fn equal_bytes_of_a_channel_are_one_row(fresh: Fresh) {
     let store = &fresh.store;
     let first = store.take(intake(vec![], vec![bytes("{"), bytes("[")])).await.unwrap().quarantined;
     let again = store.take(intake(vec![], vec![bytes("["), bytes("{")])).await.unwrap().quarantined;
@@ -138,9 +138,7 @@ async fn equal_bytes_of_a_channel_are_one_row() {
     assert_eq!(store.quarantined(Some("qlue".to_owned()), 10).await.unwrap()[0].seen, 2);
 }
 
-#[tokio::test]
-async fn a_cursor_is_stored_with_what_it_covers_or_not_at_all() {
-    let fresh = Fresh::open();
+async fn a_cursor_is_stored_with_what_it_covers_or_not_at_all(fresh: Fresh) {
     let store = &fresh.store;
     let channel = || "qlue".parse().unwrap();
     assert_eq!(store.cursor(channel()).await.unwrap(), Cursor::default());

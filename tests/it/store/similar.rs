@@ -17,6 +17,12 @@ use uuid::Uuid;
 use super::{Fresh, ago};
 use crate::normalizer::{normalizer, receipt, said};
 
+on_both! {
+    another_process_finds_what_this_one_kept_and_a_batch_sees_itself,
+    what_a_person_reported_lately_is_found_newest_first,
+    what_is_older_than_the_window_is_forgotten_step_by_step,
+}
+
 fn kept(serial: i64, text: &str, sender: &str, at: Timestamp) -> Kept {
     let reporter = DraftReporter { id: Some(sender.to_owned()), ..DraftReporter::default() };
     let draft = Draft { sent_at: Some(SourceTime::Instant(at)), reporter, ..said(text) };
@@ -33,9 +39,7 @@ async fn before(store: &Store, batch: Vec<Kept>) -> Vec<Before> {
     store.before(Vec::new(), batch.into_iter().zip(alike).collect(), Thresholds::default()).await.unwrap()
 }
 
-#[tokio::test]
-async fn another_process_finds_what_this_one_kept_and_a_batch_sees_itself() {
-    let fresh = Fresh::open();
+async fn another_process_finds_what_this_one_kept_and_a_batch_sees_itself(fresh: Fresh) {
     let day = SignedDuration::from_hours(24);
     let first =
         kept(1, "Aspal ambles di Jl. Pahlawan Revolusi dekat apotek, Kel. Pondok Bambu", "a", ago(day * 3));
@@ -56,9 +60,7 @@ async fn another_process_finds_what_this_one_kept_and_a_batch_sees_itself() {
     assert_eq!(links[1].alike.as_ref().unwrap().id, first.id);
 }
 
-#[tokio::test]
-async fn what_a_person_reported_lately_is_found_newest_first() {
-    let fresh = Fresh::open();
+async fn what_a_person_reported_lately_is_found_newest_first(fresh: Fresh) {
     let hour = SignedDuration::from_hours(1);
     let all = vec![
         kept(2, "banjir di kel. rawa buaya", "a", ago(hour)),
@@ -72,9 +74,7 @@ async fn what_a_person_reported_lately_is_found_newest_first() {
     assert_eq!(before.own[0].matter.text, new.matter.text, "the same words");
 }
 
-#[tokio::test]
-async fn what_is_older_than_the_window_is_forgotten_step_by_step() {
-    let fresh = Fresh::open();
+async fn what_is_older_than_the_window_is_forgotten_step_by_step(fresh: Fresh) {
     let day = SignedDuration::from_hours(24);
     let all = (1..=5).map(|serial| kept(serial, HOLE, "a", ago(day * i32::try_from(10 - serial).unwrap())));
     fresh.store.keep_matters(all.collect()).await.unwrap();
@@ -87,9 +87,7 @@ async fn what_is_older_than_the_window_is_forgotten_step_by_step() {
     assert_eq!(fresh.store.forget_matters(before, 2).await.unwrap(), 0);
     let links = self::before(&fresh.store, vec![kept(9, HOLE, "b", ago(SignedDuration::ZERO))]).await;
     assert_eq!(links[0].alike.as_ref().map(|link| link.serial), Some(4), "of equals the oldest that is kept");
-    let blocks = rusqlite::Connection::open(fresh.file()).unwrap();
-    let count = |sql: &str| blocks.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
-    assert_eq!(count("SELECT count(DISTINCT serial) FROM matter_block"), 2);
+    assert_eq!(fresh.number("SELECT count(DISTINCT serial) FROM matter_block"), 2);
 }
 
 #[tokio::test]

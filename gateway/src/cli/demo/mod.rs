@@ -117,7 +117,7 @@ impl Demo {
             "Muara takes messages in on http://{} and keeps them in {}.\n\
              Playing {} reports through HTTP: signed, forged, malformed, delivered twice, in batches ...\n\n",
             gateway.public,
-            gateway.store.file().display(),
+            gateway.store.file().unwrap_or(&scratch.0).display(),
             self.reports
         ))?;
         let finished = finished::Finished::watch(&gateway, self.broker.as_deref()).await?;

@@ -1,7 +1,6 @@
 //! Changes of earlier messages: each behind the message that it changes.
 
 use muara_normalizer::{Amendment, ComplaintId, IdempotencyKey, draft::Change};
-use rusqlite::OptionalExtension;
 use uuid::Uuid;
 
 use super::{
@@ -9,6 +8,7 @@ use super::{
         Db, aside, gather, held,
         links::{self, As},
         media, original,
+        sql::{self, OptionalExtension},
         writer::size,
     },
     Intake, NewAmendment, RECEIPT, Receipt, Taken, accept, find,
@@ -22,7 +22,7 @@ pub(super) fn take(
     amendment: &NewAmendment,
     at: i64,
     taken: &mut Taken,
-) -> rusqlite::Result<()> {
+) -> sql::Result<()> {
     if find(&mut db.prepare(RECEIPT)?, &amendment.key, at)?.is_some() {
         return Ok(());
     }
@@ -68,12 +68,7 @@ pub(super) fn take(
 }
 
 /// Changes a message that nobody has heard of yet where it waits. False if its event has gone.
-fn unheard(
-    db: &Db<'_>,
-    intake: &Intake,
-    amendment: &NewAmendment,
-    target: &Receipt,
-) -> rusqlite::Result<bool> {
+fn unheard(db: &Db<'_>, intake: &Intake, amendment: &NewAmendment, target: &Receipt) -> sql::Result<bool> {
     let draft = amendment.instead.as_ref().map(|message| message.draft.as_slice());
     if let Some((complaint, id)) = gather::rewrite(db, target.serial, draft)? {
         let until = media::open(db, &amendment.files, (id, target.serial, complaint), &intake.channel)?;
@@ -96,7 +91,7 @@ fn of_complaint(
     db: &Db<'_>,
     amendment: &NewAmendment,
     target: Receipt,
-) -> rusqlite::Result<Option<(Receipt, Vec<u8>)>> {
+) -> sql::Result<Option<(Receipt, Vec<u8>)>> {
     let at_once = |(serial, id): (i64, ComplaintId)| Receipt { serial, id, ..target };
     let body = amendment.body.clone();
     let complaint = match links::joined(db, target.serial)? {
@@ -119,7 +114,7 @@ fn of_complaint(
     Ok(Some((at_once(complaint), serde_json::to_vec(&change).unwrap_or(body))))
 }
 
-fn remember(db: &Db<'_>, key: &IdempotencyKey, serial: i64, id: Uuid, at: i64) -> rusqlite::Result<()> {
+fn remember(db: &Db<'_>, key: &IdempotencyKey, serial: i64, id: Uuid, at: i64) -> sql::Result<()> {
     let sql = "INSERT INTO receipt VALUES (?1, ?2, ?3, ?4, 0)";
     db.execute(sql, (&key.text, serial, id, at)).map(drop)
 }

@@ -3,9 +3,11 @@
 use jiff::Timestamp;
 use muara_connectors::Cursor;
 use muara_normalizer::ChannelId;
-use rusqlite::OptionalExtension;
 
-use super::super::{Store, StoreError};
+use super::super::{
+    Store, StoreError,
+    sql::{self, OptionalExtension},
+};
 
 impl Store {
     /// Where a channel's pull stands.
@@ -15,7 +17,8 @@ impl Store {
     pub async fn cursor(&self, channel: ChannelId) -> Result<Cursor, StoreError> {
         self.read(move |connection| {
             let sql = "SELECT cursor FROM cursor WHERE channel = ?1";
-            let cursor = connection.query_row(sql, [channel.as_str()], |row| row.get(0)).optional()?;
+            let cursor =
+                connection.prepare_cached(sql)?.query_row([channel.as_str()], |row| row.get(0)).optional()?;
             Ok(Cursor(cursor.unwrap_or_default()))
         })
         .await
@@ -37,9 +40,9 @@ impl Store {
             .read(move |connection| {
                 let sql = "SELECT key, at FROM receipt WHERE key > ?1 ORDER BY key LIMIT ?2";
                 let mut query = connection.prepare_cached(sql)?;
-                let rows = query
-                    .query_map((after, most), |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
-                let rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+                let rows =
+                    query.query_map((after, most), |row| Ok((row.get::<String>(0)?, row.get::<i64>(1)?)))?;
+                let rows = rows.collect::<sql::Result<Vec<_>>>()?;
                 let last = rows.last().map(|(key, _)| key.clone());
                 let old: Vec<String> =
                     rows.into_iter().filter(|(_, at)| *at < before).map(|(key, _)| key).collect();

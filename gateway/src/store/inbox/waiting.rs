@@ -2,10 +2,12 @@
 
 use jiff::Timestamp;
 use muara_normalizer::ComplaintId;
-use rusqlite::Connection;
 
 use super::{
-    super::{Store, StoreError, now_ms},
+    super::{
+        Store, StoreError, now_ms,
+        sql::{self, Connection},
+    },
     instant,
 };
 
@@ -80,17 +82,17 @@ impl Store {
 }
 
 /// Drafts that wait for nothing, after a number.
-fn ready(connection: &Connection, after: i64, most: u32) -> rusqlite::Result<Next> {
+fn ready(connection: &Connection, after: i64, most: u32) -> sql::Result<Next> {
     let sql =
         format!("SELECT {WAITING} FROM inbox WHERE wait_until = 0 AND serial > ?1 ORDER BY serial LIMIT ?2");
     let mut query = connection.prepare_cached(&sql)?;
-    let rows = query.query_map((after, most), waiting)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    let rows = query.query_map((after, most), waiting)?.collect::<sql::Result<Vec<_>>>()?;
     let full = u32::try_from(rows.len()) == Ok(most);
     let more_after = rows.last().filter(|_| full).map(|row| row.serial);
     Ok(Next { rows, more_after })
 }
 
-pub(in super::super) fn waiting(row: &rusqlite::Row<'_>) -> rusqlite::Result<Waiting> {
+pub(in super::super) fn waiting(row: &sql::Row<'_>) -> sql::Result<Waiting> {
     Ok(Waiting {
         serial: row.get(0)?,
         id: ComplaintId(row.get(1)?),

@@ -6,7 +6,6 @@ use muara_normalizer::{
     draft::ReturnAddress,
     event::{ReplyProgress, ReplyReason, ReplyState},
 };
-use rusqlite::OptionalExtension;
 
 use super::{
     super::{
@@ -15,6 +14,7 @@ use super::{
         now_ms,
         outbox::{self, NewEvent},
         report,
+        sql::{self, OptionalExtension},
     },
     json,
 };
@@ -89,7 +89,7 @@ impl Store {
     }
 }
 
-fn settle(db: &Db<'_>, seq: i64, attempt: &Attempt) -> rusqlite::Result<()> {
+fn settle(db: &Db<'_>, seq: i64, attempt: &Attempt) -> sql::Result<()> {
     let now = now_ms();
     let waits = "WHERE seq = ?1 AND state = 'waiting'";
     match attempt {
@@ -132,7 +132,7 @@ fn settle(db: &Db<'_>, seq: i64, attempt: &Attempt) -> rusqlite::Result<()> {
                 // a vendor that numbers anew names a later message by this id
                 db.execute(
                     "INSERT INTO reply_part (channel, vendor_id, seq) VALUES (?1, ?2, ?3)
-                     ON CONFLICT DO UPDATE SET seq = ?3, state = 'sent'",
+                     ON CONFLICT (channel, vendor_id) DO UPDATE SET seq = ?3, state = 'sent'",
                     (&channel, vendor_id, seq),
                 )?;
             }
@@ -148,7 +148,7 @@ pub(in crate::store) fn advance(
     state: ReplyState,
     reason: Option<&ReplyReason>,
     at: i64,
-) -> rusqlite::Result<()> {
+) -> sql::Result<()> {
     let before: String =
         db.prepare("SELECT state FROM reply WHERE seq = ?1")?.query_row([seq], |row| row.get(0))?;
     db.execute(
@@ -165,11 +165,11 @@ pub(in crate::store) fn advance(
         )?
         .query_row([seq], |row| {
             Ok((
-                row.get::<_, String>(0)?,
-                row.get::<_, String>(1)?,
-                row.get::<_, u32>(2)?,
-                row.get::<_, uuid::Uuid>(3)?,
-                row.get::<_, i64>(4)?,
+                row.get::<String>(0)?,
+                row.get::<String>(1)?,
+                row.get::<u32>(2)?,
+                row.get::<uuid::Uuid>(3)?,
+                row.get::<i64>(4)?,
             ))
         })
         .optional()?;

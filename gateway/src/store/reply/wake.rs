@@ -25,7 +25,7 @@ impl Wakes {
     }
 
     /// Wakes every channel's task.
-    pub(super) fn wake_all(&self) {
+    pub(in crate::store) fn wake_all(&self) {
         self.bells().values().for_each(|bell| bell.notify_one());
     }
 

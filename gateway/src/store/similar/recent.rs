@@ -14,10 +14,12 @@ use muara_normalizer::{
     ComplaintId,
     similarity::{Index, Matter},
 };
-use rusqlite::Connection;
 
 use super::{Kept, kept};
-use crate::store::Db;
+use crate::store::{
+    Db,
+    sql::{self, Connection},
+};
 
 /// Matters that are filed together: some 1.5 MB of memory, and twice as much while they are filed.
 const TOGETHER: usize = 2048;
@@ -77,16 +79,25 @@ pub(in crate::store) struct Part {
 
 impl Recent {
     /// Those that a store has not filed.
-    pub(in crate::store) fn read(connection: &Connection) -> rusqlite::Result<Self> {
+    pub(in crate::store) fn read(connection: &Connection) -> sql::Result<Self> {
         let recent = Self::default();
         let sql = "SELECT serial, id, matter FROM matter JOIN matter_unfiled USING (serial) ORDER BY serial";
         let unfiled: Vec<Kept> = connection
-            .prepare(sql)?
+            .prepare_cached(sql)?
             .query_map([], kept)?
-            .filter_map(rusqlite::Result::transpose)
-            .collect::<rusqlite::Result<_>>()?;
+            .filter_map(sql::Result::transpose)
+            .collect::<sql::Result<_>>()?;
         recent.add(unfiled);
         Ok(recent)
+    }
+
+    /// Takes the place of what was in memory: another gateway led meanwhile.
+    pub(super) fn replace(&self, by: Self) {
+        let by = by.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut generations = self.change();
+        // a part of what was here, still on its way, is not mistaken for one of the new
+        let number = generations.number + 1;
+        *generations = Generations { number, ..by };
     }
 
     pub(super) fn look(&self) -> RwLockReadGuard<'_, Generations> {
@@ -174,7 +185,7 @@ impl Generations {
 
 impl Part {
     /// Files it; a second time changes nothing.
-    pub(in crate::store) fn file(&self, db: &Db<'_>) -> rusqlite::Result<()> {
+    pub(in crate::store) fn file(&self, db: &Db<'_>) -> sql::Result<()> {
         let Sheet { rows, serials } = &*self.sheet;
         for Row { block, serial, point } in rows.get(self.range.clone()).unwrap_or_default() {
             let [lat, lon] = point.map_or([None; 2], |point| point.map(Some));

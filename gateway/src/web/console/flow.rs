@@ -140,6 +140,29 @@ pub(super) async fn page(
     let (marks, free) = console.state.intake.high_water();
     let rows = levels.inbox + levels.held + levels.outbox;
     let hours = console.day.at(&console, now).await?;
+    let mut marks_reached = vec![
+        Mark {
+            name: "Messages that wait",
+            now: words::number(rows),
+            most: words::number(marks.rows),
+            full: hundredths(rows, marks.rows),
+        },
+        Mark {
+            name: "Bytes that wait",
+            now: words::bytes(levels.bytes),
+            most: words::bytes(marks.bytes),
+            full: hundredths(levels.bytes, marks.bytes),
+        },
+    ];
+    // the disk of a server is not ours to look at
+    if !store.is_shared() {
+        marks_reached.push(Mark {
+            name: "Free disk",
+            now: words::bytes(free),
+            most: format!("at least {}", words::bytes(marks.disk_free)),
+            full: hundredths(marks.disk_free, free),
+        });
+    }
     let part = Flow {
         alarms: console.state.alarms.raised(),
         day: words::number(hours.iter().sum()),
@@ -151,26 +174,7 @@ pub(super) async fn page(
         store_well: failing.is_none(),
         store: failing.map_or_else(|| "It writes.".to_owned(), |error| error.to_string()),
         full: console.state.intake.full(),
-        marks: vec![
-            Mark {
-                name: "Messages that wait",
-                now: words::number(rows),
-                most: words::number(marks.rows),
-                full: hundredths(rows, marks.rows),
-            },
-            Mark {
-                name: "Bytes that wait",
-                now: words::bytes(levels.bytes),
-                most: words::bytes(marks.bytes),
-                full: hundredths(levels.bytes, marks.bytes),
-            },
-            Mark {
-                name: "Free disk",
-                now: words::bytes(free),
-                most: format!("at least {}", words::bytes(marks.disk_free)),
-                full: hundredths(marks.disk_free, free),
-            },
-        ],
+        marks: marks_reached,
     };
     shown(&console, &who, ("Flow", "/flow"), (&headers, &uri), &part).await
 }
