@@ -5,6 +5,9 @@
 //! turned into subjects (`bolong`, `ambles`, `pothole` are one; a speed bump is another), places that stand near, names
 //! and details, by the rules in `data/matter_words.txt` and `data/matter_places.txt`. Two that agree in place and
 //! subject are alike; two that contradict each other in street, RW, subject or landmark are not.
+//!
+//! [`evidence`] finds the signs for and against one matter, [`signs`] says what each weighs (`data/matter_weights.txt`,
+//! learned from labelled pairs), [`compare`] adds them up.
 
 mod bytes;
 mod compare;
