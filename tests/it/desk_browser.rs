@@ -11,12 +11,13 @@ use std::{
     process::{Child, Command, Stdio},
     str::FromStr,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use fantoccini::{
     Client, ClientBuilder, Locator,
+    error::CmdError,
     wd::{Capabilities, TimeoutConfiguration, WebDriverCompatibleCommand},
 };
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -113,9 +114,19 @@ impl Chromium {
         self.client.find(Locator::Css(css)).await.unwrap().click().await.unwrap();
     }
 
+    /// The text of the first such element, as soon as there is one. A page that is just being left is asked no more.
     pub(crate) async fn text(&self, css: &str) -> String {
-        let element = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await.unwrap();
-        element.text().await.unwrap()
+        let left =
+            |error: &CmdError| matches!(error, CmdError::NotW3C(_)) || error.is_stale_element_reference();
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let wait = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(css));
+            let text = async { wait.await?.text().await }.await;
+            if text.as_ref().is_err_and(left) && Instant::now() < deadline {
+                continue;
+            }
+            return text.unwrap();
+        }
     }
 
     pub(crate) async fn sign_in(&self, url: &str, password: &str) {

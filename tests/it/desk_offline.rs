@@ -226,6 +226,7 @@ async fn after_signing_out_nothing_can_be_entered_without_a_network() {
     let hall = Hall::open().await;
     let Hall { chromium, url, .. } = &hall;
     chromium.click("header button").await;
+    hall.appears("#password").await;
     assert_eq!(chromium.text("h1").await, "Masuk");
     hall.cut().await;
     chromium.client.goto(url).await.unwrap();

@@ -240,7 +240,7 @@ async fn a_file_in_s3_is_deleted_there_as_soon_as_the_service_takes_it() {
     keeps(&office, &media).await;
     let name = hex::encode(hash());
     let object = format!("/reports/muara/sha256/{}/{}", &name[..2], &name[2..]);
-    assert_eq!(bucket.objects(), [object.clone()]);
+    assert_eq!(bucket.objects(), std::slice::from_ref(&object));
     office.refines(days(1)).await;
     done(&office, &only).await;
     office.sends();
