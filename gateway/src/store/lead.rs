@@ -8,7 +8,7 @@
 //! Every transaction that writes begins by locking the one row of `level`. So writers take turns as they do with one writer:
 //! a number that is given later is committed later.
 
-use std::{collections::BTreeMap, io, time::Duration};
+use std::{collections::BTreeMap, io, sync::mpsc::RecvTimeoutError, time::Duration};
 
 use tokio::sync::{mpsc, watch};
 
@@ -91,11 +91,11 @@ impl Store {
     }
 }
 
-/// Gives the writer of a server a moment again and again, until it is gone.
-pub(super) fn beat(queue: mpsc::WeakSender<Item>) -> io::Result<()> {
+/// Gives the writer of a server a moment again and again, until it or what is returned is gone.
+pub(super) fn beat(queue: mpsc::WeakSender<Item>) -> io::Result<Alive> {
+    let (alive, ended) = std::sync::mpsc::channel();
     let beats = move || {
-        loop {
-            std::thread::sleep(BEAT);
+        while ended.recv_timeout(BEAT) == Err(RecvTimeoutError::Timeout) {
             let Some(queue) = queue.upgrade() else { break };
             match queue.try_send(Item::Beat) {
                 // a full queue is looked after without it
@@ -104,8 +104,12 @@ pub(super) fn beat(queue: mpsc::WeakSender<Item>) -> io::Result<()> {
             }
         }
     };
-    std::thread::Builder::new().name("store-beat".to_owned()).spawn(beats).map(drop)
+    std::thread::Builder::new().name("store-beat".to_owned()).spawn(beats)?;
+    Ok(alive)
 }
+
+/// The beat goes on as long as this is there.
+pub(super) type Alive = std::sync::mpsc::Sender<()>;
 
 impl Thread {
     /// Begins a transaction; by a new connection if the old one is at an end, for nothing is lost by that yet.
@@ -160,7 +164,7 @@ impl Thread {
         if self.term.send_replace(None).is_some() {
             tracing::warn!("The connection to the database is lost, and with it the leadership.");
         }
-        self.connection = Connection::Postgres(session(server)?);
+        self.connection = Connection::Postgres(Box::new(session(server)?));
         tracing::info!("The connection to the database is open again.");
         Ok(())
     }

@@ -119,7 +119,7 @@ impl Store {
                 Self::start(settings, connection)
             }
             Place::Server(server) => off_the_runtime(|| {
-                let connection = Connection::Postgres(session(server)?);
+                let connection = Connection::Postgres(Box::new(session(server)?));
                 Self::start(settings, connection)
             }),
         }
@@ -244,7 +244,7 @@ pub(super) fn reader(place: &Place) -> Result<Connection, StoreError> {
                 .map_err(|error| classify(error.into(), place))?;
             Ok(Connection::Sqlite(connection))
         }
-        Place::Server(server) => session(server).map(Connection::Postgres),
+        Place::Server(server) => Ok(Connection::Postgres(Box::new(session(server)?))),
     }
 }
 

@@ -157,7 +157,12 @@ pub(super) struct Writer {
     queue: mpsc::Sender<Item>,
     closing: watch::Sender<bool>,
     closed: watch::Receiver<bool>,
+    /// Of a server.
+    _beat: Option<lead::Alive>,
 }
+
+/// The next numbers of receipt and event.
+type Numbers = (i64, i64);
 
 impl Writer {
     pub(super) fn start(thread: Thread) -> Result<Self, StoreError> {
@@ -166,9 +171,10 @@ impl Writer {
         let (ended, closed) = watch::channel(false);
         let place = thread.place.name();
         let io = move |source| StoreError::Io { path: place.clone().into(), source: Arc::new(source) };
-        if let Place::Server(_) = thread.place {
-            lead::beat(queue.downgrade()).map_err(&io)?;
-        }
+        let beat = match thread.place {
+            Place::File(_) => None,
+            Place::Server(_) => Some(lead::beat(queue.downgrade()).map_err(&io)?),
+        };
         std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || {
@@ -176,7 +182,7 @@ impl Writer {
                 ended.send_replace(true);
             })
             .map_err(io)?;
-        Ok(Self { queue, closing, closed })
+        Ok(Self { queue, closing, closed, _beat: beat })
     }
 
     pub(super) async fn run<T, F>(&self, work: F, term: Option<u64>) -> Result<T, StoreError>
@@ -214,8 +220,8 @@ pub(super) struct Thread {
     /// How many terms it led.
     pub(super) terms: u64,
     pub(super) bells: Bells,
-    /// The next numbers of receipt and event, as this process knows them: if they are others, others wrote.
-    pub(super) seen: (i64, i64),
+    /// As this process knows them: if they are others, others wrote.
+    pub(super) seen: Numbers,
 }
 
 impl Thread {
@@ -312,7 +318,7 @@ impl Thread {
     }
 
     /// The counts after the transaction, and the next numbers before and after it.
-    fn try_transact(&self, batch: &mut [Box<dyn Job>]) -> sql::Result<(Levels, (i64, i64), (i64, i64))> {
+    fn try_transact(&self, batch: &mut [Box<dyn Job>]) -> sql::Result<(Levels, Numbers, Numbers)> {
         let connection = &self.connection;
         let (serial, event) = connection
             .prepare_cached("SELECT next_serial, next_event FROM level")?

@@ -52,7 +52,7 @@ pub(super) enum Connection {
     /// To a file.
     Sqlite(rusqlite::Connection),
     /// To a server.
-    Postgres(Session),
+    Postgres(Box<Session>),
 }
 
 impl Connection {

@@ -42,7 +42,7 @@ const SESSION: &str = "SELECT set_config(name, value, false) FROM (VALUES
 
 /// Where a server is, and how it is reached. Its `Debug` has no password.
 #[derive(Clone, Debug)]
-pub struct Server(Config);
+pub struct Server(Arc<Config>);
 
 impl Server {
     /// Reads a `postgres://` address; the password is not in the error.
@@ -62,7 +62,7 @@ impl Server {
         if config.get_tcp_user_timeout().is_none() {
             config.tcp_user_timeout(GONE);
         }
-        Ok(Self(config))
+        Ok(Self(Arc::new(config)))
     }
 
     /// As operators read it.
@@ -86,10 +86,13 @@ impl Server {
 pub(in crate::store) struct Session {
     /// Taken out only when it is dropped.
     client: RefCell<Option<Client>>,
-    statements: RefCell<HashMap<Box<str>, (Vec<Kind>, Statement)>>,
+    statements: RefCell<HashMap<Box<str>, Prepared>>,
     /// An error said that it is of no use any more.
     lost: Cell<bool>,
 }
+
+/// A statement with the kinds of its parameters.
+type Prepared = (Vec<Kind>, Statement);
 
 impl Session {
     /// Opens one. Must not be called where a task of Tokio runs.
