@@ -110,8 +110,16 @@ impl Chromium {
         field.send_keys(words).await.unwrap();
     }
 
+    /// Clicks an element; one that the page has put anew meanwhile was not clicked.
     pub(crate) async fn click(&self, css: &str) {
-        self.client.find(Locator::Css(css)).await.unwrap().click().await.unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let clicked = async { self.client.find(Locator::Css(css)).await?.click().await }.await;
+            let anew = clicked.as_ref().is_err_and(CmdError::is_stale_element_reference);
+            if !anew || Instant::now() >= deadline {
+                return clicked.unwrap();
+            }
+        }
     }
 
     /// The text of the first such element, as soon as there is one. A page that is just being left is asked no more.
