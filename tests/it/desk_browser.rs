@@ -348,6 +348,8 @@ async fn wrong_passwords_and_wrong_fields_are_told_beside_what_is_wrong() {
     chromium.write("description", "Lampu jalan mati.").await;
     let marked = "return [...document.querySelectorAll('[aria-invalid]')].map((field) => field.id)";
     assert_eq!(chromium.script(marked).await, json!(["phone", "consent"]));
+    let told = "return [...document.querySelectorAll('#form a')].map((link) => link.hash)";
+    assert_eq!(chromium.script(told).await, json!(["#phone", "#consent"]));
 }
 
 #[tokio::test]
