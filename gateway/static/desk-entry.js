@@ -249,7 +249,10 @@
     if (!box) return;
     // what is required depends on other fields
     faults();
-    if (target.validity.valid) right(box);
+    if (!target.validity.valid) return;
+    right(box);
+    at("form").querySelector(`a[href="#${target.id}"]`)?.closest("li").remove();
+    at("form").hidden = !at("form").querySelector("li");
   });
 
   const pause = (ms) => new Promise((done) => setTimeout(done, ms));

@@ -110,8 +110,16 @@ impl Chromium {
         field.send_keys(words).await.unwrap();
     }
 
+    /// Clicks an element; one that the page has put anew meanwhile was not clicked.
     pub(crate) async fn click(&self, css: &str) {
-        self.client.find(Locator::Css(css)).await.unwrap().click().await.unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let clicked = async { self.client.find(Locator::Css(css)).await?.click().await }.await;
+            let anew = clicked.as_ref().is_err_and(CmdError::is_stale_element_reference);
+            if !anew || Instant::now() >= deadline {
+                return clicked.unwrap();
+            }
+        }
     }
 
     /// The text of the first such element, as soon as there is one. A page that is just being left is asked no more.
@@ -340,6 +348,8 @@ async fn wrong_passwords_and_wrong_fields_are_told_beside_what_is_wrong() {
     chromium.write("description", "Lampu jalan mati.").await;
     let marked = "return [...document.querySelectorAll('[aria-invalid]')].map((field) => field.id)";
     assert_eq!(chromium.script(marked).await, json!(["phone", "consent"]));
+    let told = "return [...document.querySelectorAll('#form a')].map((link) => link.hash)";
+    assert_eq!(chromium.script(told).await, json!(["#phone", "#consent"]));
 }
 
 #[tokio::test]
