@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use muara_normalizer::ComplaintId;
 use muara_tests::{
-    gateway::{Gateway, PATIENCE},
+    gateway::{Gateway, PATIENCE, client},
     postgres::PostgresServer,
     rabbitmq::RabbitNode,
     reports::Reports,
@@ -122,7 +122,7 @@ async fn a_leader_that_stands_still_is_replaced_and_does_nothing_when_it_goes_on
     let vhost = RabbitNode::shared().await.vhost("still").await;
     let database = PostgresServer::shared().await.database();
     let config = config(&vhost.url(), &database.url());
-    let gateways = [Gateway::launch(&config).await, Gateway::launch(&config).await];
+    let mut gateways = [Gateway::launch(&config).await, Gateway::launch(&config).await];
     let old = leader(&gateways).await;
     let vendors = vec![Vendors::start(&gateways[1 - old], "qlue", SECRET, 3)];
     vendors[0].answers(30).await;
@@ -130,6 +130,8 @@ async fn a_leader_that_stands_still_is_replaced_and_does_nothing_when_it_goes_on
     gateways[1 - old].healthy_when("leading", |health| health["leads"] == true).await;
     vendors[0].answers(30).await;
     gateways[old].signal("CONT").await;
+    // connections from before have outlived their time
+    gateways[old].http = client();
     gateways[old].healthy_when("following", |health| health["leads"] == false).await;
     assert_eq!(leader(&gateways).await, 1 - old);
     let answered = answered(vendors).await;

@@ -226,6 +226,11 @@ pub struct Database<'a> {
 }
 
 impl Database<'_> {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Its URL.
     pub fn url(&self) -> String {
         self.url_by(([127, 0, 0, 1], self.server.port).into())

@@ -103,6 +103,12 @@ async fn a_server_of_a_newer_program_or_that_is_not_there_is_an_error_in_words()
     let error = Store::open(&fresh.settings()).unwrap_err();
     assert!(matches!(error, StoreError::Newer { found: 99, .. }), "{error}");
     assert_eq!(fresh.number("SELECT version FROM muara_schema"), 99);
+    let Place::Server(database) = &fresh.place else { unreachable!() };
+    let latin = format!("{}_latin", database.name());
+    database.run(&format!("CREATE DATABASE {latin} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0"));
+    let latin = Settings::from_url(&database.url().replace(database.name(), &latin), "".as_ref()).unwrap();
+    let error = Store::open(&latin).unwrap_err();
+    assert!(error.to_string().contains("LATIN1"), "{error}");
     let nowhere = "postgres://muara:rahasia@127.0.0.1:1/muara?sslmode=disable";
     let nowhere = Settings::from_url(nowhere, "".as_ref()).unwrap();
     assert!(!format!("{nowhere:?}").contains("rahasia"));

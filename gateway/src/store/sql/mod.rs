@@ -24,6 +24,9 @@ pub enum Error {
     /// The connection to PostgreSQL cannot be secured.
     #[error("TLS to PostgreSQL: {0}")]
     Tls(#[from] rustls::Error),
+    /// The database on the server cannot hold every text.
+    #[error("the database has the encoding {0}: make one with UTF8")]
+    Encoding(String),
     /// There is no such row.
     #[error("there is no such row")]
     NoRow,

@@ -103,6 +103,10 @@ impl Session {
             server.0.connect(tls()?)?
         };
         client.query(SESSION, &[])?;
+        let encoding: String = client.query_one("SHOW server_encoding", &[])?.try_get(0)?;
+        if encoding != "UTF8" {
+            return Err(Error::Encoding(encoding));
+        }
         Ok(Self {
             client: RefCell::new(Some(client)),
             statements: RefCell::default(),
