@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use muara::store::{
     Store,
-    similar::{Before, Kept},
+    similar::{Before, Kept, Link},
 };
 use muara_normalizer::{
     ComplaintId, Draft, Receipt,
@@ -21,6 +21,7 @@ on_both! {
     another_process_finds_what_this_one_kept_and_a_batch_sees_itself,
     what_a_person_reported_lately_is_found_newest_first,
     what_is_older_than_the_window_is_forgotten_step_by_step,
+    what_is_about_to_be_filed_is_found_in_every_state_and_after_a_crash,
 }
 
 fn kept(serial: i64, text: &str, sender: &str, at: Timestamp) -> Kept {
@@ -33,9 +34,15 @@ fn kept(serial: i64, text: &str, sender: &str, at: Timestamp) -> Kept {
 
 const HOLE: &str = "jalan bolong deket apotek pahlawan revolusi pondok bambu";
 
+/// What each of a batch is most alike.
+async fn alike(store: &Store, batch: Vec<Kept>) -> Vec<Option<Link>> {
+    let store = store.clone();
+    tokio::task::spawn_blocking(move || store.alike(&batch, &Thresholds::default()).unwrap()).await.unwrap()
+}
+
 /// What came before each of a batch of which the store was asked at once.
 async fn before(store: &Store, batch: Vec<Kept>) -> Vec<Before> {
-    let alike = store.alike(&batch, &Thresholds::default()).unwrap();
+    let alike = alike(store, batch.clone()).await;
     store.before(Vec::new(), batch.into_iter().zip(alike).collect(), Thresholds::default()).await.unwrap()
 }
 
@@ -90,9 +97,7 @@ async fn what_is_older_than_the_window_is_forgotten_step_by_step(fresh: Fresh) {
     assert_eq!(fresh.number("SELECT count(DISTINCT serial) FROM matter_block"), 2);
 }
 
-#[tokio::test]
-async fn what_is_about_to_be_filed_is_found_in_every_state_and_after_a_crash() {
-    let fresh = Fresh::open();
+async fn what_is_about_to_be_filed_is_found_in_every_state_and_after_a_crash(fresh: Fresh) {
     let hour = SignedDuration::from_hours(1);
     // thousands elsewhere, and one that is sought
     let other = kept(1, "lampu jalan mati di kel. ancol rt 3 rw 2", "b", ago(hour));
@@ -101,16 +106,13 @@ async fn what_is_about_to_be_filed_is_found_in_every_state_and_after_a_crash() {
         kept(1, "Aspal ambles di Jl. Pahlawan Revolusi dekat apotek, Kel. Pondok Bambu", "a", ago(hour));
     let new = kept(10_000, HOLE, "c", ago(SignedDuration::ZERO));
     let found =
-        |store: &Store| store.alike(std::slice::from_ref(&new), &Thresholds::default()).unwrap()[0].clone();
-    let unfiled = |fresh: &Fresh| {
-        let db = rusqlite::Connection::open(fresh.file()).unwrap();
-        db.query_row("SELECT count(*) FROM matter_unfiled", [], |row| row.get::<_, i64>(0)).unwrap()
-    };
+        async |store: &Store| alike(store, vec![new.clone()]).await[0].as_ref().map(|link| link.serial);
+    let unfiled = || fresh.number("SELECT count(*) FROM matter_unfiled");
 
     fresh.store.keep_matters(vec![sought]).await.unwrap();
     let mut serial = 1;
     while serial < 6_000 {
-        assert_eq!(found(&fresh.store).map(|link| link.serial), Some(1), "in memory, with {serial} kept");
+        assert_eq!(found(&fresh.store).await, Some(1), "in memory, with {serial} kept");
         let more = (0..128)
             .map(|_| {
                 serial += 1;
@@ -119,16 +121,12 @@ async fn what_is_about_to_be_filed_is_found_in_every_state_and_after_a_crash() {
             .collect();
         fresh.store.keep_matters(more).await.unwrap();
         let crashed = fresh.beside();
-        assert_eq!(
-            found(&crashed).map(|link| link.serial),
-            Some(1),
-            "by another process, with {serial} kept"
-        );
+        assert_eq!(found(&crashed).await, Some(1), "by another process, with {serial} kept");
         crashed.close().await;
     }
-    assert!(unfiled(&fresh) < 4_400, "thousands at most wait to be filed");
+    assert!(unfiled() < 4_400, "thousands at most wait to be filed");
     fresh.store.file_matters(Duration::ZERO).await.unwrap();
-    assert_eq!(unfiled(&fresh), 0);
-    assert_eq!(found(&fresh.store).map(|link| link.serial), Some(1), "in the store");
-    assert_eq!(found(&fresh.beside()).map(|link| link.serial), Some(1), "in the store, by another process");
+    assert_eq!(unfiled(), 0);
+    assert_eq!(found(&fresh.store).await, Some(1), "in the store");
+    assert_eq!(found(&fresh.beside()).await, Some(1), "in the store, by another process");
 }
