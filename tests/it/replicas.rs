@@ -46,11 +46,18 @@ async fn leader(gateways: &[Gateway]) -> usize {
 
 /// What was answered by any of them: to a report that came to two of them both must have said the same.
 async fn answered(vendors: Vec<Vendors>) -> BTreeMap<String, ComplaintId> {
-    let mut all = BTreeMap::new();
+    let mut answered = Vec::new();
     for vendors in vendors {
-        for (report, complaint) in vendors.finish().await {
-            assert_eq!(*all.entry(report.clone()).or_insert(complaint), complaint, "report {report}");
-        }
+        answered.push(vendors.finish().await);
+    }
+    agreed(answered)
+}
+
+/// What all of these say, who must not contradict one another.
+fn agreed(answered: Vec<BTreeMap<String, ComplaintId>>) -> BTreeMap<String, ComplaintId> {
+    let mut all = BTreeMap::new();
+    for (report, complaint) in answered.into_iter().flatten() {
+        assert_eq!(*all.entry(report.clone()).or_insert(complaint), complaint, "report {report}");
     }
     all
 }
@@ -124,18 +131,22 @@ async fn a_leader_that_stands_still_is_replaced_and_does_nothing_when_it_goes_on
     let config = config(&vhost.url(), &database.url());
     let mut gateways = [Gateway::launch(&config).await, Gateway::launch(&config).await];
     let old = leader(&gateways).await;
-    let vendors = vec![Vendors::start(&gateways[1 - old], "qlue", SECRET, 3)];
-    vendors[0].answers(30).await;
+    let vendors = Vendors::start(&gateways[1 - old], "qlue", SECRET, 3);
+    vendors.answers(30).await;
     gateways[old].signal("STOP").await;
+    vendors.answers(30).await;
+    // ten seconds of load would be more than is worked off in the time of a test
+    let mut before = vec![vendors.finish().await];
     gateways[1 - old].healthy_when("leading", |health| health["leads"] == true).await;
-    vendors[0].answers(30).await;
+    let vendors = Vendors::start(&gateways[1 - old], "qlue", SECRET, 3);
+    vendors.answers(90).await;
     gateways[old].signal("CONT").await;
     // connections from before have outlived their time
     gateways[old].http = client();
     gateways[old].healthy_when("following", |health| health["leads"] == false).await;
     assert_eq!(leader(&gateways).await, 1 - old);
-    let answered = answered(vendors).await;
-    all_arrive(&gateways[old], &vhost.url(), &answered).await;
+    before.push(vendors.finish().await);
+    all_arrive(&gateways[old], &vhost.url(), &agreed(before)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
