@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, time::Duration};
 use muara_normalizer::ComplaintId;
 use muara_tests::{
     gateway::{Gateway, PATIENCE, client},
-    postgres::PostgresServer,
+    postgres::{Database, PostgresServer},
     rabbitmq::RabbitNode,
     reports::Reports,
     vendors::{Vendors, all_arrive},
@@ -41,6 +41,15 @@ async fn leader(gateways: &[Gateway]) -> usize {
         }
         assert!(Instant::now() < deadline, "nobody leads: {}", gateways[0].log().text());
         sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Waits until nothing waits: by the database itself, of which a gateway hears a moment later what others wrote.
+async fn worked_off(database: &Database<'_>) {
+    let deadline = Instant::now() + PATIENCE;
+    while database.number("SELECT inbox + outbox FROM level") > 0 {
+        assert!(Instant::now() < deadline, "it is never worked off: {}", database.run("SELECT * FROM level"));
+        sleep(Duration::from_millis(50)).await;
     }
 }
 
@@ -88,6 +97,7 @@ async fn a_leader_that_is_killed_under_load_is_replaced_and_loses_nothing() {
         vendors.answers(10).await;
     }
     let answered = answered(vendors).await;
+    worked_off(&database).await;
     all_arrive(&gateways[0], &vhost.url(), &answered).await;
     println!("4 kills, {} reports answered", answered.len());
 }
@@ -120,6 +130,7 @@ async fn a_server_that_is_killed_and_comes_back_loses_nothing() {
     }
     let refused: Vec<_> = vendors.iter().map(Vendors::refused).collect();
     let answered = answered(vendors).await;
+    worked_off(&database).await;
     all_arrive(&gateways[0], &vhost.url(), &answered).await;
     println!("3 kills of the server, {} reports answered, refused: {refused:?}", answered.len());
 }
@@ -146,6 +157,7 @@ async fn a_leader_that_stands_still_is_replaced_and_does_nothing_when_it_goes_on
     gateways[old].healthy_when("following", |health| health["leads"] == false).await;
     assert_eq!(leader(&gateways).await, 1 - old);
     before.push(vendors.finish().await);
+    worked_off(&database).await;
     all_arrive(&gateways[old], &vhost.url(), &agreed(before)).await;
 }
 
@@ -175,6 +187,7 @@ async fn one_that_stops_hands_over_and_what_an_operator_says_to_one_all_hear() {
     gateways[1 - old].healthy_when("leading", |health| health["leads"] == true).await;
     vendors[0].answers(30).await;
     let answered = answered(vendors).await;
+    worked_off(&database).await;
     all_arrive(&gateways[1 - old], &vhost.url(), &answered).await;
 }
 
