@@ -130,6 +130,8 @@ pub(super) struct Rules {
     pub(super) part: HashMap<&'static str, Vec<&'static str>>,
     /// Words of what is all right.
     pub(super) fine: HashSet<&'static str>,
+    /// Words of what goes again.
+    pub(super) works: HashSet<&'static str>,
     /// Words that many names have.
     pub(super) titles: HashSet<&'static str>,
     /// Words by which a subject is named.
@@ -238,6 +240,7 @@ impl Rules {
                     rules.part.insert(word, words.collect());
                 }
                 "fine" => rules.fine.extend(words),
+                "works" => rules.works.extend(words),
                 "title" => rules.titles.extend(rest.split_whitespace()),
                 _ => {}
             }
