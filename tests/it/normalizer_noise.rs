@@ -49,6 +49,11 @@ fn talk_is_told_from_what_only_begins_like_it() {
         "makasih min, aduan kabel ngejuntai kemaren udh dirapihin. gercep",
         "coba kirim laporan pakai HP baru, abaikan saja",
         "hujan + indomie + senja = bahagia itu sederhana",
+        "Pengurus masjid datang mengantar undangan pengajian akbar utk Pak Lurah",
+        "mohon izin wawancara untuk podcast kampus, narasumbernya kepala dinas",
+        "laporan saya yg tadi ditutup aja ya, got nya udah dibersihin warga",
+        "perpanjang KTP di kelurahan cuma 10 menit, ga ada calo, mantap pelayanannya",
+        "Underpass Mampang mulai beroperasi Senin depan",
     ];
     for text in noise {
         assert!(reason(&said(text)).is_some(), "{text}");
@@ -57,6 +62,11 @@ fn talk_is_told_from_what_only_begins_like_it() {
         "Makasih damkar udah ngangkut tawon kemarin, nah sekarang ada satu lagi di plafon musholla",
         "DICARI anak laki2 umur 9 th, terakhir keliatan deket pasar sore tadi, tolong hub ibunya",
         "izin share, oknum tukang gali di makam nodong 1,5jt ke keluarga yg berduka. tega bgt",
+        "TOLONG SEBARKAN ibu saya 65th pikun pergi dari pasar kemarin sore, pakai daster biru. hub 0813 0000 1122",
+        "asal ditutup aja laporannya terus, kerjaannya nol",
+        "mohon kesediaan bapak camat melihat jalan kami yang hancur",
+        "ngurus KTP cuma 15 menit kalau bayar 200 ribu, kalau gratis sebulan",
+        "Underpass Mampang mulai beroperasi tapi langsung banjir",
     ];
     for text in complaints {
         assert_eq!(reason(&said(text)), None, "{text}");

@@ -46,6 +46,24 @@ fn labelled_pairs_are_told_as_a_person_would() {
 }
 
 #[test]
+fn one_trouble_is_known_in_the_words_of_two_and_what_works_again_is_none() {
+    let english = "No running water since Monday in Kelurahan Petukangan Utara";
+    assert!(likeness(said(english), said("air pam petukangan utara mampet total dari senin")).is_some());
+    let place = "Kel. Cipinang Besar Selatan";
+    let lift = format!("Lift tower C rusunawa mati, lansia tidak bisa turun. {place}");
+    let pump = |lift: &str| format!("Pompa air tower C rusunawa mati. {lift} {place}");
+    assert_eq!(likeness(said(&lift), said(&pump("Lift sudah jalan kok."))), None);
+    assert!(likeness(said(&lift), said(&pump("Lift juga mati."))).is_some());
+}
+
+#[test]
+fn who_names_the_rw_may_mean_the_flood_of_the_whole_kelurahan() {
+    let flood = "Banjir setinggi dada di Kel. Rawajati, warga minta perahu karet";
+    let same = "banjir rawajati rt 3 rw 7 min tolong evakuasi nenek";
+    assert!(likeness(said(flood), said(same)).is_some());
+}
+
+#[test]
 fn an_officer_reads_why() {
     let likeness = likeness(
         said(

@@ -115,8 +115,9 @@ pub(super) struct Rules {
     pub(super) patterns: Vec<Pattern>,
     /// Patterns by the first word of their first part.
     by_word: Vec<Vec<u32>>,
-    near: HashSet<(u16, u16)>,
-    apart: HashSet<(u16, u16)>,
+    /// For each concept those near it.
+    near: Vec<Vec<u16>>,
+    apart: Vec<Vec<u16>>,
     pub(super) streets: Words,
     pub(super) anchors: Words,
     pub(super) stops: Words,
@@ -130,6 +131,8 @@ pub(super) struct Rules {
     pub(super) part: HashMap<&'static str, Vec<&'static str>>,
     /// Words of what is all right.
     pub(super) fine: HashSet<&'static str>,
+    /// Words of what goes again.
+    pub(super) works: HashSet<&'static str>,
     /// Words that many names have.
     pub(super) titles: HashSet<&'static str>,
     /// Words by which a subject is named.
@@ -238,6 +241,7 @@ impl Rules {
                     rules.part.insert(word, words.collect());
                 }
                 "fine" => rules.fine.extend(words),
+                "works" => rules.works.extend(words),
                 "title" => rules.titles.extend(rest.split_whitespace()),
                 _ => {}
             }
@@ -249,12 +253,12 @@ impl Rules {
                 _ => continue,
             };
             let all: Vec<u16> = rest.split_whitespace().filter_map(|key| keys.get(key)).copied().collect();
-            for (place, one) in all.iter().enumerate() {
-                for other in &all[place + 1..] {
-                    pairs.extend([(*one, *other), (*other, *one)]);
-                }
+            pairs.resize_with(rules.concepts.len(), Vec::new);
+            for one in &all {
+                pairs[usize::from(*one)].extend(all.iter().filter(|other| *other != one));
             }
         }
+        rules.index();
         rules.read_regions();
         rules
     }
@@ -278,7 +282,9 @@ impl Rules {
                     parts.push(Part { words, negated });
                 }
             }
-            let Some(first) = parts.first().and_then(|part| part.words.first()).copied() else { continue };
+            if parts.is_empty() {
+                continue;
+            }
             if subject || parts.len() > 1 {
                 self.spoken.extend(parts.iter().flat_map(|part| &part.words));
             }
@@ -291,11 +297,28 @@ impl Rules {
                     self.sorts.extend(word);
                 }
             }
-            let place = usize::try_from(first).unwrap_or(usize::MAX);
-            self.by_word[place].push(u32::try_from(self.patterns.len()).unwrap_or(u32::MAX));
             self.patterns.push(Pattern { concept: number, parts, without });
         }
         number
+    }
+
+    /// Makes patterns known by their first word. Of two words that may stand in any order the one that fewer patterns
+    /// have goes first: fewer patterns are then tried on a text that says `air` or `jalan`.
+    fn index(&mut self) {
+        let first = |part: &Part| part.words.first().and_then(|word| usize::try_from(*word).ok());
+        let mut uses = vec![0_u32; self.by_word.len()];
+        for word in self.patterns.iter().flat_map(|pattern| &pattern.parts).filter_map(first) {
+            uses[word] += 1;
+        }
+        for (number, pattern) in self.patterns.iter_mut().enumerate() {
+            if let [one, other] = pattern.parts.as_mut_slice()
+                && first(other).map(|word| uses[word]) < first(one).map(|word| uses[word])
+            {
+                std::mem::swap(one, other);
+            }
+            let Some(word) = pattern.parts.first().and_then(first) else { continue };
+            self.by_word[word].push(u32::try_from(number).unwrap_or(u32::MAX));
+        }
     }
 
     /// The words of `a_b`, as a text's own words would be read.
@@ -424,12 +447,12 @@ impl Rules {
 
     /// Whether two different concepts may be the same.
     pub(super) fn near(&self, one: u16, other: u16) -> bool {
-        self.near.contains(&(one, other))
+        self.near.get(usize::from(one)).is_some_and(|near| near.contains(&other))
     }
 
     /// Whether two concepts exclude each other whatever else is said.
     pub(super) fn apart(&self, one: u16, other: u16) -> bool {
-        self.apart.contains(&(one, other))
+        self.apart.get(usize::from(one)).is_some_and(|apart| apart.contains(&other))
     }
 }
 

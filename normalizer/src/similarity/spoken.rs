@@ -42,11 +42,18 @@ pub(super) fn feared(rules: &Rules, terms: &[Term], place: usize) -> bool {
     terms[place].stem == "banjir" && before().any(|term| rules.feared.contains(term.text.as_str()))
 }
 
-/// Whether a term is said to be all right: `liftnya sih aman, airnya yang parah`.
+/// Whether a term is said to be all right: `liftnya sih aman, airnya yang parah`, `lift sudah jalan kok`.
 pub(super) fn fine(rules: &Rules, terms: &[Term], place: usize) -> bool {
-    let spoken = terms.get(place + 1).is_some_and(|term| matches!(term.text.as_str(), "sih" | "mah"));
-    let after = || terms.iter().skip(place + 2).take(FINE);
-    spoken && after().any(|term| !term.negated && rules.fine.contains(term.text.as_str()))
+    let word = |ahead: usize| terms.get(place + ahead).map_or("", |term| term.text.as_str());
+    let fine = |ahead: usize| {
+        let fine = |term: &Term| !term.negated && rules.fine.contains(term.text.as_str());
+        terms.get(place + ahead).is_some_and(fine)
+    };
+    match word(1) {
+        "sih" | "mah" => (2..2 + FINE).any(fine),
+        "sudah" => (fine(2) || rules.works.contains(word(2))) && matches!(word(3), "kok" | "bukan"),
+        _ => false,
+    }
 }
 
 /// Which terms belong to the name of a region, and the kelurahan that is named if it is only one.

@@ -57,7 +57,7 @@ pub(super) fn spots(
     let known = regions(new, old, reach, evidence)?;
     if new.rw == 0 || old.rw == 0 {
         if new.rw != old.rw {
-            evidence.set(Sign::RwOne);
+            evidence.set(if reach.wide { Sign::RwOneWide } else { Sign::RwOne });
         }
         return Ok(known);
     }
