@@ -250,23 +250,32 @@ fn descendants(of: u32) -> Vec<u32> {
     found.split_off(1)
 }
 
-/// Starts a driver on a free port of its own choice.
+/// Starts a driver on a free port of its own choice. It chooses one of IPv4 and ends if that is taken for IPv6, so another
+/// one is asked.
 fn driver() -> (Child, u16) {
-    let mut driver = Command::new("chromedriver")
-        .arg("--port=0")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("chromedriver is not there; ./tests/run installs chromium and chromium-driver");
-    let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-    let port = lines.by_ref().map_while(Result::ok).find_map(|line| {
-        let (_, port) = line.split_once("successfully on port ")?;
-        port.trim_end_matches('.').parse().ok()
+    let mut drivers = (0..5).map(|_| {
+        Command::new("chromedriver")
+            .arg("--port=0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver is not there; ./tests/run installs chromium and chromium-driver")
     });
-    // it goes on writing; a full pipe would stop it
-    std::thread::spawn(move || lines.for_each(drop));
-    (driver, port.expect("chromedriver ended without a port"))
+    let started = drivers.find_map(|mut driver| {
+        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+        let port = lines.by_ref().map_while(Result::ok).find_map(|line| {
+            let (_, port) = line.split_once("successfully on port ")?;
+            port.trim_end_matches('.').parse().ok()
+        });
+        // it goes on writing; a full pipe would stop it
+        std::thread::spawn(move || lines.for_each(drop));
+        if port.is_none() {
+            driver.wait().unwrap();
+        }
+        Some((driver, port?))
+    });
+    started.expect("chromedriver ended without a port, five times")
 }
 
 fn is_reference(text: &str) {
