@@ -1,7 +1,10 @@
 //! A light stem of an Indonesian word: enough that `berlubang`, `lubangnya` and `lubang` meet. Both a rule's word and a
-//! citizen's word go through it, so a stem need not be a word.
+//! citizen's word go through it, so a stem need not be a word. Words of which cutting would make another are in
+//! `data/stem_words.txt`, which anyone can read and extend.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::LazyLock};
+
+use foldhash::HashMap;
 
 /// What is cut off the end: first the particles and possessives, then the suffixes that make words of words.
 const PARTICLES: [&str; 5] = ["nya", "lah", "kah", "pun", "tah"];
@@ -30,15 +33,34 @@ const VOWELS: [char; 5] = ['a', 'e', 'i', 'o', 'u'];
 /// A stem has at least so many letters.
 const SHORTEST: usize = 4;
 
+/// Words that are not cut, with their stems.
+static WORDS: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| {
+    let mut stems = HashMap::default();
+    let lines = include_str!("../data/stem_words.txt").lines().filter(|line| !line.starts_with('#'));
+    for line in lines {
+        match line.split_once('=') {
+            Some((stem, words)) => stems.extend(words.split_whitespace().map(|word| (word, stem.trim()))),
+            None => stems.extend(line.split_whitespace().map(|word| (word, word))),
+        }
+    }
+    stems
+});
+
 /// The stem of a folded word.
 #[must_use]
 pub fn stem(word: &str) -> String {
     if !word.is_ascii() || word.bytes().any(|b| b.is_ascii_digit()) {
         return word.to_owned();
     }
+    if let Some(stem) = WORDS.get(word) {
+        return (*stem).to_owned();
+    }
     let mut rest = word;
     if let Some(cut) = PARTICLES.iter().find_map(|end| rest.strip_suffix(end)).filter(|cut| cut.len() >= 3) {
         rest = cut;
+        if let Some(stem) = WORDS.get(rest) {
+            return (*stem).to_owned();
+        }
     }
     if let Some(cut) =
         SUFFIXES.iter().find_map(|end| rest.strip_suffix(end)).filter(|cut| cut.len() >= SHORTEST)

@@ -291,6 +291,10 @@ impl<'a> Context<'a> {
         if !heard.is_statement() {
             return false;
         }
+        // whoever only spoke, or only showed something, now says what it is
+        if known.is_wordless() && !heard.besides && !self.rested() {
+            return false;
+        }
         // before anybody named a matter all words belong together
         if !known.is_named() && !heard.matter.elsewhere(known) {
             let explains = heard.definite || heard.goes_on || heard.outcome || heard.matter.shared(known) > 0;
@@ -309,14 +313,19 @@ impl<'a> Context<'a> {
         }
         // `sama ini, tong sampahnya hilang`: known is only what everybody knows
         let apart = heard.besides && heard.wrong;
+        // while it is gathered, a second matter is told with its place, or as another one
+        if !self.open.is_empty() && !placed && !heard.besides && !heard.announces && !heard.other {
+            return false;
+        }
         !heard.goes_on && (apart || !heard.definite) && (placed || !heard.outcome)
     }
 
-    /// `satu lagi fotonya`, `satu lagi, kabelnya juga`: more on the same.
+    /// `satu lagi fotonya`, `yang ini difoto dari seberang`, `satu lagi, kabelnya juga`: more on the same.
     fn only_explains(&self) -> bool {
         let heard = self.heard;
         let placed = heard.matter.is_placed();
-        (heard.file && heard.content == 0) || (heard.definite && !placed)
+        let shows = heard.file && heard.matter.subjects == 0 && (heard.content == 0 || self.message.has_media());
+        (shows && !placed) || (heard.definite && !placed)
     }
 
     /// The earlier complaint on the same subject that was spoken of last, of those not too long ago.

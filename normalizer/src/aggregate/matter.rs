@@ -151,6 +151,11 @@ impl Matter {
         self.subjects != 0 || !self.sure.is_empty()
     }
 
+    /// Whether nothing was said at all: a voice, a picture, a point.
+    pub(super) fn is_wordless(&self) -> bool {
+        self.subjects == 0 && self.stems.is_empty() && !self.is_placed()
+    }
+
     /// Whether the words say where.
     pub(super) fn is_placed(&self) -> bool {
         [&self.streets, &self.rt, &self.rw, &self.regions].iter().any(|set| !set.is_empty())

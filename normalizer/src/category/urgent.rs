@@ -36,7 +36,8 @@ const NEAR: usize = 6;
 #[must_use]
 pub fn urgent(reading: &Reading) -> bool {
     let hits = WORDS.find(reading);
-    let of = |means| hits.iter().filter(move |hit| hit.phrase.load == means);
+    // who has leaks in his `leher` stands in no water up to it
+    let of = |means| hits.iter().filter(move |hit| hit.phrase.load == means && !hit.loose);
     of(Means::Danger).any(|danger| {
         let spoken_for = |term: &usize| of(Means::None).any(|none| none.terms.contains(term));
         let over = |term: &usize| {

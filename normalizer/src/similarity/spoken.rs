@@ -19,6 +19,11 @@ pub(super) fn ordinal(word: &str) -> Option<&'static str> {
         "delapan" | "viii" => "8",
         "sembilan" | "ix" => "9",
         "sepuluh" | "x" => "10",
+        "sebelas" | "xi" => "11",
+        "xii" => "12",
+        "xiii" => "13",
+        "xiv" => "14",
+        "xv" => "15",
         _ => return None,
     })
 }
