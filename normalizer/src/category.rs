@@ -14,10 +14,12 @@ use foldhash::HashMap;
 
 use crate::{
     complaint::{CategorySource, CategorySuggestion},
+    learned::{self, Counts},
     reading::Reading,
     text,
 };
 
+pub(crate) use context::names as named;
 pub use urgent::urgent;
 
 /// The city's category names by their folded form: sources spell and space them differently.
@@ -36,6 +38,16 @@ static CODES: LazyLock<HashMap<&'static str, &'static str>> =
 
 /// The most suggestions for one complaint.
 const MOST: usize = 5;
+/// How much the words that were learned count against the rules, which a category that they do not name has so much of.
+const LEARNED: f64 = 0.2;
+const NO_RULE: f64 = 0.01;
+/// How much of a difference makes how much surer, so that of what is 0.8 sure eight of ten are right.
+const SHARP: f64 = 1.25;
+/// Where no rule says anything so many words must be known, and so likely must a category be.
+const LEARNED_WORDS: usize = 3;
+const LEARNED_ALONE: f64 = 0.5;
+/// So many words are named as reasons.
+const TELLING: usize = 4;
 /// What stands in the place of a category where neither label nor words say anything: code and name.
 pub(crate) const OTHER: (&str, &str) = ("other", "Lainnya");
 
@@ -56,7 +68,7 @@ pub fn from_label(label: &str) -> Option<CategorySuggestion> {
 /// Where there is no evidence at all the one suggestion has the code `other`, which is not in the city's list.
 #[must_use]
 pub fn suggest(connector: &str, label: Option<&str>, reading: &Reading) -> Vec<CategorySuggestion> {
-    let mut suggestions = weigh::weigh(reading);
+    let mut suggestions = with_counts(reading, &learned::CATEGORIES);
     if let Some(mut stated) = label.and_then(|label| label::meant(connector, label)) {
         if let Some(agreed) = suggestions.iter().position(|rule| rule.code == stated.code) {
             let agreed = suggestions.remove(agreed);
@@ -79,6 +91,47 @@ pub fn suggest(connector: &str, label: Option<&str>, reading: &Reading) -> Vec<C
         });
     }
     suggestions.truncate(MOST);
+    suggestions
+}
+
+/// Suggested categories by the rules alone, best first; none where no rule has a word of the text.
+#[must_use]
+pub fn by_rules(reading: &Reading) -> Vec<CategorySuggestion> {
+    weigh::weigh(reading)
+}
+
+/// The suggestions of the rules, moved and completed by what the words were used for before.
+#[must_use]
+pub fn with_counts(reading: &Reading, counts: &Counts) -> Vec<CategorySuggestion> {
+    let mut rules = weigh::weigh(reading);
+    let words = learned::stems(reading);
+    let (likely, known) = counts.likely(&words);
+    let sure = likely.iter().any(|likely| likely.log > LEARNED_ALONE.ln());
+    if rules.is_empty() && (known < LEARNED_WORDS || !sure) {
+        return rules;
+    }
+    let mut scores: Vec<(f64, &str)> = { likely.iter() }
+        .map(|likely| {
+            let rule =
+                rules.iter().find(|rule| rule.code == likely.class).map_or(0.0, |rule| rule.confidence);
+            ((rule + NO_RULE).ln() + LEARNED * likely.log, likely.class)
+        })
+        .collect();
+    scores.sort_by(|a, b| descending(a.0, b.0));
+    let all: f64 = scores.iter().map(|(score, _)| (score * SHARP).exp()).sum();
+    let mut suggestions = Vec::with_capacity(MOST);
+    for (score, code) in scores.into_iter().take(MOST) {
+        let confidence = (score * SHARP).exp() / all;
+        suggestions.extend(match rules.iter().position(|rule| rule.code == code) {
+            Some(place) => {
+                Some(CategorySuggestion { confidence: rounded(confidence), ..rules.swap_remove(place) })
+            }
+            None => {
+                let reasons = counts.telling(&words, code, TELLING);
+                suggestion(code, confidence, CategorySource::Rule, reasons)
+            }
+        });
+    }
     suggestions
 }
 

@@ -20,6 +20,7 @@ pub mod ids;
 pub mod key;
 pub mod kind;
 pub mod language;
+pub mod learned;
 pub mod mention;
 pub mod noise;
 pub mod normalize;

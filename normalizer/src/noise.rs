@@ -13,6 +13,7 @@ use crate::{
     complaint::{Kind, NotAComplaint},
     draft::Draft,
     kind, language,
+    learned::{self, Counts},
     reading::{Reading, Term},
     region, text,
     words::words,
@@ -53,6 +54,9 @@ const SPOKEN_OF: u32 = 1;
 /// In so many characters the signs of mood are looked for.
 const SIGNS: usize = 2000;
 
+/// So much likelier must its words make a message no complaint for that to be enough (the logarithm of the ratio).
+const KNOWN: f64 = 8.0;
+
 /// The reasons with phrases of their own, the more certain first: where two weigh the same, the first counts.
 const REASONS: [(NotAComplaint, Section); 7] = [
     (NotAComplaint::AutoReply, Section::AutoReply),
@@ -67,14 +71,33 @@ const REASONS: [(NotAComplaint, Section); 7] = [
 /// Why a message is no complaint; nothing if it may be one. `reading` is of title and text.
 #[must_use]
 pub fn not_a_complaint(draft: &Draft, reading: &Reading) -> Option<NotAComplaint> {
+    with_counts(draft, reading, &learned::KINDS)
+}
+
+/// The same by these counts of words.
+#[must_use]
+pub fn with_counts(draft: &Draft, reading: &Reading, counts: &Counts) -> Option<NotAComplaint> {
     let shows = !draft.attachments.is_empty() || draft.has_point();
     // who chose a category, or sat before an officer, did not come to chat
     let meant = draft.category.is_some() || draft.office.is_some();
     let scores = scores(draft, reading);
     let asks = || !shows && !meant && draft.kind.is_none() && only_asks(reading, &scores);
-    by_its_words(draft, reading, &scores)
+    let reason = by_its_words(draft, reading, &scores)
         .or_else(|| asks().then_some(NotAComplaint::Question))
-        .or_else(|| if shows || meant { None } else { without_matter(reading, &scores) })
+        .or_else(|| if shows || meant { None } else { without_matter(reading, &scores) });
+    // what shows something, was meant for us or is urgent is not held for its words alone; what is English seldom comes,
+    // so its words would seem to be those of advertisements
+    let meant = shows || meant || draft.kind.is_some() || category::urgent(reading);
+    if reason.is_some() || meant || language::language(reading).0 == "en" {
+        return reason;
+    }
+    let words = learned::stems_and_pairs(reading, &draft.text);
+    if counts.odds(&words, learned::NOISE, learned::COMPLAINT) < KNOWN {
+        return None;
+    }
+    let likeliest = REASONS.iter().max_by_key(|(_, section)| scores.of(*section));
+    let named = likeliest.filter(|(_, section)| scores.of(*section) > 0);
+    Some(named.map_or(NotAComplaint::Chatter, |(reason, _)| *reason))
 }
 
 /// Whether it asks what a desk tells, and says of nothing that it goes wrong. `kapan diperbaiki?` is no such question.
@@ -168,7 +191,7 @@ fn by_its_words(draft: &Draft, reading: &Reading, scores: &Scores) -> Option<Not
 /// Whether the words leave hardly a doubt of what is the matter.
 fn is_surely_a_matter(reading: &Reading) -> bool {
     const SURE: f64 = 0.85;
-    category::suggest("", None, reading).first().is_some_and(|best| best.confidence >= SURE)
+    category::by_rules(reading).first().is_some_and(|best| best.confidence >= SURE)
 }
 
 /// Whether an offer is another's that is mocked: who offers something says how to get it.
@@ -191,10 +214,7 @@ fn without_matter(reading: &Reading, scores: &Scores) -> Option<NotAComplaint> {
     if much || reading.terms.len() > LETTER || mocks(reason, scores, reading) {
         return None;
     }
-    let matter = category::suggest("", None, reading)
-        .first()
-        .filter(|best| best.code != category::OTHER.0)
-        .map(|best| best.confidence);
+    let matter = category::by_rules(reading).first().map(|best| best.confidence);
     let said = match kind::said(reading) {
         Some(Kind::Complaint) => WRONG,
         Some(Kind::Aspiration) => WISH,

@@ -324,7 +324,8 @@ impl<'a> Context<'a> {
     fn only_explains(&self) -> bool {
         let heard = self.heard;
         let placed = heard.matter.is_placed();
-        let shows = heard.file && heard.matter.subjects == 0 && (heard.content == 0 || self.message.has_media());
+        let shows =
+            heard.file && heard.matter.subjects == 0 && (heard.content == 0 || self.message.has_media());
         (shows && !placed) || (heard.definite && !placed)
     }
 

@@ -400,7 +400,7 @@ impl Heard {
         let matter = &mut heard.matter;
         // a suggestion for `oh iya RT 05 ya pak` is none
         if heard.content >= SAYING && (heard.wrong || matter.is_placed()) {
-            let suggestions = category::suggest("", None, reading);
+            let suggestions = category::by_rules(reading);
             let sure = suggestions.first().filter(|first| first.confidence >= SURE);
             matter.sure.extend(sure.map(|first| first.code.clone()));
             let likely = suggestions.into_iter().take(SUGGESTIONS).filter(|one| one.confidence >= LIKELY);

@@ -146,6 +146,11 @@ enum Part {
     Street,
 }
 
+/// Which words of a text belong to a name of several words, or to a street's.
+pub(crate) fn names(reading: &Reading) -> Vec<bool> {
+    named(reading, &SETTING).into_iter().map(|part| part == Part::Name).collect()
+}
+
 /// Which words of a text are parts of names: of a region, of a street (`Jl. Taman Sari`).
 fn named(reading: &Reading, setting: &Setting) -> Vec<Part> {
     let words = &reading.words;

@@ -1,14 +1,11 @@
 //! Learns what the signs of `data/matter_weights.txt` weigh, from labelled complaints and pairs.
 //!
-//!     tests/bench/quality --learn       writes the file; prints how well weights do on sets that they did not see
-//!
 //! A logistic regression: each two complaints of a set whose contradictions do not part them are one case, by their signs
 //! ([`evidence`]); the weights are those under which the labels are likeliest, held near a person's guess
 //! ([`Sign::guess`], `KEEN`), and of the side on which a sign may speak. Wrong links count more than missed ones (`WARY`).
 //! The same texts give the same weights on every machine.
-#![allow(clippy::print_stdout, clippy::print_stderr)]
 
-use std::{collections::BTreeMap, env, error::Error, fs, path::Path};
+use std::{collections::BTreeMap, error::Error, fmt::Write as _, fs, path::Path};
 
 use jiff::Timestamp;
 use muara_normalizer::{
@@ -21,7 +18,8 @@ use muara_normalizer::{
         signs::{BY_HAND, COUNT, SIGNS, Sign, Speaks, Weights, probability},
     },
 };
-use serde::Deserialize;
+
+use super::labelled::{self, Labels, Line};
 
 /// How strongly weights are held near the guess.
 const KEEN: f64 = 8.0;
@@ -31,22 +29,6 @@ const WARY: f64 = 4.0;
 const STEPS: usize = 4_000;
 /// Where the search ends: no weight moves by more.
 const STILL: f64 = 1e-6;
-
-#[derive(Deserialize)]
-struct Line {
-    id: String,
-    channel: String,
-    received_at: Timestamp,
-    text: String,
-    lat: Option<f64>,
-    lng: Option<f64>,
-    labels: Labels,
-}
-
-#[derive(Deserialize)]
-struct Labels {
-    duplicate_group: Option<String>,
-}
 
 /// Two complaints of one set: what they have in common, and whether they are one matter.
 struct Case {
@@ -67,10 +49,9 @@ struct Set {
     groups: Vec<Option<String>>,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let folder = env::args().nth(1).ok_or("which folder has the labelled sets?")?;
-    let explain = env::args().nth(2).is_some_and(|word| word == "explain");
-    let sets = read(Path::new(&folder))?;
+/// The file of weights, learned from the sets of a folder.
+pub(crate) fn learn_file(folder: &Path, explain: bool) -> Result<String, Box<dyn Error>> {
+    let sets = read(folder)?;
     for set in &sets {
         let same = set.cases.iter().filter(|case| case.same).count();
         eprintln!(
@@ -105,21 +86,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     eprintln!("  all: {}   unseen {}", shown(before), shown(after));
-    print(&weights);
-    Ok(())
+    Ok(written(&weights))
 }
 
 fn read(folder: &Path) -> Result<Vec<Set>, Box<dyn Error>> {
-    let mut files = vec![("dev".to_owned(), folder.join("complaints_dev.jsonl"))];
-    let mut folders: Vec<_> = fs::read_dir(folder)?.collect::<Result<_, _>>()?;
-    folders.sort_by_key(fs::DirEntry::file_name);
-    for entry in folders {
-        files.push((entry.file_name().to_string_lossy().into_owned(), entry.path().join("complaints.jsonl")));
-    }
     let mut sets = Vec::new();
-    for (name, file) in files.into_iter().filter(|(_, file)| file.exists()) {
-        let text = fs::read_to_string(file)?;
-        let lines: Vec<Line> = text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    for (name, lines) in labelled::sets(folder)? {
         sets.push(Set::of(name, lines)?);
     }
     let pairs = fs::read_to_string(folder.join("pairs.tsv"))?;
@@ -142,7 +114,7 @@ fn read(folder: &Path) -> Result<Vec<Set>, Box<dyn Error>> {
                 text: text.to_owned(),
                 lat: None,
                 lng: None,
-                labels: Labels { duplicate_group: same.then(|| number.to_string()) },
+                labels: Labels { duplicate_group: same.then(|| number.to_string()), ..Labels::default() },
             })
         };
         let set = Set::of(String::new(), vec![line(one, 0)?, line(other, 30 * 3600)?])?;
@@ -314,15 +286,16 @@ fn shown([right, wrong, missed]: [usize; 3]) -> String {
     format!("precision {:.3} recall {:.3}", share(right, wrong), share(right, missed))
 }
 
-/// Prints the file.
-fn print(weights: &Weights) {
-    println!(
+/// The file.
+fn written(weights: &Weights) -> String {
+    let mut file = String::from(
         "# How much each sign weighs that two complaints are of one matter. The weights of the signs that there are, are\n\
          # added; 0 stands for a probability of one half, from which two are linked; 2 for 0.88, 4 for 0.98.\n\
          # One sign a line: name, weight, what it is. Learned by `tests/bench/quality --learn`, which writes this file anew\n\
-         # (words_same and photo_same are not learned); a weight can also be changed here."
+         # (words_same and photo_same are not learned); a weight can also be changed here.\n",
     );
     for sign in SIGNS {
-        println!("{:<28}{:>6.2}  # {}", sign.name(), weights[sign as usize], sign.about());
+        let _ = writeln!(file, "{:<28}{:>6.2}  # {}", sign.name(), weights[sign as usize], sign.about());
     }
+    file
 }
