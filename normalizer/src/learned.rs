@@ -42,6 +42,8 @@ pub struct Counts {
     classes: Vec<Class>,
     /// Of each word the classes that have it, and how much likelier each makes it than a class that does not.
     words: HashMap<String, Vec<(u16, f64)>>,
+    /// Of each word in how many of the texts it stands.
+    shares: HashMap<String, f64>,
 }
 
 #[derive(Clone, Debug)]
@@ -106,7 +108,14 @@ impl Counts {
                 (word.to_owned(), gains.collect())
             })
             .collect();
-        Self { classes, words }
+        let share = |counts: &BTreeMap<String, u32>| number(counts.values().sum()) / all;
+        let shares = tally.words().map(|(word, counts)| (word.to_owned(), share(counts))).collect();
+        Self { classes, words, shares }
+    }
+
+    /// All words, with the share of the texts that have it.
+    pub fn shares(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.shares.iter().map(|(word, share)| (word.as_str(), *share))
     }
 
     /// How likely words are of each class, and how many of them are known at all.

@@ -7,8 +7,8 @@
 mod around;
 
 use around::{
-    after_a_colon, after_a_street, both_levels, follows_unit, goes_on, is_aside, is_unit, is_unlike, is_way,
-    is_way_from,
+    after_a_colon, after_a_street, both_levels, follows_unit, goes_on, is_aside, is_shortened, is_unit,
+    is_unlike, is_way, is_way_from,
 };
 
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
 /// A topic of more letters is no common word: `#PasarBaru`.
 const SHORT_TOPIC: usize = 7;
 /// The most words between a name and the one that corrects it.
-const CORRECTION: usize = 5;
+const CORRECTION: usize = 8;
 
 /// What a text says about the region.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -391,7 +391,10 @@ fn judge(gazetteer: &Gazetteer, words: &[Word], range: (usize, usize), names: Na
         let lights = place
             .checked_sub(2)
             .is_some_and(|two| words[two].folded == "lampu" && words[place - 1].folded == "jalan");
-        let named_so = sign.not_before && !under && !lights && !after_a_street(gazetteer, words, place);
+        // `… dekat kali. Petamburan`: a sentence ended
+        let ended = first.gap == Gap::Dot && before.is_some_and(|word| !is_shortened(&word.folded));
+        let named_so =
+            sign.not_before && !ended && !under && !lights && !after_a_street(gazetteer, words, place);
         if named_so || follows.not_after {
             return None;
         }

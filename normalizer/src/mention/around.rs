@@ -11,6 +11,14 @@ pub(super) fn is_unit(word: &Word) -> bool {
     unit && word.folded.bytes().skip(2).all(|b| b.is_ascii_digit())
 }
 
+/// Whether a full stop behind it shortens the word (`Jl.`, `St.`), rather than ends a sentence.
+pub(super) fn is_shortened(word: &str) -> bool {
+    matches!(
+        word,
+        "jl" | "jln" | "jlan" | "gg" | "st" | "gt" | "psr" | "ps" | "rs" | "gd" | "kp" | "term" | "lap"
+    )
+}
+
 /// `RT 07/02 Karet`, `rw02 Karet`.
 pub(super) fn follows_unit(words: &[Word], place: usize) -> bool {
     let word = |back: usize| place.checked_sub(back).map(|before| &words[before]);

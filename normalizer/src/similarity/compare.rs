@@ -1,18 +1,27 @@
 //! How alike two matters are: the signs for and against one matter, weighed by what labelled pairs taught. What cannot
 //! both be true of one matter ends it before.
 
+use std::sync::LazyLock;
+
+use foldhash::HashMap;
+
 use super::{
     Likeness, Matter, SHINGLES, Thresholds,
     distance::distance,
     evidence::{Apart, Evidence},
+    features::word_hash,
     names::{differ, names},
     signs::{Sign, WEIGHTS, probability},
     spot::{landmarks, reach, spots},
     subject::{categories, details, subjects},
 };
+use crate::learned;
 
 /// So many equal numbers of a MinHash are nearly the same words (an estimated Jaccard similarity of 0.8).
 const NEARLY_SAME: usize = SHINGLES * 4 / 5;
+
+/// Words that tell less than this together are few.
+const FEW: f64 = 4.0;
 
 /// How alike two are; nothing below the threshold.
 #[must_use]
@@ -93,18 +102,28 @@ impl Matter {
     }
 }
 
+/// How much a word of a text tells, by its hash without the lowest bit: the less, the more complaints have it
+/// (`idf`, 1 for a word that none of the labelled ones has).
+static TELLS: LazyLock<HashMap<u32, f64>> = LazyLock::new(|| {
+    let all = learned::CATEGORIES.shares().map(|(_, share)| share).fold(1.0, f64::min);
+    let tells = |share: f64| share.ln() / (all / 2.0).ln();
+    learned::CATEGORIES.shares().map(|(word, share)| (word_hash(word, false), tells(share))).collect()
+});
+
 /// How words agree; few words prove little, and those by which rules know a subject have been counted there.
 fn words(new: &[u32], old: &[u32], evidence: &mut Evidence<'_>) {
-    let weight = |word: &u32| if word & 1 == 0 { 0.5 } else { 1.5 };
+    let known = |word: &u32| word & 1 == 0;
+    let tells = |word: &u32| TELLS.get(&(word & !1)).copied().unwrap_or(1.0);
+    let weight = |word: &u32| tells(word) * if known(word) { 0.5 } else { 1.5 };
     let total = |words: &[u32]| words.iter().map(weight).sum::<f64>();
     let (mut shared, mut rare) = (0.0, 0.0);
     for word in new.iter().filter(|word| old.binary_search(word).is_ok()) {
         shared += weight(word);
-        rare += f64::from(word & 1);
+        rare += if known(word) { 0.0 } else { tells(word) };
     }
     let (one, other) = (total(new), total(old));
-    evidence.put(Sign::Words, shared / one.min(other).max(5.0));
-    evidence.put(Sign::WordsBoth, shared / (one + other - shared).max(5.0));
+    evidence.put(Sign::Words, shared / one.min(other).max(FEW));
+    evidence.put(Sign::WordsBoth, shared / (one + other - shared).max(FEW));
     evidence.put(Sign::WordsRare, f64::min(rare, 4.0) / 4.0);
 }
 

@@ -6,7 +6,7 @@ use super::{
     spoken::{feared, fine, ordinal, regions, void},
 };
 use crate::{
-    complaint::{Area, AttachmentKind, AttachmentRef, Complaint, Flag},
+    complaint::{Area, AttachmentKind, AttachmentRef, CategorySuggestion, Complaint, Flag},
     reading::{Reading, Term},
     words::Gap,
 };
@@ -28,7 +28,7 @@ const NAME_WORDS: usize = 4;
 /// By which streets of one name are told apart.
 pub(super) const COMPASS: [&str; 5] = ["utara", "selatan", "barat", "timur", "tengah"];
 /// What has letters and names for numbers.
-const LETTERED: &str = "blok";
+const LETTERED: [&str; 2] = ["blok", "menara"];
 /// What has a number of its own only behind a street's name or one of `HOUSES`: elsewhere it is of a queue or a person.
 const HOUSE: &str = "no";
 const HOUSES: [&str; 12] = [
@@ -38,7 +38,8 @@ const HOUSES: [&str; 12] = [
 /// Behind these words stands a landmark, of so many words.
 const BESIDE: [&str; 7] = ["depan", "dekat", "samping", "sebelah", "seberang", "belakang", "pinggir"];
 const LANDMARK: usize = 2;
-/// From here a suggested category counts.
+/// From here a suggested category is compared, and from here it says what kind of trouble it is.
+const CATEGORY_LIKELY: f64 = 0.15;
 const CATEGORY_CONFIDENCE: f64 = 0.4;
 
 impl Matter {
@@ -122,9 +123,26 @@ impl Matter {
         }
     }
 
+    /// Leaves out troubles that are only mentioned: of a kind that no suggested category has, beside one of a kind that has.
+    fn drop_mentions(&mut self, rules: &Rules, complaint: &Complaint) {
+        let likely = || complaint.category.iter().filter(|suggested| suggested.confidence >= CATEGORY_LIKELY);
+        let family = |subject: u16| rules.concept(subject).map(|concept| concept.family);
+        let fits = |subject: u16| {
+            let family = family(subject)?;
+            let mut known = likely().filter_map(|suggested| rules.fits(family, &suggested.code)).peekable();
+            known.peek()?;
+            Some(known.any(|fits| fits))
+        };
+        if self.subjects.iter().any(|subject| fits(*subject) == Some(true)) {
+            self.subjects.retain(|subject| fits(*subject) != Some(false));
+        }
+    }
+
     fn categorise(&mut self, rules: &Rules, complaint: &Complaint) {
-        let codes = complaint.category.iter().take(CATEGORIES);
+        let likely = |suggested: &&CategorySuggestion| suggested.confidence >= CATEGORY_LIKELY;
+        let codes = complaint.category.iter().take(CATEGORIES).filter(likely);
         self.categories = codes.map(|suggested| half(hash(suggested.code.as_bytes()))).collect();
+        self.drop_mentions(rules, complaint);
         let sure = complaint.category.first().filter(|best| best.confidence >= CATEGORY_CONFIDENCE);
         let Some(best) = sure else { return };
         // the words named nothing that the rules know: at least the kind of trouble is known
@@ -337,7 +355,7 @@ impl<'a> Text<'a> {
         if *key == HOUSE && !(place > 0 && place == street_ends || HOUSES.contains(&before())) {
             return None;
         }
-        if number.is_empty() && *key == LETTERED {
+        if number.is_empty() && LETTERED.contains(key) {
             // `blok C` is as good as a number, and so is `blok Kenanga`
             let name = written(place + 1)?;
             if let [letter @ b'a'..=b'z'] = name.as_bytes() {

@@ -10,7 +10,7 @@ use super::{
 use crate::stem;
 
 /// What has no name but its number, and stands everywhere.
-const NUMBERS: [&str; 2] = ["blok ", "no "];
+const NUMBERS: [&str; 3] = ["blok ", "menara ", "no "];
 
 fn is_numbered(name: &Name) -> bool {
     NUMBERS.iter().any(|sign| name.text.starts_with(sign))

@@ -112,6 +112,8 @@ pub(super) struct Rules {
     by_key: HashMap<u32, u16>,
     pub(super) families: Vec<Family>,
     categories: HashMap<String, u8>,
+    /// The categories that a family's troubles are put in, by code; nothing of a family for which that is not known.
+    related: HashMap<u8, HashSet<String>>,
     pub(super) patterns: Vec<Pattern>,
     /// Patterns by the first word of their first part.
     by_word: Vec<Vec<u32>>,
@@ -187,6 +189,15 @@ impl Rules {
                     for name in list.split(';') {
                         rules.categories.insert(text::fold(name.trim()), *family);
                     }
+                }
+                "also" => {
+                    let Some((family, list)) = rest.split_once(" = ") else { continue };
+                    let Some(family) = names.get(family) else { continue };
+                    let own =
+                        rules.categories.iter().filter(|(_, of)| *of == family).map(|(code, _)| code.clone());
+                    let related: HashSet<String> =
+                        own.chain(list.split(';').map(|name| text::fold(name.trim()))).collect();
+                    rules.related.insert(*family, related);
                 }
                 "subject" | "place" | "detail" => {
                     let mut parts = rest.split('|').map(str::trim);
@@ -443,6 +454,11 @@ impl Rules {
     /// The family that a category is mostly about, by the category's code.
     pub(super) fn of_category(&self, code: &str) -> Option<u8> {
         self.categories.get(code).copied()
+    }
+
+    /// Whether troubles of a family may be put in a category; nothing if that is not known of the family.
+    pub(super) fn fits(&self, family: u8, category: &str) -> Option<bool> {
+        self.related.get(&family).map(|related| related.contains(category))
     }
 
     /// Whether two different concepts may be the same.

@@ -37,6 +37,8 @@ pub(super) fn void(rules: &Rules, terms: &[Term], place: usize) -> bool {
         || word(1) == "tidak" && rules.sound.contains(text)
         || word(1) == "bukan"
         || word(2) == "bukan"
+        // `belum sampai kebakaran`
+        || word(1) == "sampai" && word(2) == "belum"
         || none(word(2), word(1)) && terms[place].negated
         || none(word(3), word(2)) && terms[place].negated
 }

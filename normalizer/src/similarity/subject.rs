@@ -107,11 +107,11 @@ pub(super) fn subjects(
     };
     let Some(best) = best else {
         // the words of different kinds of trouble: one of them may be said beside the matter
-        let unsure = !definite(new) || !definite(old);
-        if category != Agreement::Same || !unsure {
+        if category != Agreement::Same {
             return Err(Apart::Subject);
         }
-        evidence.set(Sign::SubjectUnsure);
+        let sure = definite(new) && definite(old);
+        evidence.set(if sure { Sign::SubjectsApart } else { Sign::SubjectUnsure });
         return Ok([first(new), first(old)]);
     };
     // two holes and a speed bump beside one of them are still one matter; a hole and a speed bump are two
