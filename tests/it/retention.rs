@@ -50,6 +50,16 @@ async fn done(office: &Office, complaint: &str) {
     office.asks(reply).await;
 }
 
+/// What a complaint has to say is said: it is done, so many messages came to the vendor, the broker took all events.
+async fn answered(office: &mut Office, vendor: &Vendor, complaint: &str, messages: usize) {
+    office.refines(days(1)).await;
+    done(office, complaint).await;
+    office.sends();
+    vendor.has(messages).await;
+    office.finishes().await;
+    settles(office, "").await;
+}
+
 /// The broker takes all events, but refuses those of one complaint for good.
 async fn settles(office: &Office, but: &str) {
     let queued = office.store.queued(0, 1000).await.unwrap();
@@ -170,23 +180,14 @@ async fn a_file_goes_with_the_last_complaint_that_has_it_also_after_a_crash() {
     let first = arrives(&office, "jaki", with_photo("a")).await;
     let second = arrives(&office, "jaki", with_photo("b")).await;
     keeps(&office, &media).await;
-    office.refines(days(1)).await;
-    done(&office, &first).await;
-    office.sends();
-    vendor.has(1).await;
-    office.finishes().await;
-    settles(&office, "").await;
+    answered(&mut office, &vendor, &first, 1).await;
     let settings = Retention { personal_days: 0, published_days: 0, ..Retention::default() };
     let later = removed(&office, &settings, days(401)).await;
     assert_eq!((later.media, later.complaints, later.published), (1, 0, 0), "0 days are for ever");
     assert_eq!(media.remove_unwanted(10).await.unwrap(), 0, "the second has the same photo");
     assert!(media.vault().read(&hash()).await.is_ok());
 
-    done(&office, &second).await;
-    office.sends();
-    vendor.has(2).await;
-    office.finishes().await;
-    settles(&office, "").await;
+    answered(&mut office, &vendor, &second, 2).await;
     assert_eq!(removed(&office, &settings, days(402)).await.media, 1);
     // the process ends before the file is removed; meanwhile the photo comes once more
     let office = office.restarts().await;
@@ -207,12 +208,7 @@ async fn a_file_that_nobody_has_is_removed_once_however_often_it_is_tried() {
     let media = media_of(&office, folder.path());
     let only = arrives(&office, "jaki", with_photo("a")).await;
     keeps(&office, &media).await;
-    office.refines(days(1)).await;
-    done(&office, &only).await;
-    office.sends();
-    vendor.has(1).await;
-    office.finishes().await;
-    settles(&office, "").await;
+    answered(&mut office, &vendor, &only, 1).await;
     let settings = Retention::default();
     let all = removed(&office, &settings, days(401)).await;
     assert_eq!((all.media, all.published, all.complaints), (1, 1, 1));
@@ -241,12 +237,7 @@ async fn a_file_in_s3_is_deleted_there_as_soon_as_the_service_takes_it() {
     let name = hex::encode(hash());
     let object = format!("/reports/muara/sha256/{}/{}", &name[..2], &name[2..]);
     assert_eq!(bucket.objects(), std::slice::from_ref(&object));
-    office.refines(days(1)).await;
-    done(&office, &only).await;
-    office.sends();
-    vendor.has(1).await;
-    office.finishes().await;
-    settles(&office, "").await;
+    answered(&mut office, &vendor, &only, 1).await;
     assert_eq!(removed(&office, &Retention::default(), days(401)).await.media, 1);
 
     bucket.close(true);
