@@ -146,6 +146,8 @@ struct Shared {
     readers: Mutex<Vec<Connection>>,
     readers_at_once: Semaphore,
     place: Place,
+    /// The number of this process among those of a server.
+    process: i32,
     references: ReferenceKey,
     levels: watch::Receiver<Levels>,
     failing: watch::Receiver<Option<StoreError>>,
