@@ -93,7 +93,7 @@ impl Leading {
             tokio::spawn(refine::run(store.clone(), parts.rules.clone(), refine.clone())),
             tokio::spawn(crate::watch::run(store.clone(), clocks, refine.clone())),
             tokio::spawn(silence::run(listens, parts.holidays.clone(), refine.clone())),
-            tokio::spawn(media::run(media, parts.intake.clone(), refine.clone())),
+            tokio::spawn(media::run(store.clone(), media, parts.intake.clone(), refine.clone())),
             tokio::spawn(removes),
         ];
         let mut leading = Self {

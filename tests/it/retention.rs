@@ -100,7 +100,7 @@ fn media_of(office: &Office, folder: &Path) -> Media {
 fn media_in(office: &Office, folder: &Path, settings: config::Media) -> Media {
     muara_tests::install_tls_provider();
     let channels = Arc::new(ArcSwap::from_pointee(Channels::default()));
-    let shared = (office.store.clone(), Arc::clone(&office.health), channels);
+    let shared = (Arc::clone(&office.health), channels);
     let settings = config::Media { fetch: false, ..settings };
     Media::open(&settings, folder, "http://files/".to_owned(), shared).unwrap()
 }
@@ -184,7 +184,7 @@ async fn a_file_goes_with_the_last_complaint_that_has_it_also_after_a_crash() {
     let settings = Retention { personal_days: 0, published_days: 0, ..Retention::default() };
     let later = removed(&office, &settings, days(401)).await;
     assert_eq!((later.media, later.complaints, later.published), (1, 0, 0), "0 days are for ever");
-    assert_eq!(media.remove_unwanted(10).await.unwrap(), 0, "the second has the same photo");
+    assert_eq!(media.remove_unwanted(&office.store, 10).await.unwrap(), 0, "the second has the same photo");
     assert!(media.vault().read(&hash()).await.is_ok());
 
     answered(&mut office, &vendor, &second, 2).await;
@@ -195,7 +195,7 @@ async fn a_file_goes_with_the_last_complaint_that_has_it_also_after_a_crash() {
     assert_eq!(office.store.unwanted(10).await.unwrap(), [hash()]);
     let third = arrives(&office, "jaki", with_photo("c")).await;
     keeps(&office, &media).await;
-    assert_eq!(media.remove_unwanted(10).await.unwrap(), 0, "{third} has it");
+    assert_eq!(media.remove_unwanted(&office.store, 10).await.unwrap(), 0, "{third} has it");
     assert!(media.vault().read(&hash()).await.is_ok());
     assert!(office.store.unwanted(10).await.unwrap().is_empty());
 }
@@ -214,7 +214,7 @@ async fn a_file_that_nobody_has_is_removed_once_however_often_it_is_tried() {
     assert_eq!((all.media, all.published, all.complaints), (1, 1, 1));
     // a crash after the file went and before that was written down
     media.vault().remove(&hash()).await.unwrap();
-    assert_eq!(media.remove_unwanted(10).await.unwrap(), 1);
+    assert_eq!(media.remove_unwanted(&office.store, 10).await.unwrap(), 1);
     assert!(media.vault().read(&hash()).await.is_err());
     assert_eq!(removed(&office, &settings, days(500)).await, Removed::default());
 }
@@ -241,10 +241,10 @@ async fn a_file_in_s3_is_deleted_there_as_soon_as_the_service_takes_it() {
     assert_eq!(removed(&office, &Retention::default(), days(401)).await.media, 1);
 
     bucket.close(true);
-    assert!(media.remove_unwanted(10).await.is_err());
+    assert!(media.remove_unwanted(&office.store, 10).await.is_err());
     assert_eq!(office.store.unwanted(10).await.unwrap(), [hash()], "it is tried again");
     bucket.close(false);
-    assert_eq!(media.remove_unwanted(10).await.unwrap(), 1);
+    assert_eq!(media.remove_unwanted(&office.store, 10).await.unwrap(), 1);
     assert_eq!(bucket.done(&Method::DELETE), [object]);
     assert!(bucket.objects().is_empty());
     assert!(media.vault().read(&hash()).await.is_err());

@@ -44,6 +44,9 @@ async fn a_leader_that_was_cut_off_writes_nothing_of_its_old_term() {
     database.cut_off(&store).await;
     let late = old.take(intake(vec![keyed("too late")], vec![])).await;
     assert!(matches!(late, Err(StoreError::NotLeading)), "{late:?}");
+    // nor may it remove a file that another one may be keeping
+    let late = old.is_wanted([0; 32]).await;
+    assert!(matches!(late, Err(StoreError::NotLeading)), "{late:?}");
     // it comes back by itself, and what is nobody's in particular was never refused
     store.take(intake(vec![keyed("of a vendor")], vec![])).await.unwrap();
     leads(&store).await.take(intake(vec![keyed("of the next term")], vec![])).await.unwrap();
