@@ -26,6 +26,7 @@ pub mod original;
 pub mod outbox;
 pub mod paused;
 pub mod quarantine;
+mod quota;
 pub mod reply;
 pub mod report;
 pub mod retention;
