@@ -150,7 +150,7 @@ impl Alarms {
             wrong.insert(Alarm::Store, words.clone());
         }
         if let Some(free) = sight.disk_free
-            && free < thresholds.disk_free_mb.saturating_mul(MIB)
+            && free < thresholds.disk_free_bytes()
         {
             wrong.insert(Alarm::Disk, format!("the store's disk has {} MiB free", free / MIB));
         }
@@ -220,6 +220,7 @@ pub async fn run(
     thresholds: Thresholds,
     cancel: CancellationToken,
 ) {
+    metrics::disk_low(thresholds.disk_free_bytes());
     loop {
         match sight(&store, &intake, broker.as_ref()).await {
             Ok(sight) => {

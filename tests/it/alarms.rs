@@ -113,6 +113,7 @@ async fn an_alarm_is_in_health_on_the_page_and_in_the_metrics() {
     assert!(health["alarms"][0]["advice"].as_str().unwrap().contains("enlarge the volume"), "{health}");
     assert_eq!(gateway.metric("muara_alarm", &["alarm=\"disk\""]).await, 1.0);
     assert_eq!(gateway.metric("muara_alarm", &[]).await, 1.0, "no other one");
+    assert_eq!(gateway.metric("muara_disk_low_bytes", &[]).await, 1_048_576e12);
     gateway.log().line(0, "Alarm disk: ").await;
     gateway.post("web", &signed(&[json!({"id": "b"})])).await.unwrap();
     let store = store_of(&gateway);
