@@ -7,7 +7,10 @@ use muara::{
     config,
 };
 use muara_connectors::Item;
-use muara_tests::{gateway::Gateway, postgres::store_of};
+use muara_tests::{
+    gateway::Gateway,
+    postgres::{PostgresServer, store_of},
+};
 use serde_json::json;
 
 use crate::{
@@ -102,6 +105,15 @@ async fn the_first_of_each_place_is_the_one_that_waits_longest() {
     for since in [oldest.outbox, oldest.held] {
         assert!(since.unwrap() > before, "{oldest:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_away_is_an_alarm() {
+    let server = PostgresServer::launch().await;
+    let store = format!("[store]\nurl = \"{}\"\n", server.database().url());
+    let gateway = Gateway::launch(&(console("\"$.body\"", "") + &store)).await;
+    server.kill9();
+    gateway.healthy_when("alarmed", |health| health["alarms"][0]["alarm"] == "store").await;
 }
 
 #[tokio::test]
