@@ -172,6 +172,31 @@ async fn what_is_done_goes_when_its_time_has_come_and_nothing_that_is_under_way(
 }
 
 #[tokio::test]
+async fn what_is_set_aside_waits_for_somebody_however_long_and_goes_when_it_was_let_through_and_is_done() {
+    let vendor = Vendor::new();
+    let mut office = Office::open([channel("jaki", Some(&vendor))]);
+    let folder = tempfile::tempdir().unwrap();
+    let media = media_of(&office, folder.path());
+    let thanks = Draft { text: "Terima kasih banyak pak".to_owned(), ..with_photo("thanks") };
+    let aside = arrives(&office, "jaki", thanks).await;
+    keeps(&office, &media).await;
+    office.refines(days(1)).await;
+    assert_eq!(office.store.levels().set_aside, 1);
+    let settings = Retention::default();
+    assert_eq!(removed(&office, &settings, days(9999)).await, Removed::default());
+    assert_eq!(office.store.levels().set_aside, 1);
+    assert_eq!(office.store.set_aside(None, None, 10).await.unwrap().len(), 1);
+
+    assert_eq!(office.store.let_through(None, None).await.unwrap(), 1);
+    answered(&mut office, &vendor, &aside, 1).await;
+    assert_eq!(office.store.levels().set_aside, 0);
+    assert_eq!(removed(&office, &settings, days(399)).await, Removed::default());
+    let all = removed(&office, &settings, days(401)).await;
+    assert_eq!((all.media, all.published, all.complaints), (1, 1, 1));
+    assert!(!known(&office, &aside).await);
+}
+
+#[tokio::test]
 async fn a_file_goes_with_the_last_complaint_that_has_it_also_after_a_crash() {
     let vendor = Vendor::new();
     let mut office = Office::open([channel("jaki", Some(&vendor))]);
