@@ -8,9 +8,11 @@
 //! | others | `RateLimit` with `RateLimit-Policy`, its older forms `RateLimit-{Limit,Remaining,Reset}` and `X-RateLimit-…` | <https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/> |
 //! | all | 429 with `Retry-After`: nothing is left until then | RFC 6585 §4, RFC 9110 §10.2.3 |
 //!
-//! Nothing is made up: what a vendor does not say is not known, and what it said of a window that is over is forgotten.
+//! Nothing is made up: what a vendor does not say is not known, and what it said of a window that is over is forgotten. It holds
+//! over a restart, too: whoever keeps it asks for what was [`Said`].
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -19,7 +21,7 @@ use std::{
 use http::{HeaderMap, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// What was said without an end holds so long: Meta counts a rolling hour.
@@ -32,7 +34,7 @@ pub(crate) const WINDOWS: [&str; 5] =
     ["x-rate-limit", "x-app-limit-24hour", "x-user-limit-24hour", "x-ratelimit", "ratelimit"];
 
 /// What a vendor says is left.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Left {
     /// The part that is left, 0 to 1.
     pub fraction: f64,
@@ -55,9 +57,12 @@ impl Left {
     }
 }
 
-/// What the vendor of one channel last said, by what it was asked for. Clones share it.
+/// What a vendor last said, by what it was asked for.
+pub type Said = BTreeMap<Cow<'static, str>, Vec<Left>>;
+
+/// What the vendor of one channel last said. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Quota(Arc<Mutex<BTreeMap<&'static str, Vec<Left>>>>);
+pub struct Quota(Arc<Mutex<Said>>);
 
 impl Quota {
     /// The least that is left of anything, as far as what the vendor said still holds.
@@ -66,6 +71,23 @@ impl Quota {
         let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let holding = heard.values().flatten().filter(|left| left.holds(now)).copied();
         holding.min_by(|a, b| a.fraction.total_cmp(&b.fraction).then_with(|| b.refills_at.cmp(&a.refills_at)))
+    }
+
+    /// What the vendor said, as far as it still holds.
+    #[must_use]
+    pub fn said(&self, now: Timestamp) -> Said {
+        let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let holding = |left: &[Left]| left.iter().filter(|left| left.holds(now)).copied().collect::<Vec<_>>();
+        let each = heard.iter().map(|(what, left)| (what.clone(), holding(left)));
+        each.filter(|(_, left)| !left.is_empty()).collect()
+    }
+
+    /// What the vendor said before a restart; what it has said since counts.
+    pub fn remember(&self, before: Said) {
+        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (what, left) in before {
+            heard.entry(what).or_insert(left);
+        }
     }
 
     /// An answer came to what was asked for. What is said now replaces what was said before.
@@ -81,7 +103,7 @@ impl Quota {
     }
 
     fn set(&self, what: &'static str, left: Vec<Left>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(what, left);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(Cow::Borrowed(what), left);
     }
 }
 
@@ -302,8 +324,15 @@ mod tests {
         assert_eq!(fraction(heard), Some(0.0));
         assert_eq!(fraction(later(61)), Some(0.5));
         assert_eq!(fraction(later(3601)), None);
+        // after a restart the same is known, but for what is over
+        let again = Quota::default();
+        again.remember(quota.said(heard));
+        assert_eq!(again.left(heard), quota.left(heard));
+        assert_eq!(quota.said(later(61)).keys().collect::<Vec<_>>(), ["messages"]);
         // the next answer says nothing any more
         quota.hear("files", StatusCode::OK, &HeaderMap::new());
         assert_eq!(fraction(heard), Some(0.5));
+        quota.remember(again.said(heard));
+        assert_eq!(fraction(heard), Some(0.5), "what was said since counts");
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     config::Alarms as Thresholds,
     intake::Intake,
     metrics,
-    store::{Store, StoreError},
+    store::Store,
 };
 
 /// Between two looks.
@@ -150,7 +150,7 @@ impl Alarms {
             wrong.insert(Alarm::Store, words.clone());
         }
         if let Some(free) = sight.disk_free
-            && free < thresholds.disk_free_mb.saturating_mul(MIB)
+            && free < thresholds.disk_free_bytes()
         {
             wrong.insert(Alarm::Disk, format!("the store's disk has {} MiB free", free / MIB));
         }
@@ -220,15 +220,17 @@ pub async fn run(
     thresholds: Thresholds,
     cancel: CancellationToken,
 ) {
+    metrics::disk_low(thresholds.disk_free_bytes());
+    let mut oldest = Oldest::default();
     loop {
-        match sight(&store, &intake, broker.as_ref()).await {
-            Ok(sight) => {
-                let now = Timestamp::now();
-                metrics::oldest(&sight.oldest, now);
-                alarms.look(&sight, &thresholds, now);
-            }
+        match store.oldest_of_each().await {
+            Ok(read) => oldest = read,
+            // what was known stays, and the rest is looked at all the same
             Err(error) => tracing::error!(%error, "What waits longest could not be read; it is tried again."),
         }
+        let now = Timestamp::now();
+        metrics::oldest(&oldest, now);
+        alarms.look(&sight(&store, &intake, broker.as_ref(), oldest), &thresholds, now);
         tokio::select! {
             () = cancel.cancelled() => break,
             () = tokio::time::sleep(LOOK_AGAIN) => {}
@@ -236,17 +238,17 @@ pub async fn run(
     }
 }
 
-async fn sight(store: &Store, intake: &Intake, broker: Option<&Broker>) -> Result<Sight, StoreError> {
+fn sight(store: &Store, intake: &Intake, broker: Option<&Broker>, oldest: Oldest) -> Sight {
     let broker = broker.map(|broker| broker.state().borrow().clone());
     let (_, free) = intake.high_water();
-    Ok(Sight {
+    Sight {
         broker: broker
             .filter(|state| !matches!(state, BrokerState::Connected { .. } | BrokerState::Stopped))
             .map(|state| state.to_string()),
         store: store.failing().map(|error| error.to_string()),
         disk_free: Some(free),
-        oldest: store.oldest_of_each().await?,
-    })
+        oldest,
+    }
 }
 
 /// Says in metrics whether the broker takes events.

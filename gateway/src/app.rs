@@ -159,7 +159,7 @@ impl Gateway {
         let intake =
             Intake::new(store.clone(), Arc::clone(&health), &config.store, &config.intake, &config.media);
         let files_url = config.media.base_url(address(&internal, config.listen.internal));
-        let shared = (store.clone(), Arc::clone(&health), Arc::clone(&channels));
+        let shared = (Arc::clone(&health), Arc::clone(&channels));
         let media = Arc::new(Media::open(&config.media, &config.base, files_url.clone(), shared)?);
         let normalizer = Arc::new(Normalizer::new(privacy.clone()).with_polygons(config.polygons));
         let stop = Stop::default();

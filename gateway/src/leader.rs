@@ -22,7 +22,7 @@ use crate::{
     health::Health,
     intake::Intake,
     media::{self, Media},
-    poller, refine, relay, replies, retention, silence,
+    poller, quota, refine, relay, replies, retention, silence,
     store::Store,
 };
 
@@ -92,8 +92,9 @@ impl Leading {
         let workers = vec![
             tokio::spawn(refine::run(store.clone(), parts.rules.clone(), refine.clone())),
             tokio::spawn(crate::watch::run(store.clone(), clocks, refine.clone())),
+            tokio::spawn(quota::run(store.clone(), Arc::clone(&parts.channels), refine.clone())),
             tokio::spawn(silence::run(listens, parts.holidays.clone(), refine.clone())),
-            tokio::spawn(media::run(media, parts.intake.clone(), refine.clone())),
+            tokio::spawn(media::run(store.clone(), media, parts.intake.clone(), refine.clone())),
             tokio::spawn(removes),
         ];
         let mut leading = Self {

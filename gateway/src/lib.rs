@@ -16,6 +16,7 @@ pub mod limits;
 pub mod media;
 pub mod metrics;
 pub mod poller;
+pub mod quota;
 pub mod refine;
 pub mod relay;
 pub mod replies;

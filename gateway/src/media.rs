@@ -156,7 +156,6 @@ pub enum RemoveError {
 /// Everything that fetching, keeping and showing files needs.
 #[derive(Debug)]
 pub struct Media {
-    store: Store,
     vault: Vault,
     fetcher: Fetcher,
     health: Arc<Health>,
@@ -222,7 +221,7 @@ impl Media {
         settings: &config::Media,
         base: &std::path::Path,
         base_url: String,
-        (store, health, channels): (Store, Arc<Health>, Arc<ArcSwap<Channels>>),
+        (health, channels): (Arc<Health>, Arc<ArcSwap<Channels>>),
     ) -> Result<Self, MediaStartError> {
         // the configuration was checked
         let guard = Guard::new(&settings.allow_private).unwrap_or_default();
@@ -231,7 +230,6 @@ impl Media {
             vault: Vault::open(settings, base)?,
             fetcher: Fetcher::new(guard, most(settings), timeout)?,
             settings: settings.clone(),
-            store,
             health,
             channels,
             base_url,
@@ -263,23 +261,23 @@ impl Media {
     ///
     /// # Errors
     /// The place or the store fails; what is left is removed later.
-    pub async fn remove_unwanted(&self, most: u32) -> Result<u64, RemoveError> {
+    pub async fn remove_unwanted(&self, store: &Store, most: u32) -> Result<u64, RemoveError> {
         let mut removed = 0;
-        for sha256 in self.store.unwanted(most).await? {
+        for sha256 in store.unwanted(most).await? {
             let _nobody_keeps = self.keeping.write().await;
-            if !self.store.is_wanted(sha256).await? {
+            if !store.is_wanted(sha256).await? {
                 self.vault.remove(&sha256).await?;
                 removed += 1;
             }
-            self.store.unwanted_is_done(sha256).await?;
+            store.unwanted_is_done(sha256).await?;
         }
         Ok(removed)
     }
 
     /// One attempt at one file, written down. Returns how long its channel pauses.
-    async fn work(&self, file: File) -> Option<Duration> {
-        let Verdict { fetched, result, pause, _keeping } = self.attempt(&file).await;
-        if let Err(error) = self.store.fetched(file.clone(), fetched.clone(), self.base_url.clone()).await {
+    async fn work(&self, store: &Store, file: File) -> Option<Duration> {
+        let Verdict { fetched, result, pause, _keeping } = self.attempt(store, &file).await;
+        if let Err(error) = store.fetched(file.clone(), fetched.clone(), self.base_url.clone()).await {
             tracing::error!(%error, "What became of a file could not be written down; it is fetched again.");
             return Some(LOOK_AGAIN);
         }
@@ -307,11 +305,11 @@ impl Media {
         pause
     }
 
-    async fn attempt(&self, file: &File) -> Verdict {
+    async fn attempt(&self, store: &Store, file: &File) -> Verdict {
         let channel = self.channels.load().get(&file.channel).cloned();
         let source = channel.as_ref().and_then(|channel| self.sources.of(channel));
         let content = match &file.source {
-            Attachment::Inline { .. } => match self.store.inline(file.complaint, file.number).await {
+            Attachment::Inline { .. } => match store.inline(file.complaint, file.number).await {
                 Ok(Some(content)) => content,
                 Ok(None) => return gone("what came with the message was not kept".to_owned()),
                 Err(error) => return self.later(file, "store", error.to_string(), None, None),

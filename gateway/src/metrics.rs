@@ -39,6 +39,7 @@ metrics_table! {
     WAITING gauge "muara_waiting" "What waits in the store, by place: inbox, held, outbox, dead, quarantined, set_aside, replies.";
     WAITING_BYTES gauge "muara_waiting_bytes" "Bytes of all drafts and events that wait.";
     DISK_FREE gauge "muara_disk_free_bytes" "Free bytes on the store's disk.";
+    DISK_LOW gauge "muara_disk_low_bytes" "Free bytes on the store's disk below which it is low, by [watch.alarms].";
     REFINED counter "muara_refined_total" "Drafts refined, by channel and result: event, follow_up, repeated, set_aside, quarantined.";
     REFINE histogram "muara_refine_seconds" "Seconds of one batch in the rules, by stage: gather, read, search, compare, write.";
     PUBLISHED counter "muara_published_total" "Publishes by channel and result: confirmed, returned, nacked, unknown, invalid.";
@@ -138,6 +139,11 @@ pub fn removed(what: &'static str, count: u64) {
 /// Whether an alarm is raised.
 pub fn alarm(alarm: &'static str, raised: bool) {
     gauge!(ALARM.name, "alarm" => alarm).set(if raised { 1.0 } else { 0.0 });
+}
+
+/// Below how many free bytes the disk is low.
+pub fn disk_low(bytes: u64) {
+    gauge!(DISK_LOW.name).set(to_f64(bytes));
 }
 
 /// Since when the first of each place waits.

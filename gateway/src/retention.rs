@@ -94,7 +94,7 @@ pub async fn run(store: Store, media: Arc<Media>, settings: Retention, cancel: C
                 tracing::error!(%error, "What was kept long enough could not be removed; it is tried again.");
             }
         }
-        match media.remove_unwanted(COMPLAINTS).await {
+        match media.remove_unwanted(&store, COMPLAINTS).await {
             Ok(0) => {}
             Ok(files) => {
                 metrics::removed("files", files);

@@ -47,6 +47,17 @@ class Alerts(unittest.TestCase):
             for name in re.findall(r"muara_\w+", rule["expr"]):
                 self.assertIn(name, known, rule["alert"])
 
+    def test_what_the_configuration_bounds_they_bound_by_no_number(self):
+        bounded = "muara_disk_free_bytes|muara_broker_up|muara_(outbox_)?oldest_seconds"
+        for rule in self.rules:
+            self.assertNotRegex(rule["expr"], rf"({bounded})[^<>=]*[<>=]+ *[1-9]", rule["alert"])
+        asked = " ".join(rule["expr"] for rule in self.rules)
+        sources = (ROOT / "gateway/src/alarms.rs").read_text()
+        for alarm in re.findall(r'Self::\w+ => "(\w+)"', sources):
+            # the store's failures are counted, the disk's bound is a metric of its own
+            own = {"store": "muara_store_failures_total", "disk": "muara_disk_low_bytes"}
+            self.assertRegex(asked, own.get(alarm, rf'muara_alarm{{alarm=~?"[^"]*\b{alarm}\b'), alarm)
+
     def test_they_name_places_states_and_results_that_exist(self):
         sources = [(ROOT / "gateway/src" / name).read_text() for name in ("metrics.rs", "health.rs", "intake.rs")]
         words = set(re.findall(r"\w+", "".join(sources)))

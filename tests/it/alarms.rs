@@ -7,7 +7,10 @@ use muara::{
     config,
 };
 use muara_connectors::Item;
-use muara_tests::{gateway::Gateway, postgres::store_of};
+use muara_tests::{
+    gateway::Gateway,
+    postgres::{PostgresServer, store_of},
+};
 use serde_json::json;
 
 use crate::{
@@ -104,6 +107,15 @@ async fn the_first_of_each_place_is_the_one_that_waits_longest() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_away_is_an_alarm() {
+    let server = PostgresServer::launch().await;
+    let store = format!("[store]\nurl = \"{}\"\n", server.database().url());
+    let gateway = Gateway::launch(&(console("\"$.body\"", "") + &store)).await;
+    server.kill9();
+    gateway.healthy_when("alarmed", |health| health["alarms"][0]["alarm"] == "store").await;
+}
+
 #[tokio::test]
 async fn an_alarm_is_in_health_on_the_page_and_in_the_metrics() {
     let config = console("\"$.body\"", "") + "[watch.alarms]\ndisk_free_mb = 1000000000000\n";
@@ -113,6 +125,7 @@ async fn an_alarm_is_in_health_on_the_page_and_in_the_metrics() {
     assert!(health["alarms"][0]["advice"].as_str().unwrap().contains("enlarge the volume"), "{health}");
     assert_eq!(gateway.metric("muara_alarm", &["alarm=\"disk\""]).await, 1.0);
     assert_eq!(gateway.metric("muara_alarm", &[]).await, 1.0, "no other one");
+    assert_eq!(gateway.metric("muara_disk_low_bytes", &[]).await, 1_048_576e12);
     gateway.log().line(0, "Alarm disk: ").await;
     gateway.post("web", &signed(&[json!({"id": "b"})])).await.unwrap();
     let store = store_of(&gateway);

@@ -16,6 +16,7 @@ mod email;
 mod feed;
 mod fixtures;
 mod gather;
+mod guard;
 mod intake;
 mod kill;
 mod lapor_feed;

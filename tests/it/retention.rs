@@ -50,6 +50,16 @@ async fn done(office: &Office, complaint: &str) {
     office.asks(reply).await;
 }
 
+/// What a complaint has to say is said: it is done, so many messages came to the vendor, the broker took all events.
+async fn answered(office: &mut Office, vendor: &Vendor, complaint: &str, messages: usize) {
+    office.refines(days(1)).await;
+    done(office, complaint).await;
+    office.sends();
+    vendor.has(messages).await;
+    office.finishes().await;
+    settles(office, "").await;
+}
+
 /// The broker takes all events, but refuses those of one complaint for good.
 async fn settles(office: &Office, but: &str) {
     let queued = office.store.queued(0, 1000).await.unwrap();
@@ -90,7 +100,7 @@ fn media_of(office: &Office, folder: &Path) -> Media {
 fn media_in(office: &Office, folder: &Path, settings: config::Media) -> Media {
     muara_tests::install_tls_provider();
     let channels = Arc::new(ArcSwap::from_pointee(Channels::default()));
-    let shared = (office.store.clone(), Arc::clone(&office.health), channels);
+    let shared = (Arc::clone(&office.health), channels);
     let settings = config::Media { fetch: false, ..settings };
     Media::open(&settings, folder, "http://files/".to_owned(), shared).unwrap()
 }
@@ -162,6 +172,31 @@ async fn what_is_done_goes_when_its_time_has_come_and_nothing_that_is_under_way(
 }
 
 #[tokio::test]
+async fn what_is_set_aside_waits_for_somebody_however_long_and_goes_when_it_was_let_through_and_is_done() {
+    let vendor = Vendor::new();
+    let mut office = Office::open([channel("jaki", Some(&vendor))]);
+    let folder = tempfile::tempdir().unwrap();
+    let media = media_of(&office, folder.path());
+    let thanks = Draft { text: "Terima kasih banyak pak".to_owned(), ..with_photo("thanks") };
+    let aside = arrives(&office, "jaki", thanks).await;
+    keeps(&office, &media).await;
+    office.refines(days(1)).await;
+    assert_eq!(office.store.levels().set_aside, 1);
+    let settings = Retention::default();
+    assert_eq!(removed(&office, &settings, days(9999)).await, Removed::default());
+    assert_eq!(office.store.levels().set_aside, 1);
+    assert_eq!(office.store.set_aside(None, None, 10).await.unwrap().len(), 1);
+
+    assert_eq!(office.store.let_through(None, None).await.unwrap(), 1);
+    answered(&mut office, &vendor, &aside, 1).await;
+    assert_eq!(office.store.levels().set_aside, 0);
+    assert_eq!(removed(&office, &settings, days(399)).await, Removed::default());
+    let all = removed(&office, &settings, days(401)).await;
+    assert_eq!((all.media, all.published, all.complaints), (1, 1, 1));
+    assert!(!known(&office, &aside).await);
+}
+
+#[tokio::test]
 async fn a_file_goes_with_the_last_complaint_that_has_it_also_after_a_crash() {
     let vendor = Vendor::new();
     let mut office = Office::open([channel("jaki", Some(&vendor))]);
@@ -170,23 +205,14 @@ async fn a_file_goes_with_the_last_complaint_that_has_it_also_after_a_crash() {
     let first = arrives(&office, "jaki", with_photo("a")).await;
     let second = arrives(&office, "jaki", with_photo("b")).await;
     keeps(&office, &media).await;
-    office.refines(days(1)).await;
-    done(&office, &first).await;
-    office.sends();
-    vendor.has(1).await;
-    office.finishes().await;
-    settles(&office, "").await;
+    answered(&mut office, &vendor, &first, 1).await;
     let settings = Retention { personal_days: 0, published_days: 0, ..Retention::default() };
     let later = removed(&office, &settings, days(401)).await;
     assert_eq!((later.media, later.complaints, later.published), (1, 0, 0), "0 days are for ever");
-    assert_eq!(media.remove_unwanted(10).await.unwrap(), 0, "the second has the same photo");
+    assert_eq!(media.remove_unwanted(&office.store, 10).await.unwrap(), 0, "the second has the same photo");
     assert!(media.vault().read(&hash()).await.is_ok());
 
-    done(&office, &second).await;
-    office.sends();
-    vendor.has(2).await;
-    office.finishes().await;
-    settles(&office, "").await;
+    answered(&mut office, &vendor, &second, 2).await;
     assert_eq!(removed(&office, &settings, days(402)).await.media, 1);
     // the process ends before the file is removed; meanwhile the photo comes once more
     let office = office.restarts().await;
@@ -194,7 +220,7 @@ async fn a_file_goes_with_the_last_complaint_that_has_it_also_after_a_crash() {
     assert_eq!(office.store.unwanted(10).await.unwrap(), [hash()]);
     let third = arrives(&office, "jaki", with_photo("c")).await;
     keeps(&office, &media).await;
-    assert_eq!(media.remove_unwanted(10).await.unwrap(), 0, "{third} has it");
+    assert_eq!(media.remove_unwanted(&office.store, 10).await.unwrap(), 0, "{third} has it");
     assert!(media.vault().read(&hash()).await.is_ok());
     assert!(office.store.unwanted(10).await.unwrap().is_empty());
 }
@@ -207,18 +233,13 @@ async fn a_file_that_nobody_has_is_removed_once_however_often_it_is_tried() {
     let media = media_of(&office, folder.path());
     let only = arrives(&office, "jaki", with_photo("a")).await;
     keeps(&office, &media).await;
-    office.refines(days(1)).await;
-    done(&office, &only).await;
-    office.sends();
-    vendor.has(1).await;
-    office.finishes().await;
-    settles(&office, "").await;
+    answered(&mut office, &vendor, &only, 1).await;
     let settings = Retention::default();
     let all = removed(&office, &settings, days(401)).await;
     assert_eq!((all.media, all.published, all.complaints), (1, 1, 1));
     // a crash after the file went and before that was written down
     media.vault().remove(&hash()).await.unwrap();
-    assert_eq!(media.remove_unwanted(10).await.unwrap(), 1);
+    assert_eq!(media.remove_unwanted(&office.store, 10).await.unwrap(), 1);
     assert!(media.vault().read(&hash()).await.is_err());
     assert_eq!(removed(&office, &settings, days(500)).await, Removed::default());
 }
@@ -241,19 +262,14 @@ async fn a_file_in_s3_is_deleted_there_as_soon_as_the_service_takes_it() {
     let name = hex::encode(hash());
     let object = format!("/reports/muara/sha256/{}/{}", &name[..2], &name[2..]);
     assert_eq!(bucket.objects(), std::slice::from_ref(&object));
-    office.refines(days(1)).await;
-    done(&office, &only).await;
-    office.sends();
-    vendor.has(1).await;
-    office.finishes().await;
-    settles(&office, "").await;
+    answered(&mut office, &vendor, &only, 1).await;
     assert_eq!(removed(&office, &Retention::default(), days(401)).await.media, 1);
 
     bucket.close(true);
-    assert!(media.remove_unwanted(10).await.is_err());
+    assert!(media.remove_unwanted(&office.store, 10).await.is_err());
     assert_eq!(office.store.unwanted(10).await.unwrap(), [hash()], "it is tried again");
     bucket.close(false);
-    assert_eq!(media.remove_unwanted(10).await.unwrap(), 1);
+    assert_eq!(media.remove_unwanted(&office.store, 10).await.unwrap(), 1);
     assert_eq!(bucket.done(&Method::DELETE), [object]);
     assert!(bucket.objects().is_empty());
     assert!(media.vault().read(&hash()).await.is_err());

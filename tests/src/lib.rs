@@ -5,6 +5,7 @@ pub mod chaos;
 pub mod consume;
 pub mod fake_broker;
 pub mod gateway;
+pub mod guard;
 pub mod postgres;
 pub mod rabbitmq;
 pub mod reports;

@@ -1,8 +1,7 @@
 //! A private PostgreSQL server that tests may kill.
 //!
-//! Port, data and user are its own. As the RabbitMQ node it runs under a shell that waits on a pipe from the test process and
-//! kills it with SIGKILL when that closes, so no server outlives its tests. PostgreSQL refuses to run as root: a root's
-//! tests run it as `nobody`.
+//! Port, data and user are its own, and it ends with its tests ([`Guard`]). PostgreSQL refuses to run as root: a root's tests
+//! run it as `nobody`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -10,45 +9,34 @@ use std::{
     fs,
     io::Write,
     net::TcpListener,
-    os::unix::{fs::MetadataExt, process::CommandExt},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::{
-        Mutex,
-        atomic::{AtomicU32, Ordering},
-    },
+    process::{Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
 use muara::store::{Settings, Store};
-use tempfile::TempDir;
 use tokio::{
     sync::OnceCell,
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
 
-use crate::gateway::Gateway;
+use crate::{
+    gateway::{Gateway, PATIENCE},
+    guard::Guard,
+};
 
 const START_DEADLINE: Duration = Duration::from_secs(60);
-/// Runs the server until its standard input ends. A line before the end means: keep the folder.
-const GUARD: &str = r#"
-"$@" >"$FOLDER/server.out" 2>&1 & server=$!
-if read -r _; then keep=1; cat >/dev/null; fi
-children=$(cat "/proc/$server/task/$server/children" 2>/dev/null)
-kill -9 "$server" $children 2>/dev/null
-wait
-[ -n "$keep" ] || rm -rf "$FOLDER"
-"#;
 
 static SHARED: OnceCell<PostgresServer> = OnceCell::const_new();
 static DATABASES: AtomicU32 = AtomicU32::new(0);
 
 /// A PostgreSQL server of our own on loopback.
 pub struct PostgresServer {
-    folder: TempDir,
+    guard: Guard,
     binaries: PathBuf,
     port: u16,
-    guard: Mutex<Option<Child>>,
 }
 
 impl PostgresServer {
@@ -83,9 +71,8 @@ impl PostgresServer {
     }
 
     fn new() -> Self {
-        let folder = tempfile::Builder::new().prefix("muara-postgres-").tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let server = Self { folder, binaries: binaries(), port, guard: Mutex::new(None) };
+        let server = Self { guard: Guard::new("muara-postgres-"), binaries: binaries(), port };
         server.init();
         server
     }
@@ -109,7 +96,7 @@ impl PostgresServer {
 
     fn init(&self) {
         if is_root() {
-            let owned = Command::new("chown").arg("nobody").arg(self.folder.path()).status().unwrap();
+            let owned = Command::new("chown").arg("nobody").arg(self.guard.folder()).status().unwrap();
             assert!(owned.success());
         }
         let mut init = self.command("initdb");
@@ -125,10 +112,8 @@ impl PostgresServer {
     pub async fn start(&self) {
         let deadline = Instant::now() + START_DEADLINE;
         loop {
-            let serve = self.command("postgres");
-            let mut guard = Command::new("sh");
-            guard.args(["-c", GUARD, "guard"]).arg(serve.get_program()).args(serve.get_args());
-            guard.arg("-D").arg(self.data()).arg("-p").arg(self.port.to_string());
+            let mut serve = self.command("postgres");
+            serve.arg("-D").arg(self.data()).arg("-p").arg(self.port.to_string());
             // what a killed process wrote the system still has: only the machine's end would lose it
             for setting in [
                 "listen_addresses=127.0.0.1",
@@ -137,18 +122,14 @@ impl PostgresServer {
                 "fsync=off",
                 "shared_buffers=32MB",
             ] {
-                guard.args(["-c", setting]);
+                serve.args(["-c", setting]);
             }
-            // a Ctrl-C on the terminal must not end the guard before it has done its work
-            guard.env("FOLDER", self.folder.path()).stdin(Stdio::piped()).process_group(0);
-            let child = guard.spawn().unwrap();
-            let stale = self.guard.lock().unwrap().replace(child);
-            assert!(stale.is_none(), "the server is running already");
+            self.guard.start(&serve);
             while Instant::now() < deadline {
                 if self.psql("postgres", "SELECT 1").is_ok() {
                     return;
                 }
-                let said = fs::read_to_string(self.folder.path().join("server.out")).unwrap_or_default();
+                let said = self.guard.said();
                 // the killed one's last child has not gone yet
                 if said.contains("database system is shut down")
                     || said.contains("pre-existing shared memory")
@@ -157,8 +138,7 @@ impl PostgresServer {
                 }
                 sleep(Duration::from_millis(50)).await;
             }
-            let said = fs::read_to_string(self.folder.path().join("server.out")).unwrap_or_default();
-            assert!(Instant::now() < deadline, "PostgreSQL did not start:\n{said}");
+            assert!(Instant::now() < deadline, "PostgreSQL did not start:\n{}", self.guard.said());
             self.kill9();
             sleep(Duration::from_millis(100)).await;
         }
@@ -166,9 +146,7 @@ impl PostgresServer {
 
     /// Kills the server with SIGKILL. Its data stay; [`PostgresServer::start`] brings it back.
     pub fn kill9(&self) {
-        if let Some(guard) = self.guard.lock().unwrap().take() {
-            end(guard, true);
-        }
+        self.guard.kill9();
     }
 
     /// Makes a fresh database.
@@ -193,7 +171,7 @@ impl PostgresServer {
     }
 
     fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.guard.folder().join("data")
     }
 
     fn command(&self, name: &str) -> Command {
@@ -207,15 +185,6 @@ impl PostgresServer {
         let mut command = Command::new("setpriv");
         command.args(["--reuid", "nobody", "--regid", "nogroup", "--clear-groups", "--"]).arg(program);
         command
-    }
-}
-
-impl Drop for PostgresServer {
-    fn drop(&mut self) {
-        let guard = self.guard.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        if let Some(guard) = guard {
-            end(guard, false);
-        }
     }
 }
 
@@ -254,6 +223,21 @@ impl Database<'_> {
         self.server.psql(&self.name, sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
+    /// Cuts the connections by which is written into the store of this database, as a firewall or a restart of the server does
+    /// it, and waits until a gateway that leads has noticed.
+    ///
+    /// # Panics
+    /// If it does not.
+    pub async fn cut_off(&self, leading: &Store) {
+        let mut term = leading.watch_term();
+        term.mark_unchanged();
+        self.run(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database =
+             (SELECT oid FROM pg_database WHERE datname = current_database())",
+        );
+        timeout(PATIENCE, term.changed()).await.expect("it never noticed").unwrap();
+    }
+
     /// The number that a statement prints.
     ///
     /// # Panics
@@ -261,6 +245,16 @@ impl Database<'_> {
     pub fn number(&self, sql: &str) -> i64 {
         self.run(sql).trim().parse().unwrap()
     }
+}
+
+/// Waits until a gateway leads by this store; the store for its term.
+///
+/// # Panics
+/// If none does.
+pub async fn leads(store: &Store) -> Store {
+    let mut term = store.watch_term();
+    timeout(PATIENCE, term.wait_for(Option::is_some)).await.expect("nobody leads").unwrap();
+    store.leading().unwrap()
 }
 
 /// The store of a gateway, opened beside it: its file, or its database.
@@ -292,14 +286,4 @@ fn binaries() -> PathBuf {
 
 fn is_root() -> bool {
     fs::metadata(Path::new("/proc/self")).unwrap().uid() == 0
-}
-
-fn end(mut guard: Child, keep: bool) {
-    let mut pipe = guard.stdin.take().unwrap();
-    if keep {
-        // a guard whose server ended by itself still waits for its pipe
-        pipe.write_all(b"keep\n").unwrap();
-    }
-    drop(pipe);
-    guard.wait().unwrap();
 }

@@ -1,57 +1,44 @@
 //! A private RabbitMQ node that tests may kill.
 //!
-//! Everything it uses is its own: name, ports, epmd, cookie, data and log folder. It runs under a shell that waits on a
-//! pipe from the test process; when that pipe closes (on purpose, on drop, or because the test process died in whatever
-//! way) the shell kills node and epmd with SIGKILL. So no node outlives its tests.
+//! Everything it uses is its own: name, ports, epmd, cookie, data and log folder. Node and epmd end with their tests
+//! ([`Guard`]).
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::{
     fs, io,
-    io::Write,
     net::TcpListener,
-    os::unix::process::CommandExt,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::{
-        Mutex,
-        atomic::{AtomicU32, Ordering},
-    },
+    process::{Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
 use lapin::{Connection, ConnectionProperties};
-use tempfile::TempDir;
 use tokio::{
     sync::OnceCell,
     time::{Instant, sleep},
 };
 
+use crate::guard::Guard;
+
 /// Where Debian and the upstream packages keep the scripts that do not switch to the `rabbitmq` user.
 const SCRIPTS: [&str; 2] = ["/usr/lib/rabbitmq/bin", "/opt/rabbitmq/sbin"];
 const START_DEADLINE: Duration = Duration::from_secs(90);
 
-/// Runs epmd and the server until its standard input ends. A line before the end means: keep the folder.
-const GUARD: &str = r#"
-epmd -port "$ERL_EPMD_PORT" >"$HOME/epmd.out" 2>&1 & epmd=$!
-"$SERVER" >"$HOME/server.out" 2>&1 & server=$!
-if read -r _; then keep=1; cat >/dev/null; fi
-kill -9 "$server" "$epmd" 2>/dev/null
-wait
-[ -n "$keep" ] || rm -rf "$HOME"
-"#;
+/// Runs epmd beside the node.
+const SERVER: &str = r#"epmd -port "$ERL_EPMD_PORT" & exec "$0""#;
 
 static SHARED: OnceCell<RabbitNode> = OnceCell::const_new();
 static VHOSTS: AtomicU32 = AtomicU32::new(0);
 
 /// A RabbitMQ server of our own on loopback.
 pub struct RabbitNode {
-    folder: TempDir,
+    guard: Guard,
     scripts: PathBuf,
     port: u16,
     dist_port: u16,
     epmd_port: u16,
-    guard: Mutex<Option<Child>>,
 }
 
 impl RabbitNode {
@@ -65,12 +52,12 @@ impl RabbitNode {
             .map(PathBuf::from)
             .find(|folder| folder.join("rabbitmq-server").exists())
             .expect("RabbitMQ is not installed (Debian: apt install rabbitmq-server)");
-        let folder = tempfile::Builder::new().prefix("muara-rabbit-").tempdir().unwrap();
+        let guard = Guard::new("muara-rabbit-");
         // All three are held until all are chosen, so that they differ.
         let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
         let [port, dist_port, epmd_port] = listeners.map(|listener| listener.local_addr().unwrap().port());
-        write_configuration(folder.path(), port);
-        let node = Self { folder, scripts, port, dist_port, epmd_port, guard: Mutex::new(None) };
+        write_configuration(guard.folder(), port);
+        let node = Self { guard, scripts, port, dist_port, epmd_port };
         node.start().await;
         node
     }
@@ -104,38 +91,22 @@ impl RabbitNode {
     /// If it does not within 90 s; the message holds its output.
     pub async fn start(&self) {
         let mut command = Command::new("sh");
-        command.args(["-c", GUARD]).stdin(Stdio::piped());
-        // A Ctrl-C on the terminal must not end the guard before it has done its work.
-        command.process_group(0);
-        command.env("SERVER", self.scripts.join("rabbitmq-server"));
+        command.args(["-c", SERVER]).arg(self.scripts.join("rabbitmq-server"));
         // With this set the script becomes the Erlang machine instead of waiting for it, so that SIGKILL hits the node.
         command.env("detached", "true");
         self.configure(&mut command);
-        let child = command.spawn().unwrap();
-        let stale = self.guard.lock().unwrap().replace(child);
-        assert!(stale.is_none(), "the node is running already");
+        self.guard.start(&command);
 
         let deadline = Instant::now() + START_DEADLINE;
         while let Err(error) = accepts(&self.url()).await {
-            let gone = {
-                let mut guard = self.guard.lock().unwrap();
-                guard.as_mut().unwrap().try_wait().unwrap().is_some()
-            };
-            assert!(
-                !gone && Instant::now() < deadline,
-                "RabbitMQ did not start ({error}):\n{}",
-                fs::read_to_string(self.folder.path().join("server.out")).unwrap_or_default()
-            );
+            assert!(Instant::now() < deadline, "RabbitMQ did not start ({error}):\n{}", self.guard.said());
             sleep(Duration::from_millis(100)).await;
         }
     }
 
     /// Kills the node with SIGKILL. Its data stay; [`RabbitNode::start`] brings it back.
     pub fn kill9(&self) {
-        let guard = self.guard.lock().unwrap().take();
-        if let Some(guard) = guard {
-            end(guard, true);
-        }
+        self.guard.kill9();
     }
 
     /// Writes the directory of quorum queues to disk. RabbitMQ 3.10 leaves that to the delayed write of DETS, about
@@ -170,7 +141,7 @@ impl RabbitNode {
     }
 
     fn configure(&self, command: &mut Command) {
-        let home = self.folder.path();
+        let home = self.guard.folder();
         command
             .env("HOME", home)
             // A killed machine leaves no dump in whatever folder the tests run in.
@@ -195,15 +166,6 @@ impl RabbitNode {
             )
             // The guard starts and ends epmd; nothing else may, or it would outlive us.
             .env("ERL_FLAGS", "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}");
-    }
-}
-
-impl Drop for RabbitNode {
-    fn drop(&mut self) {
-        let guard = self.guard.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        if let Some(guard) = guard {
-            end(guard, false);
-        }
     }
 }
 
@@ -235,15 +197,6 @@ impl Vhost<'_> {
         let listing = self.rabbitmqctl(&["list_queues", "--no-table-headers", "name"]).await;
         listing.lines().map(ToOwned::to_owned).collect()
     }
-}
-
-fn end(mut guard: Child, keep: bool) {
-    let mut pipe = guard.stdin.take().unwrap();
-    if keep {
-        pipe.write_all(b"keep\n").unwrap();
-    }
-    drop(pipe);
-    guard.wait().unwrap();
 }
 
 fn write_configuration(folder: &Path, port: u16) {

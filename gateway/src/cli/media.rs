@@ -104,7 +104,7 @@ fn line(file: &File) -> String {
         (None, None) => String::new(),
     };
     format!(
-        "{}  {}  {}  {}  {} attempts  {what}",
+        "{}  {}  {}  {}  attempts: {}  {what}",
         file.complaint,
         file.number,
         file.channel,

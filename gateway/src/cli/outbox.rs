@@ -101,7 +101,7 @@ impl Outbox {
                         serde_json::json!(event).to_string()
                     } else {
                         format!(
-                            "{}  {}  {} attempts  {}  {}",
+                            "{}  {}  attempts: {}  {}  {}",
                             event.id, event.at, event.attempts, event.routing_key, event.reason
                         )
                     };

@@ -70,7 +70,7 @@ impl Replies {
                         row.reference.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
                     let reason = row.reason.as_deref().unwrap_or_default();
                     format!(
-                        "{}  {:9}  {}  {}  {} attempts  {}  {reason}\n",
+                        "{}  {:9}  {}  {}  attempts: {}  {}  {reason}\n",
                         row.at, row.state, row.channel, reference, row.attempts, row.id
                     )
                 });

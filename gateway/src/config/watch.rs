@@ -81,6 +81,14 @@ impl Default for Alarms {
     }
 }
 
+impl Alarms {
+    /// Bytes that are free on the store's disk, at least.
+    #[must_use]
+    pub fn disk_free_bytes(&self) -> u64 {
+        self.disk_free_mb.saturating_mul(1024 * 1024)
+    }
+}
+
 /// A channel is silent when so little came by it, compared with the same hours of the weeks before, that it is no chance:
 /// then something is wrong on the way, though nothing fails here. Each channel may say otherwise in a table `silence` of
 /// its own with the same keys.

@@ -12,12 +12,18 @@ use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::{LOOK_AGAIN, Media};
-use crate::{intake::Intake, metrics, store::StoreError};
+use crate::{
+    intake::Intake,
+    metrics,
+    store::{Store, StoreError},
+};
 
-/// Fetches what is due until it is cancelled; an attempt that is cut off then is made again at the next start.
-pub async fn run(media: Arc<Media>, intake: Intake, cancel: CancellationToken) {
+/// Fetches what is due until it is cancelled; an attempt that is cut off then is made again at the next start. What became of
+/// one is written by this store, so that none counts that outlived the term of who leads.
+pub async fn run(store: Store, media: Arc<Media>, intake: Intake, cancel: CancellationToken) {
     let mut queue = Queue {
-        media: Arc::clone(&media),
+        store: store.clone(),
+        media,
         intake,
         running: JoinSet::new(),
         taken: HashMap::new(),
@@ -32,9 +38,9 @@ pub async fn run(media: Arc<Media>, intake: Intake, cancel: CancellationToken) {
         tokio::select! {
             () = cancel.cancelled() => break,
             Some(ended) = queue.running.join_next_with_id() => queue.ended(ended),
-            () = media.store.files_to_fetch().notified() => {}
+            () = store.files_to_fetch().notified() => {}
             _ = tick.tick() => {
-                if let Ok(count) = media.store.files_pending().await {
+                if let Ok(count) = store.files_pending().await {
                     metrics::media_waiting(count);
                 }
             }
@@ -43,6 +49,7 @@ pub async fn run(media: Arc<Media>, intake: Intake, cancel: CancellationToken) {
 }
 
 struct Queue {
+    store: Store,
     media: Arc<Media>,
     intake: Intake,
     running: JoinSet<Option<Duration>>,
@@ -79,14 +86,14 @@ impl Queue {
             let but = busy.chain(self.paused.keys().map(String::as_str)).map(str::to_owned).collect();
             // those that are being fetched are due as well
             let most = u32::try_from(parallel + self.taken.len()).unwrap_or(u32::MAX);
-            let due = self.media.store.files_due(but, most).await?;
+            let due = self.store.files_due(but, most).await?;
             let fresh = due.into_iter().find(|file| {
                 !self.taken.values().any(|(id, number, _)| (*id, *number) == (file.complaint, file.number))
             });
             let Some(file) = fresh else { break };
             let what = (file.complaint, file.number, file.channel.clone());
-            let media = Arc::clone(&self.media);
-            let task = self.running.spawn(async move { media.work(file).await });
+            let (store, media) = (self.store.clone(), Arc::clone(&self.media));
+            let task = self.running.spawn(async move { media.work(&store, file).await });
             self.taken.insert(task.id(), what);
         }
         Ok(())

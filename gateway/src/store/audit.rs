@@ -57,14 +57,14 @@ impl Store {
     /// # Errors
     /// Nothing was written, and nothing may be done.
     pub async fn audit(&self, new: NewAudit) -> Result<Vec<i64>, StoreError> {
+        let process = self.shared.process;
         self.write(move |db| {
-            let sql =
-                "INSERT INTO audit (at, who, role, what, target, reason, outcome) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-                       RETURNING seq";
+            let sql = "INSERT INTO audit (at, who, role, what, target, reason, outcome, process)
+                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) RETURNING seq";
             let mut insert = db.prepare(sql)?;
             let at = now_ms();
             let each = new.targets.iter().map(|target| {
-                let row = (at, &new.who, new.role, new.what, target, &new.reason, new.outcome);
+                let row = (at, &new.who, new.role, new.what, target, &new.reason, new.outcome, process);
                 insert.query_row(row, |row| row.get(0))
             });
             each.collect()
@@ -85,16 +85,27 @@ impl Store {
         .await
     }
 
-    /// Calls interrupted what was under way when the gateway ended; how far it came stays. Returns how many lines. What is
-    /// done by another process at this moment is called so, too, until that writes down how far it is.
+    /// Calls interrupted what was under way in a process that is at its end; how far it came stays. Returns how many lines.
+    /// On a file, what a command does at this moment is called so, too, until that writes down what came of it.
     ///
     /// # Errors
     /// The lines stay as they are.
     pub async fn interrupted(&self) -> Result<usize, StoreError> {
-        self.write(|db| {
-            let sql = "UPDATE audit SET outcome = 'interrupted' || substr(outcome, length(?1) + 1)
-                       WHERE substr(outcome, 1, length(?1)) = ?1";
-            db.execute(sql, [UNDER_WAY])
+        let own = self.shared.process;
+        self.write(move |db| {
+            let sql = "SELECT DISTINCT process FROM audit WHERE substr(outcome, 1, length(?1)) = ?1";
+            let doing: Vec<i64> =
+                db.prepare(sql)?.query_map([UNDER_WAY], |row| row.get(0))?.collect::<sql::Result<_>>()?;
+            let mut lines = 0;
+            for process in doing {
+                if process == i64::from(own) || db.lives(process)? {
+                    continue;
+                }
+                let sql = "UPDATE audit SET outcome = 'interrupted' || substr(outcome, length(?1) + 1)
+                           WHERE substr(outcome, 1, length(?1)) = ?1 AND process = ?2";
+                lines += db.execute(sql, (UNDER_WAY, process))?;
+            }
+            Ok(lines)
         })
         .await
     }

@@ -5,6 +5,8 @@
 //! nothing can be written by it any more; so a leader that was cut off cannot write what the next one does not know of. What it
 //! has still in its queue carries the number of its term and is refused ([`StoreError::NotLeading`]).
 //!
+//! Each process holds a lock of its own on that session, too, by its number: so the others know whether it lives.
+//!
 //! Every transaction that writes begins by locking the one row of `level`. So writers take turns as they do with one writer:
 //! a number that is given later is committed later.
 
@@ -13,9 +15,12 @@ use std::{collections::BTreeMap, io, sync::mpsc::RecvTimeoutError, time::Duratio
 use tokio::sync::{mpsc, watch};
 
 use super::{
-    Place, Store, StoreError,
+    Db, Place, Store, StoreError,
     open::{classify, session},
-    sql::{self, Connection},
+    sql::{
+        self, Connection, Dialect,
+        postgres::{Server, Session},
+    },
     writer::{Item, Thread, levels},
 };
 
@@ -88,6 +93,30 @@ impl Store {
             db.prepare(sql)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
         })
         .await
+    }
+}
+
+/// A session by which a process writes. It says by its number that it lives; shared, as a session that was just cut off may
+/// say so for a while yet.
+pub(super) fn writing_session(server: &Server, process: i32) -> Result<Session, StoreError> {
+    let session = session(server)?;
+    session
+        .batch(&format!("SELECT pg_advisory_lock_shared(hashtext('muara lives'), {process})"))
+        .map_err(|error| classify(error, &Place::Server(server.clone())))?;
+    Ok(session)
+}
+
+impl Db<'_> {
+    /// Whether another process that writes into this store is not at its end. Of a file only the gateway asks, which has it alone.
+    pub(super) fn lives(&self, process: i64) -> sql::Result<bool> {
+        match self.dialect() {
+            Dialect::Sqlite => Ok(false),
+            Dialect::Postgres => {
+                let sql =
+                    "SELECT NOT pg_try_advisory_xact_lock(hashtext('muara lives'), CAST(?1 AS INTEGER))";
+                self.prepare(sql)?.query_row([process], |row| row.get(0))
+            }
+        }
     }
 }
 
@@ -164,7 +193,7 @@ impl Thread {
         if self.term.send_replace(None).is_some() {
             tracing::warn!("The connection to the database is lost, and with it the leadership.");
         }
-        self.connection = Connection::Postgres(Box::new(session(server)?));
+        self.connection = Connection::Postgres(Box::new(writing_session(server, self.process)?));
         tracing::info!("The connection to the database is open again.");
         Ok(())
     }

@@ -26,6 +26,7 @@ pub mod original;
 pub mod outbox;
 pub mod paused;
 pub mod quarantine;
+mod quota;
 pub mod reply;
 pub mod report;
 pub mod retention;
@@ -146,6 +147,8 @@ struct Shared {
     readers: Mutex<Vec<Connection>>,
     readers_at_once: Semaphore,
     place: Place,
+    /// The number of this process among those of a server.
+    process: i32,
     references: ReferenceKey,
     levels: watch::Receiver<Levels>,
     failing: watch::Receiver<Option<StoreError>>,

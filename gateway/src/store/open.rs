@@ -12,6 +12,7 @@ use tokio::sync::{Semaphore, watch};
 use super::{
     Shared, Store, StoreError,
     checkpoint::Checkpointer,
+    lead::writing_session,
     migrate,
     sql::{
         self, Connection, OptionalExtension,
@@ -113,19 +114,20 @@ impl Store {
     /// # Errors
     /// The file or server cannot be used, is damaged, or was written by a newer program.
     pub fn open(settings: &Settings) -> Result<Self, StoreError> {
+        let process = i32::from_ne_bytes(random(&settings.place)?);
         match &settings.place {
             Place::File(file) => {
                 let connection = writing(file, settings)?;
-                Self::start(settings, connection)
+                Self::start(settings, connection, process)
             }
             Place::Server(server) => off_the_runtime(|| {
-                let connection = Connection::Postgres(Box::new(session(server)?));
-                Self::start(settings, connection)
+                let connection = Connection::Postgres(Box::new(writing_session(server, process)?));
+                Self::start(settings, connection, process)
             }),
         }
     }
 
-    fn start(settings: &Settings, mut connection: Connection) -> Result<Self, StoreError> {
+    fn start(settings: &Settings, mut connection: Connection, process: i32) -> Result<Self, StoreError> {
         let place = settings.place.clone();
         let failed = |error| classify(error, &place);
         migrate::migrate(&mut connection, &place)?;
@@ -149,6 +151,7 @@ impl Store {
         let thread = writer::Thread {
             connection,
             place: place.clone(),
+            process,
             stands: settings.stands,
             references: references.clone(),
             checkpointer,
@@ -165,6 +168,7 @@ impl Store {
                 readers: Mutex::new(Vec::new()),
                 readers_at_once: Semaphore::new(readers_at_once),
                 place,
+                process,
                 references,
                 levels: watch_levels,
                 failing: watch_failing,
@@ -248,12 +252,17 @@ pub(super) fn reader(place: &Place) -> Result<Connection, StoreError> {
     }
 }
 
+fn random<const N: usize>(place: &Place) -> Result<[u8; N], StoreError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| StoreError::Io { path: place.name().into(), source: Arc::new(error.into()) })?;
+    Ok(bytes)
+}
+
 /// The key is made with the store and stays with it: references that citizens hold must be readable for ever.
 fn reference_key(connection: &Connection, place: &Place) -> Result<ReferenceKey, StoreError> {
     let failed = |error| classify(error, place);
-    let mut fresh = [0; 16];
-    getrandom::fill(&mut fresh)
-        .map_err(|error| StoreError::Io { path: place.name().into(), source: Arc::new(error.into()) })?;
+    let fresh: [u8; 16] = random(place)?;
     connection
         .prepare_cached("INSERT INTO meta VALUES ('reference key', ?1) ON CONFLICT DO NOTHING")
         .and_then(|mut insert| insert.execute([&fresh]))

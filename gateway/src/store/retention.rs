@@ -110,14 +110,15 @@ impl Store {
         .await
     }
 
-    /// Whether a complaint has a file of this hash, after all.
+    /// Whether a complaint has a file of this hash, after all. Asked of the writer, which tells nobody whose term is over: the
+    /// next leader may be keeping the file.
     ///
     /// # Errors
-    /// The store cannot be read.
+    /// The store fails, or another gateway leads.
     pub async fn is_wanted(&self, sha256: [u8; 32]) -> Result<bool, StoreError> {
-        self.read(move |connection| {
+        self.write(move |db| {
             let sql = "SELECT EXISTS (SELECT 1 FROM media WHERE sha256 = ?1)";
-            connection.prepare_cached(sql)?.query_row([sha256], |row| row.get(0))
+            db.prepare(sql)?.query_row([sha256], |row| row.get(0))
         })
         .await
     }

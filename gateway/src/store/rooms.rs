@@ -90,12 +90,12 @@ impl Room {
             }
             Self::Dead => {
                 "id, replace(routing_key, rtrim(routing_key, replace(routing_key, '.', '')), ''), at, reason,
-                 routing_key || ', ' || attempts || ' attempts', CAST(NULL AS BIGINT), 'application/json', body"
+                 routing_key || ', attempts: ' || attempts, CAST(NULL AS BIGINT), 'application/json', body"
             }
             Self::Aside => "id, channel, at, reason, '', serial, 'application/json', draft",
             Self::Replies => {
                 "id, channel, changed_at, coalesce(code || ': ' || coalesce(detail, ''), ''),
-                 occasion || ', ' || attempts || ' attempts', serial, 'application/json', body"
+                 occasion || ', attempts: ' || attempts, serial, 'application/json', body"
             }
         }
     }

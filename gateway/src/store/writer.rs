@@ -18,7 +18,7 @@ use super::{
     lead,
     open::{Place, classify},
     reply::Wakes,
-    sql::{self, Connection, Params, Row, Statement},
+    sql::{self, Connection, Dialect, Params, Row, Statement},
 };
 use crate::metrics;
 
@@ -119,6 +119,10 @@ impl Db<'_> {
         self.change.set(change);
     }
 
+    pub(super) fn dialect(&self) -> Dialect {
+        self.connection.dialect()
+    }
+
     pub(super) fn prepare(&self, sql: &str) -> sql::Result<Statement<'_>> {
         self.connection.prepare_cached(sql)
     }
@@ -208,6 +212,8 @@ impl Writer {
 pub(super) struct Thread {
     pub(super) connection: Connection,
     pub(super) place: Place,
+    /// The number of this process among those of a server.
+    pub(super) process: i32,
     /// Whether it may lead.
     pub(super) stands: bool,
     pub(super) references: ReferenceKey,

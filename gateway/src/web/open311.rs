@@ -122,12 +122,14 @@ impl Asked {
         asked
     }
 
-    fn in_jurisdiction(&self, settings: &Settings) -> Result<(), Refused> {
-        match (&self.jurisdiction_id, &settings.jurisdiction_id) {
+    /// The channel of the path, if it serves the jurisdiction that is asked for.
+    fn of(&self, state: &Open311State, name: &str) -> Result<Arc<Channel>, Refused> {
+        let channel = channel(state, name)?;
+        match (&self.jurisdiction_id, &settings(&channel)?.jurisdiction_id) {
             (Some(asked), Some(own)) if !asked.is_empty() && asked != own => {
                 Err(Refused::not_found("the jurisdiction_id"))
             }
-            _ => Ok(()),
+            _ => Ok(channel),
         }
     }
 }
@@ -170,9 +172,8 @@ async fn list(
     let asked = Asked::read(asked);
     let (document, format) = named(&document);
     let answer = async {
-        let channel = channel(&state, &name)?;
+        let channel = asked.of(&state, &name)?;
         let settings = settings(&channel)?;
-        asked.in_jurisdiction(settings)?;
         match document {
             "services" => Ok(document::service_list(format)),
             "discovery" => Ok(document::discovery(format, &name, settings)),
@@ -210,9 +211,8 @@ async fn one(
     let asked = Asked::read(asked);
     let (id, format) = named(&document);
     let answer = async {
-        let channel = channel(&state, &name)?;
+        let channel = asked.of(&state, &name)?;
         let settings = settings(&channel)?;
-        asked.in_jurisdiction(settings)?;
         match collection.as_str() {
             "services" => {
                 document::definition(format, id).ok_or_else(|| Refused::not_found("the service_code"))

@@ -80,6 +80,7 @@ async fn dead_events_are_listed_and_put_back() {
     assert_eq!((&dead[0]["reason"], &dead[0]["attempts"]), (&json!("no queue takes it"), &json!(1)));
     let (words, _) = ended(&gateway.muara(&["outbox", "list-dead"]).await, 0);
     assert!(words.contains(&ids[1].to_string()) && words.contains("no queue takes it"), "{words}");
+    assert!(words.contains("  attempts: 1  "), "{words}");
 
     let one = ids[1].to_string();
     assert_eq!(gateway.prints(&["outbox", "retry", &one]).await, "1 events go again\n");

@@ -1,6 +1,6 @@
 //! What is done to all rows that match a search: counted, confirmed, once.
 
-use muara_tests::gateway::Gateway;
+use muara_tests::{gateway::Gateway, postgres::PostgresServer};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -33,6 +33,23 @@ async fn ended(visitor: &mut Visitor, work: &str) -> String {
             return page;
         }
     }
+}
+
+/// Presses for more than a gateway takes in whose high-water mark are a hundred rows: so the work waits after those. Who
+/// pressed, the page that asked with that of the work, and how far it came.
+async fn half_done(gateway: &Gateway) -> (Visitor, (String, String), &'static str) {
+    let item =
+        |id: usize| json!({"id": id, "from": format!("warga {id}"), "body": "Terima kasih banyak pak"});
+    gateway.accepted("web", &signed(&(1..=MANY).map(item).collect::<Vec<_>>())).await;
+    gateway.waiting("set_aside", MANY as u64).await;
+    let mut oki = Visitor::signed_in(&gateway.internal_url(""), "oki").await;
+    let asked = oki.read("/lists/aside/all?do=let-through&q=thanks").await.to_owned();
+    let work = press(&mut oki, "aside", &asked, "a festival").await;
+    let far = "100 done, 0 stay, 0 were gone already";
+    while audited(gateway).await[0][4] != format!("under way; {far}") {
+        oki.read(&work).await;
+    }
+    (oki, (asked, work), far)
 }
 
 #[tokio::test]
@@ -115,22 +132,31 @@ async fn what_stays_in_quarantine_is_tried_once_and_only_an_admin_discards_all()
     assert_eq!(lines[1][..4], ["adi", "discard", "all 3 rows in quarantine", "a test of the vendor"]);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_another_gateway_does_is_under_way_until_that_one_ends() {
+    let database = PostgresServer::shared().await.database();
+    let key = "k".repeat(64);
+    let low = config("\"$.body\"", "")
+        + &format!(
+            "[store]\nurl = \"{}\"\nhigh_water_rows = 100\n[privacy]\nkey = \"{key}\"\n",
+            database.url()
+        );
+    let mut does = Gateway::launch(&low).await;
+    let far = half_done(&does).await.2;
+    let mut other = Gateway::launch(&low).await;
+    let outcome = async |gateway: &Gateway| audited(gateway).await.remove(0)[4].clone();
+    assert_eq!(outcome(&other).await, format!("under way; {far}"));
+    does.kill9().await;
+    other.kill9().await;
+    other.start().await;
+    assert_eq!(outcome(&other).await, format!("interrupted; {far}"));
+}
+
 #[tokio::test]
 async fn what_a_restart_interrupts_says_how_far_it_came_and_can_be_pressed_again() {
-    // after the first hundred nothing more is taken in, so the work waits there
     let low = config("\"$.body\"", "") + "[store]\nhigh_water_rows = 100\n";
     let mut gateway = Gateway::launch(&low).await;
-    let item =
-        |id: usize| json!({"id": id, "from": format!("warga {id}"), "body": "Terima kasih banyak pak"});
-    gateway.accepted("web", &signed(&(1..=MANY).map(item).collect::<Vec<_>>())).await;
-    gateway.waiting("set_aside", MANY as u64).await;
-    let mut oki = Visitor::signed_in(&gateway.internal_url(""), "oki").await;
-    let asked = oki.read("/lists/aside/all?do=let-through&q=thanks").await.to_owned();
-    let work = press(&mut oki, "aside", &asked, "a festival").await;
-    let far = "100 done, 0 stay, 0 were gone already";
-    while audited(&gateway).await[0][4] != format!("under way; {far}") {
-        oki.read(&work).await;
-    }
+    let (mut oki, (asked, work), far) = half_done(&gateway).await;
     gateway.kill9().await;
     gateway.configure(&config("\"$.body\"", ""));
     gateway.start().await;

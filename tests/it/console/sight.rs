@@ -139,7 +139,7 @@ async fn a_reply_that_did_not_arrive_is_sent_again() {
 async fn what_the_vendor_says_is_left_is_on_the_card_and_a_metric() {
     let vendor = Callbacks::listen().await;
     let callback = format!("[channels.web.callback]\nurl = \"{}\"\n", vendor.url("/status"));
-    let gateway = Gateway::launch(&(config("\"$.body\"", "") + &callback)).await;
+    let mut gateway = Gateway::launch(&(config("\"$.body\"", "") + &callback)).await;
     let mut vina = Visitor::signed_in(&gateway.internal_url(""), "vina").await;
     let page = vina.read("/").await;
     assert!(page.contains("limit left") && !page.contains("quota left"), "nothing is said yet: {page}");
@@ -150,12 +150,18 @@ async fn what_the_vendor_says_is_left_is_on_the_card_and_a_metric() {
     vendor.will_tell(200, &[("ratelimit", "\"day\";r=74;t=172800"), policy]);
     gateway.accepted("web", &report("12")).await;
     let told = gateway.healthy_when("a quota", |health| !health["channels"][0]["quota"].is_null()).await;
-    let told = &told["channels"][0]["quota"];
+    let told = told["channels"][0]["quota"].clone();
     assert_eq!(told["fraction"], 0.37);
     let refills: Timestamp = told["refills_at"].as_str().unwrap().parse().unwrap();
     let day = refills.to_zoned(TimeZone::get("Asia/Jakarta").unwrap()).strftime("%-d %b, %H:%M").to_string();
     let page = vina.read("/").await;
     assert!(page.contains(&format!("<dt>quota left</dt><dd>37 %, refills {day} (as of ")), "{day}: {page}");
+    assert_eq!(gateway.metric("muara_channel_quota_left_ratio", &["channel=\"web\""]).await, 0.37);
+
+    // a restart forgets nothing of it
+    gateway.terminate().await;
+    gateway.start().await;
+    gateway.healthy_when("the same quota", |health| health["channels"][0]["quota"] == told).await;
     assert_eq!(gateway.metric("muara_channel_quota_left_ratio", &["channel=\"web\""]).await, 0.37);
 
     // it refuses once, and then takes again and says nothing more

@@ -3,16 +3,14 @@
 use std::{
     fs,
     net::{SocketAddr, TcpListener},
-    os::unix::{fs::PermissionsExt, process::CommandExt},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::{
-        Mutex,
-        atomic::{AtomicU32, Ordering},
-    },
+    process::{Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
+use muara_tests::guard::Guard;
 use tempfile::TempDir;
 use tokio::{
     net::TcpStream,
@@ -22,17 +20,14 @@ use tokio::{
 pub(super) const USER: &str = "dki@jakarta.example";
 pub(super) const PASSWORD: &str = "rahasia-sekali";
 
-/// Runs the server until its standard input ends, then kills it with all its helpers.
-const GUARD: &str = r#""$@" & cat >/dev/null; kill -9 -$$"#;
 /// Nothing of it takes as long.
 const DEADLINE: Duration = Duration::from_secs(30);
 
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
 pub(super) struct Dovecot {
-    folder: TempDir,
+    guard: Guard,
     port: u16,
-    guard: Mutex<Option<Child>>,
 }
 
 impl Dovecot {
@@ -45,16 +40,15 @@ impl Dovecot {
         let program =
             ["/usr/sbin/dovecot", "/usr/local/sbin/dovecot"].iter().find(|path| Path::new(path).exists());
         let program = program.expect("Dovecot is not installed (Debian: apt install dovecot-imapd)");
-        let folder = tempfile::Builder::new().prefix("muara-dovecot-").tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let server = Self { folder, port, guard: Mutex::new(None) };
+        let server = Self { guard: Guard::new("muara-dovecot-"), port };
         server.configure(more);
         server.start(program).await;
         server
     }
 
     fn configure(&self, more: &str) {
-        let root = self.folder.path();
+        let root = self.guard.folder();
         let (user, group) =
             if is_root() { ("nobody".into(), "nogroup".into()) } else { (id("-un"), id("-gn")) };
         for name in ["mail", "run", "state"] {
@@ -101,7 +95,7 @@ service imap-login {{
 {more}
 "
         );
-        fs::write(self.folder.path().join("dovecot.conf"), text).unwrap();
+        fs::write(self.guard.folder().join("dovecot.conf"), text).unwrap();
         self.own();
     }
 
@@ -112,33 +106,27 @@ service imap-login {{
             let own = || {
                 Command::new("chown")
                     .args(["-R", "nobody:nogroup"])
-                    .arg(self.folder.path())
+                    .arg(self.guard.folder())
                     .status()
                     .unwrap()
                     .success()
             };
             assert!((0..5).any(|_| own()), "the folder cannot be given to the server's user");
         }
-        fs::set_permissions(self.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::set_permissions(self.guard.folder(), fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     async fn start(&self, program: &str) {
-        let mut command = Command::new("sh");
-        command
-            .args(["-c", GUARD, "guard"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        // its group is what the guard kills
-        command.process_group(0);
+        let mut command = Command::new(program);
         if is_root() {
-            command.args(["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups", "--"]);
+            command = Command::new("setpriv");
+            command.args(["--reuid", "nobody", "--regid", "nogroup", "--clear-groups", "--", program]);
         }
-        command.args([program, "-F", "-c"]).arg(self.folder.path().join("dovecot.conf"));
-        *self.guard.lock().unwrap() = Some(command.spawn().unwrap());
+        command.args(["-F", "-c"]).arg(self.guard.folder().join("dovecot.conf"));
+        self.guard.start(&command);
         let deadline = Instant::now() + DEADLINE;
         while let Err(error) = TcpStream::connect(self.address()).await {
-            let log = fs::read_to_string(self.folder.path().join("dovecot.log")).unwrap_or_default();
+            let log = fs::read_to_string(self.guard.folder().join("dovecot.log")).unwrap_or_default();
             assert!(Instant::now() < deadline, "Dovecot did not start ({error}):\n{log}");
             sleep(Duration::from_millis(50)).await;
         }
@@ -173,13 +161,10 @@ service imap-login {{
 
     /// Kills it with all that belongs to it.
     pub(super) fn kill9(&self) {
-        let guard = self.guard.lock().unwrap().take();
-        if let Some(mut guard) = guard {
-            drop(guard.stdin.take());
-            guard.wait().unwrap();
+        if self.guard.kill9() {
             // sockets that nobody serves any more, and a process number that may be anybody's
-            fs::remove_dir_all(self.folder.path().join("run")).unwrap();
-            fs::create_dir(self.folder.path().join("run")).unwrap();
+            fs::remove_dir_all(self.guard.folder().join("run")).unwrap();
+            fs::create_dir(self.guard.folder().join("run")).unwrap();
             // it waits two minutes for the lock of a dead process
             fs::remove_file(self.maildir("INBOX").join("dovecot-uidlist.lock")).ok();
             self.own();
@@ -191,7 +176,7 @@ service imap-login {{
     }
 
     fn maildir(&self, folder: &str) -> PathBuf {
-        let mail = self.folder.path().join("mail");
+        let mail = self.guard.folder().join("mail");
         if folder == "INBOX" { mail } else { mail.join(format!(".{folder}")) }
     }
 
@@ -239,12 +224,6 @@ service imap-login {{
         }
         self.own();
         self.start("/usr/sbin/dovecot").await;
-    }
-}
-
-impl Drop for Dovecot {
-    fn drop(&mut self) {
-        self.kill9();
     }
 }
 

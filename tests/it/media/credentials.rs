@@ -18,7 +18,10 @@ use muara_connectors::{
     Connector, Decoded, MediaSource, Request, Verified,
     media::{MediaError, MediaRequest},
 };
-use muara_normalizer::{Draft, Normalizer, draft::Attachment, identity::PrivacyKey};
+use muara_normalizer::{
+    Draft, Normalizer, complaint::AttachmentState, draft::Attachment, identity::PrivacyKey,
+};
+use muara_tests::postgres::{PostgresServer, leads};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -106,14 +109,21 @@ struct Rig {
     health: Arc<Health>,
     channels: Arc<ArcSwap<Channels>>,
     intake: Intake,
+    media: Arc<Media>,
     _folder: TempDir,
     stop: tokio_util::sync::DropGuard,
 }
 
 impl Rig {
     fn start() -> Self {
-        muara_tests::install_tls_provider();
         let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Settings::new(folder.path().join("muara.db"))).unwrap();
+        Self::on(folder, store.clone(), store)
+    }
+
+    /// On a store; files are fetched by one that is good for a term.
+    fn on(folder: TempDir, store: Store, leading: Store) -> Self {
+        muara_tests::install_tls_provider();
         let text = "[channels.web]\nconnector = \"webhook\"\nauth = { scheme = \"open\" }\n\
                     [channels.web.fields]\ntext = \"$.text\"\n";
         let config = config::parse(text, folder.path(), &|_| None).unwrap();
@@ -137,17 +147,31 @@ impl Rig {
                 silence: muara::config::Silence::default(),
             })
             .collect();
-        let store = Store::open(&Settings::new(folder.path().join("muara.db"))).unwrap();
         let health = Arc::new(Health::default());
         health.configure(&channels);
         let channels = Arc::new(ArcSwap::from_pointee(channels));
         let intake =
             Intake::new(store.clone(), Arc::clone(&health), &config.store, &config.intake, &config.media);
-        let shared = (store.clone(), Arc::clone(&health), Arc::clone(&channels));
+        let shared = (Arc::clone(&health), Arc::clone(&channels));
         let media = Media::open(&config.media, folder.path(), "http://files/".to_owned(), shared).unwrap();
+        let mut rig = Self {
+            store,
+            health,
+            channels,
+            intake,
+            media: Arc::new(media),
+            _folder: folder,
+            stop: CancellationToken::new().drop_guard(),
+        };
+        rig.fetches(leading);
+        rig
+    }
+
+    /// Fetches by a store, and no longer by the one before.
+    fn fetches(&mut self, leading: Store) {
         let stop = CancellationToken::new();
-        tokio::spawn(media::run(Arc::new(media), intake.clone(), stop.clone()));
-        Self { store, health, channels, intake, _folder: folder, stop: stop.drop_guard() }
+        tokio::spawn(media::run(leading, Arc::clone(&self.media), self.intake.clone(), stop.clone()));
+        self.stop = stop.drop_guard();
     }
 
     async fn take(&self, attachments: Vec<Attachment>) {
@@ -235,4 +259,26 @@ async fn what_came_inside_a_message_is_kept_beside_what_is_fetched() {
     assert_eq!((left, rig.store.levels().bytes), (0, bytes as u64));
     assert!(Timestamp::now() > event["time"].as_str().unwrap().parse::<Timestamp>().unwrap());
     drop(rig.stop);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_leader_fetched_that_is_none_any_more_is_left_to_the_next() {
+    let vendor = Vendor::start().await;
+    vendor.file("/slow", [Answer::file(&photo("slow")).held()]);
+    let database = PostgresServer::shared().await.database();
+    let folder = tempfile::tempdir().unwrap();
+    let settings = Settings::from_url(&database.url(), folder.path()).unwrap();
+    let store = Store::open(&Settings { stands: true, ..settings }).unwrap();
+    let old = leads(&store).await;
+    let mut rig = Rig::on(folder, store.clone(), old);
+    rig.take(vec![handle(&vendor.url("/slow"))]).await;
+    vendor.is_asked("/slow", 1).await;
+    database.cut_off(&store).await;
+    vendor.open();
+    // it comes, counts for nothing, and is asked for again
+    vendor.is_asked("/slow", 2).await;
+    let [file] = store.files(None).await.unwrap().try_into().unwrap();
+    assert_eq!((file.state, file.attempts), (Some(AttachmentState::Pending), 0));
+    rig.fetches(leads(&store).await);
+    assert_eq!(rig.event().await["data"]["attachments"][0]["state"], "stored");
 }

@@ -1,7 +1,10 @@
 //! What only a store on a server must keep: one of several leads, and a connection that breaks loses nothing.
 
-use muara::store::{Settings, Store, StoreError};
-use muara_tests::gateway::PATIENCE;
+use muara::store::{
+    Settings, Store, StoreError,
+    audit::{NewAudit, UNDER_WAY},
+};
+use muara_tests::{gateway::PATIENCE, postgres::leads};
 use tokio::time::timeout;
 
 use super::{Fresh, Place, bytes, intake, keyed, take};
@@ -11,13 +14,6 @@ impl Fresh {
     fn gateway(&self) -> Store {
         Store::open(&Settings { stands: true, ..self.settings() }).unwrap()
     }
-}
-
-/// Waits until a gateway leads.
-async fn leads(store: &Store) -> Store {
-    let mut term = store.watch_term();
-    timeout(PATIENCE, term.wait_for(Option::is_some)).await.expect("nobody leads").unwrap();
-    store.leading().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -38,7 +34,6 @@ async fn one_of_several_leads_and_another_takes_over_when_it_goes() {
     leads(&new).await;
 }
 
-/// The way to the server is cut from the outside, as a firewall or a restart of the server does it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leader_that_was_cut_off_writes_nothing_of_its_old_term() {
     let fresh = Fresh::on_a_server().await;
@@ -46,20 +41,46 @@ async fn a_leader_that_was_cut_off_writes_nothing_of_its_old_term() {
     let old = leads(&store).await;
     old.take(intake(vec![keyed("of the term")], vec![])).await.unwrap();
     let Place::Server(database) = &fresh.place else { unreachable!() };
-    let mut term = store.watch_term();
-    term.mark_unchanged();
-    database.run(
-        "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database =
-         (SELECT oid FROM pg_database WHERE datname = current_database())",
-    );
-    timeout(PATIENCE, term.changed()).await.expect("it never noticed").unwrap();
+    database.cut_off(&store).await;
     let late = old.take(intake(vec![keyed("too late")], vec![])).await;
+    assert!(matches!(late, Err(StoreError::NotLeading)), "{late:?}");
+    // nor may it remove a file that another one may be keeping
+    let late = old.is_wanted([0; 32]).await;
     assert!(matches!(late, Err(StoreError::NotLeading)), "{late:?}");
     // it comes back by itself, and what is nobody's in particular was never refused
     store.take(intake(vec![keyed("of a vendor")], vec![])).await.unwrap();
     leads(&store).await.take(intake(vec![keyed("of the next term")], vec![])).await.unwrap();
     assert_eq!(store.levels().inbox, 3);
     assert_eq!(fresh.number("SELECT count(*) FROM inbox"), 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_under_way_in_a_process_is_interrupted_when_it_is_at_its_end_and_not_before() {
+    let fresh = Fresh::on_a_server().await;
+    let (does, other) = (fresh.gateway(), fresh.beside());
+    let deed = || NewAudit {
+        who: "oki".to_owned(),
+        role: "operator",
+        what: "release",
+        targets: vec!["a".to_owned(), "b".to_owned()],
+        reason: None,
+        outcome: Some(UNDER_WAY),
+    };
+    let lines = does.audit(deed()).await.unwrap();
+    other.audit(deed()).await.unwrap();
+    assert_eq!(other.interrupted().await.unwrap(), 0, "both live");
+    // with another session it is the same process
+    let Place::Server(database) = &fresh.place else { unreachable!() };
+    leads(&does).await;
+    database.cut_off(&does).await;
+    leads(&does).await;
+    assert_eq!(other.interrupted().await.unwrap(), 0);
+    does.close().await;
+    drop(does);
+    assert_eq!(fresh.store.interrupted().await.unwrap(), 2);
+    let line = other.audit_line(lines[0]).await.unwrap().unwrap();
+    assert_eq!(line.outcome.as_deref(), Some("interrupted"));
+    assert_eq!(fresh.number("SELECT count(*) FROM audit WHERE outcome = 'under way'"), 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
