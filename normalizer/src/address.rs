@@ -2,7 +2,10 @@
 //!
 //! `RT @account` is a retweet and has no number.
 
-use crate::words::{Gap, Word};
+use crate::{
+    gazetteer::Gazetteer,
+    words::{Gap, Word},
+};
 
 /// Rukun tetangga and rukun warga, three digits each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -198,7 +201,9 @@ fn number_at(words: &[Word], place: usize) -> Option<String> {
     let word = words.get(place)?;
     let counted = words
         .get(place + 1)
-        .is_some_and(|next| next.gap == Gap::Space && COUNTED.contains(&next.folded.as_str()));
+        .is_some_and(|next| next.gap == Gap::Space && COUNTED.contains(&next.folded.as_str()))
+        // `RW 4 Kali Anyar`
+        && Gazetteer::get().longest(words, place + 1).is_none_or(|(length, _)| length < 2);
     if (matches!(word.gap, Gap::Space | Gap::Dot | Gap::Hyphen) && !counted) || colon(words, place) {
         digits(word)
     } else {

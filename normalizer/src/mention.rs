@@ -7,9 +7,11 @@
 mod around;
 
 use around::{
-    after_a_colon, after_a_street, both_levels, follows_unit, goes_on, is_aside, is_shortened, is_unit,
-    is_unlike, is_way, is_way_from,
+    after_a_colon, after_a_street, both_levels, follows_unit, goes_on, is_aside, is_unit, is_unlike, is_way,
+    is_way_from,
 };
+
+pub(crate) use around::is_shortened;
 
 use crate::{
     gazetteer::{Gazetteer, Meaning, Names, Sign},

@@ -12,7 +12,7 @@ pub(super) fn is_unit(word: &Word) -> bool {
 }
 
 /// Whether a full stop behind it shortens the word (`Jl.`, `St.`), rather than ends a sentence.
-pub(super) fn is_shortened(word: &str) -> bool {
+pub(crate) fn is_shortened(word: &str) -> bool {
     matches!(
         word,
         "jl" | "jln" | "jlan" | "gg" | "st" | "gt" | "psr" | "ps" | "rs" | "gd" | "kp" | "term" | "lap"

@@ -10,7 +10,7 @@ use super::{
     distance::distance,
     evidence::{Apart, Evidence},
     features::word_hash,
-    names::{differ, names},
+    names::{differ, names, numbers},
     signs::{Sign, WEIGHTS, probability},
     spot::{landmarks, reach, spots},
     subject::{categories, details, subjects},
@@ -20,6 +20,8 @@ use crate::learned;
 /// So many equal numbers of a MinHash are nearly the same words (an estimated Jaccard similarity of 0.8).
 const NEARLY_SAME: usize = SHINGLES * 4 / 5;
 
+/// After so many hours one is soon after another by a third only.
+const HOURS: f64 = 3.0;
 /// Words that tell less than this together are few.
 const FEW: f64 = 4.0;
 
@@ -66,6 +68,7 @@ pub fn evidence<'a>(
     let placed = spots(new, old, reach, &mut evidence)?;
     let told = names(new, old, &mut evidence);
     let named = evidence.name.is_some();
+    numbers(new, old, &mut evidence);
     if !named {
         differ(new, old, reach.wide || close, &mut evidence);
     }
@@ -86,6 +89,7 @@ pub fn evidence<'a>(
     words(&new.words, &old.words, &mut evidence);
     evidence.put(Sign::Shingles, share(equal, SHINGLES));
     evidence.put(Sign::Late, apart / window);
+    evidence.put(Sign::Soon, (-apart * 24.0 / HOURS).exp());
     if same_words {
         evidence.set(Sign::SameWords);
     }
@@ -125,6 +129,10 @@ fn words(new: &[u32], old: &[u32], evidence: &mut Evidence<'_>) {
     evidence.put(Sign::Words, shared / one.min(other).max(FEW));
     evidence.put(Sign::WordsBoth, shared / (one + other - shared).max(FEW));
     evidence.put(Sign::WordsRare, f64::min(rare, 4.0) / 4.0);
+    // his name, or his child's
+    if evidence.has(Sign::SubjectOwn) {
+        evidence.put(Sign::OwnWords, f64::min(rare, 2.0) / 2.0);
+    }
 }
 
 fn share(part: usize, whole: usize) -> f64 {

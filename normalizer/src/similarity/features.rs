@@ -3,10 +3,11 @@
 use super::{
     Matter, Name, SHINGLES, half, hash, mix,
     rules::{Pattern, RULES, Rules, Sort, WordId, Words, digits},
-    spoken::{feared, fine, ordinal, regions, void},
+    spoken::{Denial, denial, feared, ordinal, part_of, regions},
 };
 use crate::{
     complaint::{Area, AttachmentKind, AttachmentRef, CategorySuggestion, Complaint, Flag},
+    mention,
     reading::{Reading, Term},
     words::Gap,
 };
@@ -75,7 +76,7 @@ impl Matter {
             let list = match rules.concept(concept).map(|concept| concept.sort) {
                 Some(Sort::Subject) => &mut matter.subjects,
                 Some(Sort::Place) => &mut matter.places,
-                Some(Sort::Detail(_)) => &mut matter.details,
+                Some(Sort::Detail(_) | Sort::Denied(_) | Sort::Another) => &mut matter.details,
                 None => continue,
             };
             if list.len() < SUBJECTS {
@@ -180,6 +181,15 @@ fn sender(reference: &str) -> Option<[u8; 16]> {
     hex::decode(reference).ok()?.try_into().ok()
 }
 
+/// How words must stand in a text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stand {
+    /// As what is.
+    Meant,
+    /// As what is, or what is not.
+    Said,
+}
+
 /// A text as the rules of this room read it.
 struct Text<'a> {
     terms: &'a [Term],
@@ -193,8 +203,10 @@ struct Text<'a> {
     named: u32,
     /// How many words that say something stand up to each term.
     steps: Vec<usize>,
-    /// The term is said not to be there: `tidak ada jukir`, `bukan parkir`.
+    /// The term means nothing of the matter: it is a part of a name, or said not to be there.
     void: Vec<bool>,
+    /// How the term is said not to be there: `tidak ada jukir`, `bukan parkir`.
+    denied: Vec<Denial>,
     /// Where each word stands, by word.
     places: Vec<(WordId, usize)>,
     /// The words that stand anywhere.
@@ -221,10 +233,12 @@ impl<'a> Text<'a> {
         places.sort_unstable();
         let mut said = Words::default();
         said.extend(places.iter().map(|(id, _)| *id));
-        let void =
-            |place| void(rules, terms, place) || feared(rules, terms, place) || fine(rules, terms, place);
+        let denied: Vec<Denial> = (0..terms.len()).map(|place| denial(rules, terms, place)).collect();
+        let void = |place: usize| {
+            denied[place] != Denial::None || part_of(rules, terms, place) || feared(rules, terms, place)
+        };
         let void = (0..terms.len()).map(void).collect();
-        Self { terms, ids, exact, region, named, void, places, said, steps: Vec::new() }
+        Self { terms, ids, exact, region, named, void, denied, places, said, steps: Vec::new() }
     }
 
     /// Counts the words that say something of the matter: no names of regions, streets and places, and nothing of what
@@ -258,23 +272,30 @@ impl<'a> Text<'a> {
         places.map(|(_, place)| *place).take(SEEN)
     }
 
-    /// The concepts that the text names, in the order of the rules.
+    /// The concepts that the text names, or denies, in the order of the rules.
     fn concepts(&self, rules: &Rules) -> Vec<u16> {
         let mut found = Vec::new();
         let mut last = None;
+        let denies = self.denied.iter().any(|denial| *denial != Denial::None);
         for (word, _) in &self.places {
             if last == Some(word) {
                 continue;
             }
             last = Some(word);
-            found.extend(rules.beginning(*word).filter(|p| self.meets(p)).map(|pattern| pattern.concept));
+            for pattern in rules.beginning(*word) {
+                if self.meets(pattern, Stand::Meant) {
+                    found.push(pattern.concept);
+                } else if denies && self.meets(pattern, Stand::Said) && self.denies(pattern) {
+                    found.extend(rules.denial(pattern.concept));
+                }
+            }
         }
         found.sort_unstable();
         found.dedup();
         found
     }
 
-    fn meets(&self, pattern: &Pattern) -> bool {
+    fn meets(&self, pattern: &Pattern, stand: Stand) -> bool {
         let Some((first, others)) = pattern.parts.split_first() else { return false };
         // most patterns end here: a word of theirs is not said at all
         if !others.iter().all(|part| part.words.iter().all(|word| self.said.contains(word)))
@@ -282,22 +303,40 @@ impl<'a> Text<'a> {
         {
             return false;
         }
-        self.part(first).any(|begin| {
+        self.part(first, stand).any(|begin| {
             others.iter().all(|part| {
-                self.part(part).any(|place| self.steps[place].abs_diff(self.steps[begin]) <= REACH)
+                self.part(part, stand).any(|place| self.steps[place].abs_diff(self.steps[begin]) <= REACH)
             })
         })
     }
 
+    /// Whether a word of a pattern is said not to be so, wherever it stands, or its only one not to be there.
+    fn denies(&self, pattern: &Pattern) -> bool {
+        let alone = pattern.parts.len() == 1;
+        let denied = |place: usize| match self.denied[place] {
+            Denial::None => false,
+            Denial::Absent => alone,
+            Denial::Untrue => true,
+        };
+        pattern.parts.iter().any(|part| {
+            let mut places = self.part(part, Stand::Said).peekable();
+            places.peek().is_some() && places.all(denied)
+        })
+    }
+
     /// Where a part of a pattern stands.
-    fn part(&self, part: &'a super::rules::Part) -> impl Iterator<Item = usize> {
+    fn part(&self, part: &'a super::rules::Part, stand: Stand) -> impl Iterator<Item = usize> {
         let first = part.words.first().copied().unwrap_or(WordId::MAX);
         self.occurrences(first).filter(move |place| {
             let whole = part.words.iter().enumerate().all(|(offset, word)| {
                 [&self.ids, &self.exact].iter().any(|ids| ids.get(place + offset) == Some(&Some(*word)))
             });
             // what a pattern of several words negates itself, it may name
-            let spoken = if part.negated { self.terms[*place].negated } else { !self.void[*place] };
+            let spoken = match stand {
+                _ if part.negated => self.terms[*place].negated,
+                Stand::Meant => !self.void[*place],
+                Stand::Said => self.denied[*place] != Denial::None || !self.void[*place],
+            };
             whole && spoken
         })
     }
@@ -316,6 +355,14 @@ impl<'a> Text<'a> {
                 names.push(Name { street: false, text });
                 named[place] = true;
                 place += 1;
+                continue;
+            }
+            if place >= street_ends
+                && let Some(text) = self.counted(rules, reading, place)
+            {
+                names.push(Name { street: true, text });
+                named[place..=place + 1].fill(true);
+                place += 2;
                 continue;
             }
             let id = rules.word(written);
@@ -376,6 +423,18 @@ impl<'a> Text<'a> {
         digits(number).then(|| format!("{key} {}", number.trim_start_matches('0')))
     }
 
+    /// A street that only its number shows to be one: `Rasamala VII`.
+    fn counted(&self, rules: &Rules, reading: &Reading, place: usize) -> Option<String> {
+        let word = |place: usize| Some(&reading.words[self.terms.get(place)?.word]);
+        let (first, second) = (word(place)?, word(place + 1)?);
+        let roman = second.folded.len() > 1 && second.folded.bytes().all(|byte| b"ivx".contains(&byte));
+        let plain =
+            |word: &str| rules.word(word).is_none() && word.bytes().all(|byte| byte.is_ascii_alphabetic());
+        let capital = first.capital && second.capital && second.gap == Gap::Space;
+        let digits = ordinal(&second.folded).filter(|_| roman && capital && plain(&first.folded))?;
+        Some(format!("{} {digits}", first.folded))
+    }
+
     /// The name that begins at a term, the term after it, and whether it is written with a capital letter.
     fn name(
         &self,
@@ -386,7 +445,7 @@ impl<'a> Text<'a> {
         sign: &str,
     ) -> (String, usize, bool) {
         let mut text = String::new();
-        let (mut place, mut capital, mut dotted) = (begin, false, true);
+        let (mut place, mut capital, mut dotted) = (begin, false, mention::is_shortened(sign));
         while let Some(term) = self.terms.get(place).filter(|_| place < begin + NAME_WORDS) {
             let word = &reading.words[term.word];
             let joined = matches!(word.gap, Gap::Space | Gap::Hyphen) || dotted && word.gap == Gap::Dot;

@@ -47,14 +47,19 @@ pub(super) fn names<'a>(new: &'a Matter, old: &'a Matter, evidence: &mut Evidenc
 /// What names say against one matter; `lax`: one may well be told of by the names of two places.
 pub(super) fn differ(new: &Matter, old: &Matter, lax: bool, evidence: &mut Evidence<'_>) {
     let streets = |matter: &Matter| matter.names.iter().any(|name| name.street);
-    if many(new, old) {
-        evidence.set(Sign::StreetsDiffer);
-    } else if streets(new) && streets(old) {
+    if streets(new) && streets(old) {
         evidence.set(if lax { Sign::StreetsDifferWide } else { Sign::StreetsDiffer });
     } else if !new.names.is_empty() && !old.names.is_empty() {
         evidence.set(if lax { Sign::NamesDifferWide } else { Sign::NamesDiffer });
     } else if new.anchored() != old.anchored() && !lax {
         evidence.set(Sign::OneNamed);
+    }
+}
+
+/// Sets the sign of two that are told apart by a number: two blocks, whatever else they are called.
+pub(super) fn numbers(new: &Matter, old: &Matter, evidence: &mut Evidence<'_>) {
+    if many(new, old) {
+        evidence.set(Sign::NumbersDiffer);
     }
 }
 

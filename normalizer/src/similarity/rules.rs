@@ -23,6 +23,10 @@ pub(super) enum Sort {
     Place,
     /// Something by which two are told apart; of this sort.
     Detail(u32),
+    /// A subject, by its number, that is said not to be there.
+    Denied(u16),
+    /// Words that say that it is another matter than one known before.
+    Another,
 }
 
 /// One thing that texts name in many words.
@@ -34,6 +38,8 @@ pub(super) struct Concept {
     pub(super) vague: bool,
     /// So frequent that it proves little.
     pub(super) common: bool,
+    /// Over in a day or two.
+    pub(super) brief: bool,
     /// Everybody has his own of it.
     pub(super) own: bool,
     /// Words that name it alone.
@@ -112,6 +118,8 @@ pub(super) struct Rules {
     by_key: HashMap<u32, u16>,
     pub(super) families: Vec<Family>,
     categories: HashMap<String, u8>,
+    /// The denials of subjects, by the subject's number.
+    denials: HashMap<u16, u16>,
     /// The categories that a family's troubles are put in, by code; nothing of a family for which that is not known.
     related: HashMap<u8, HashSet<String>>,
     pub(super) patterns: Vec<Pattern>,
@@ -199,7 +207,7 @@ impl Rules {
                         own.chain(list.split(';').map(|name| text::fold(name.trim()))).collect();
                     rules.related.insert(*family, related);
                 }
-                "subject" | "place" | "detail" => {
+                "subject" | "place" | "detail" | "another" => {
                     let mut parts = rest.split('|').map(str::trim);
                     let (Some(head), Some(name), Some(list)) = (parts.next(), parts.next(), parts.next())
                     else {
@@ -212,6 +220,7 @@ impl Rules {
                         "subject" if second == "*" => (Sort::Subject, format!("{first}*")),
                         "subject" => (Sort::Subject, second.to_owned()),
                         "place" => (Sort::Place, format!("place:{first}")),
+                        "another" => (Sort::Another, "another".to_owned()),
                         _ => (Sort::Detail(half(hash(first.as_bytes()))), format!("{first}:{second}")),
                     };
                     let concept = Concept {
@@ -219,6 +228,7 @@ impl Rules {
                         family: names.get(first).copied().unwrap_or_default(),
                         vague: second == "*",
                         common: head.contains(&"common"),
+                        brief: head.contains(&"brief"),
                         own: !head.contains(&"shared")
                             && (head.contains(&"own")
                                 || names.get(first).and_then(|f| rules.family(*f)).is_some_and(|f| f.own)),
@@ -269,9 +279,35 @@ impl Rules {
                 pairs[usize::from(*one)].extend(all.iter().filter(|other| *other != one));
             }
         }
+        rules.deny();
         rules.index();
         rules.read_regions();
         rules
+    }
+
+    /// Adds the denial of each subject.
+    fn deny(&mut self) {
+        for number in 0..u16::try_from(self.concepts.len()).unwrap_or(u16::MAX) {
+            let Some(concept) = self.concept(number).filter(|concept| concept.sort == Sort::Subject) else {
+                continue;
+            };
+            let denied = Concept {
+                sort: Sort::Denied(number),
+                // told from the subject's own
+                key: !concept.key,
+                words: Vec::new(),
+                ..*concept
+            };
+            let place = u16::try_from(self.concepts.len()).unwrap_or(u16::MAX);
+            self.by_key.insert(denied.key, place);
+            self.denials.insert(number, place);
+            self.concepts.push(denied);
+        }
+    }
+
+    /// The concept that says that a subject is not there.
+    pub(super) fn denial(&self, subject: u16) -> Option<u16> {
+        self.denials.get(&subject).copied()
     }
 
     /// Adds a concept with its patterns.

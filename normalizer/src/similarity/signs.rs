@@ -64,6 +64,7 @@ signs! {
     SubjectVague "subject_same_vague" For 0.8 "both name the same kind of trouble, without saying which",
     SubjectVagueCommon "subject_same_vague_common" For 0.4 "the same, of a kind that is everywhere",
     SubjectOwn "subject_same_own" For 0.0 "both name what everybody has his own of (a card, a grant)",
+    OverLongAgo "over_long_ago" Against -2.0 "what is over in a day or two, but more than two days apart",
     SubjectNear "subject_near" For 0.8 "they name two troubles that are often one",
     SubjectFamily "subject_kind" For 0.4 "one says only the kind of trouble, the other which",
     SubjectUnsure "subject_by_category" Either 0.0 "other words, but the same suggested category",
@@ -108,6 +109,9 @@ signs! {
     PlacesDifferWide "places_differ_wide" Against -0.4 "the same, but they agree in a name or it strikes a neighbourhood",
     DetailSame "detail_same" For 1.0 "the same detail (which vehicle, which tree)",
     DetailDiffers "detail_differs" Against -2.5 "another detail",
+    NumbersDiffer "numbers_differ" Against -3.5 "each names one of many by its number, and not the same (a block, a bus line)",
+    Denied "denied" Against -3.5 "one says that what the other tells is not so",
+    Another "another" Against -3.0 "the later one says that it is another matter",
     BareBoth "bare_where_both" Against -1.5 "nothing exact in common, though both say where exactly",
     BareNone "bare_where_none" Either -0.3 "nothing exact in common, and neither says where exactly",
     BareOne "bare_where_one" Against -0.6 "nothing exact in common, and only one says where exactly",
@@ -118,6 +122,8 @@ signs! {
     WordsBoth "words_shared_of_all" For 1.5 "share of all their words that both have",
     WordsRare "words_rare" For 1.5 "share of four rare words that both have",
     Shingles "words_in_a_row" For 1.5 "share of the same words in the same order",
+    OwnWords "own_words" For 2.0 "share of two rare words that both have, of what everybody has his own of",
+    Soon "hours_apart" For 0.6 "how soon one followed the other: 1 at once, a third after three hours",
     Late "days_apart" Against -0.8 "time between them, as share of the window",
 }
 

@@ -28,19 +28,53 @@ pub(super) fn ordinal(word: &str) -> Option<&'static str> {
     })
 }
 
-/// Whether a term is said not to be there, or means something else behind the word before it.
-pub(super) fn void(rules: &Rules, terms: &[Term], place: usize) -> bool {
+/// Whether a term means something else behind the word before it: the `parkir` of `juru parkir`.
+pub(super) fn part_of(rules: &Rules, terms: &[Term], place: usize) -> bool {
+    let before = place.checked_sub(1).map_or("", |place| terms[place].text.as_str());
+    // `5 kali` is no river
+    if terms[place].text == "kali" && before.starts_with(|c: char| c.is_ascii_digit()) {
+        return true;
+    }
+    rules.part.get(terms[place].text.as_str()).is_some_and(|words| words.contains(&before))
+}
+
+/// How a term is said not to be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Denial {
+    /// It is not.
+    None,
+    /// There is none of it: `tidak ada jukir`.
+    Absent,
+    /// It is not so: `belum longsor`, `bukan banjir`.
+    Untrue,
+}
+
+/// Whether a term is said not to be there.
+pub(super) fn denial(rules: &Rules, terms: &[Term], place: usize) -> Denial {
     let word = |back: usize| place.checked_sub(back).map_or("", |place| terms[place].text.as_str());
     let none = |first: &str, second: &str| second == "ada" && matches!(first, "tidak" | "belum" | "tanpa");
     let text = terms[place].text.as_str();
-    rules.part.get(text).is_some_and(|before| before.contains(&word(1)))
-        || word(1) == "tidak" && rules.sound.contains(text)
+    let about = |word: &str| matches!(word, "soal" | "masalah" | "karena" | "perkara" | "urusan" | "masuk");
+    // `tidak ada hubungannya dengan pabrik RDF`
+    let related = |back: usize| {
+        let before = place.checked_sub(back).and_then(|before| terms.get(before));
+        before.is_some_and(|term| term.stem == "hubung" && term.negated)
+    };
+    if matches!(word(1), "tidak" | "belum") && rules.sound.contains(text)
         || word(1) == "bukan"
         || word(2) == "bukan"
+        || word(3) == "bukan" && about(word(2))
         // `belum sampai kebakaran`
         || word(1) == "sampai" && word(2) == "belum"
-        || none(word(2), word(1)) && terms[place].negated
-        || none(word(3), word(2)) && terms[place].negated
+        || (2..=4).any(related)
+        || fine(rules, terms, place)
+    {
+        Denial::Untrue
+    } else if (none(word(2), word(1)) || none(word(3), word(2))) && terms[place].negated {
+        Denial::Absent
+    } else {
+        Denial::None
+    }
 }
 
 /// Whether a term is a flood that has not come yet: `nanti banjir`.
@@ -50,7 +84,7 @@ pub(super) fn feared(rules: &Rules, terms: &[Term], place: usize) -> bool {
 }
 
 /// Whether a term is said to be all right: `liftnya sih aman, airnya yang parah`, `lift sudah jalan kok`.
-pub(super) fn fine(rules: &Rules, terms: &[Term], place: usize) -> bool {
+fn fine(rules: &Rules, terms: &[Term], place: usize) -> bool {
     let word = |ahead: usize| terms.get(place + ahead).map_or("", |term| term.text.as_str());
     let fine = |ahead: usize| {
         let fine = |term: &Term| !term.negated && rules.fine.contains(term.text.as_str());

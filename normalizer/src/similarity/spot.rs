@@ -139,14 +139,15 @@ pub(super) fn landmarks(new: &Matter, old: &Matter, lax: bool, evidence: &mut Ev
                     && rules.concept(place).is_some_and(|place| place.name == "a school")
         })
     };
-    let (mut shared, mut any) = (0_u8, false);
-    for place in new.places.iter().copied().filter(|place| old.places.contains(place)) {
-        if implied(place) {
-            any = true;
-        } else {
-            shared += 1;
-            evidence.place.get_or_insert(place);
-        }
+    let apart = |these: &Matter| -> Vec<u16> {
+        these.places.iter().copied().filter(|place| !implied(*place)).collect()
+    };
+    let (mine, others) = (apart(new), apart(old));
+    let any = mine.len() < new.places.len() || others.len() < old.places.len();
+    let mut shared = 0_u8;
+    for place in mine.iter().copied().filter(|place| others.contains(place)) {
+        shared += 1;
+        evidence.place.get_or_insert(place);
     }
     if shared > 0 {
         let called = |matter: &Matter| matter.names.iter().any(|name| !name.street);
@@ -160,8 +161,8 @@ pub(super) fn landmarks(new: &Matter, old: &Matter, lax: bool, evidence: &mut Ev
         }
         return true;
     }
-    let near = || new.places.iter().any(|one| old.places.iter().any(|other| rules.near(*one, *other)));
-    if any || near() {
+    let near = || mine.iter().any(|one| others.iter().any(|other| rules.near(*one, *other)));
+    if any && (mine.is_empty() || others.is_empty()) || near() {
         evidence.set(Sign::PlaceImplied);
     } else {
         // counted once

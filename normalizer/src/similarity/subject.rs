@@ -1,11 +1,16 @@
 //! How what is wrong agrees: subjects, categories and details.
 
+use jiff::SignedDuration;
+
 use super::{
     Matter,
     evidence::{Apart, Evidence},
     rules::{Concept, RULES, Rules, Sort},
     signs::Sign,
 };
+
+/// After so long a brief trouble is over.
+const OVER: SignedDuration = SignedDuration::from_hours(48);
 
 /// Kinds of trouble as bits of a number; there are fewer than sixty-four.
 type Families = u64;
@@ -127,6 +132,10 @@ pub(super) fn subjects(
         return Err(Apart::Subject);
     }
     evidence.set(best.sign);
+    let brief = |subject: u16| rules.concept(subject).is_some_and(|concept| concept.brief);
+    if brief(best.one) && brief(best.other) && new.at.duration_since(old.at).abs() > OVER {
+        evidence.set(Sign::OverLongAgo);
+    }
     evidence.put(Sign::SubjectsMore, f64::from(shared.saturating_sub(1).min(2)));
     if clash {
         evidence.set(Sign::SubjectsClash);
@@ -164,16 +173,39 @@ fn alone(rules: &Rules, these: &Matter, those: &Matter) -> bool {
 /// How details agree.
 pub(super) fn details(new: &Matter, old: &Matter, evidence: &mut Evidence<'_>) {
     let rules = &*RULES;
+    let sorts = |matter: &'_ Matter| -> Vec<Sort> {
+        matter
+            .details
+            .iter()
+            .filter_map(|detail| rules.concept(*detail))
+            .map(|concept| concept.sort)
+            .collect()
+    };
+    let (mine, others) = (sorts(new), sorts(old));
+    let denies = |these: &[Sort], those: &Matter| {
+        these.iter().any(|sort| matches!(sort, Sort::Denied(subject) if those.subjects.contains(subject)))
+    };
+    if denies(&mine, old) || denies(&others, new) {
+        evidence.set(Sign::Denied);
+    }
+    if mine.contains(&Sort::Another) {
+        evidence.set(Sign::Another);
+    }
     let sort = |detail: &u16| match rules.concept(*detail).map(|concept| concept.sort) {
         Some(Sort::Detail(sort)) => Some(sort),
         _ => None,
     };
-    if let Some(shared) = new.details.iter().find(|one| old.details.contains(one)) {
+    let is_detail = |detail: &u16| sort(detail).is_some();
+    if let Some(shared) = new.details.iter().find(|one| is_detail(one) && old.details.contains(one)) {
         if rules.concept(*shared).is_some_and(|concept| !concept.common) {
             evidence.set(Sign::DetailSame);
             evidence.detail = Some(*shared);
         }
-    } else if new.details.iter().any(|one| old.details.iter().any(|other| sort(one) == sort(other))) {
+    } else if new
+        .details
+        .iter()
+        .any(|one| is_detail(one) && old.details.iter().any(|other| sort(one) == sort(other)))
+    {
         evidence.set(Sign::DetailDiffers);
     }
 }
