@@ -49,6 +49,10 @@ pub(crate) struct Sign {
     pub(crate) level: Option<Level>,
     /// `jalan`: the name is something else's.
     pub(crate) not_before: bool,
+    /// The same, if the name has one word only.
+    pub(crate) not_before_one: bool,
+    /// The same, if the name is weak or has a number behind it.
+    pub(crate) not_before_weak: bool,
     /// `raya`: the name before it is something else's.
     pub(crate) not_after: bool,
     /// `stasiun MRT`: looked through for the sign before it.
@@ -69,6 +73,13 @@ pub(crate) struct Sign {
     pub(crate) lane: bool,
     /// `maksudnya`: the name before it was wrong, the next is right.
     pub(crate) corrects: bool,
+}
+
+impl Sign {
+    /// Whether the name behind it may be something else's.
+    pub(crate) fn is_before_another(&self) -> bool {
+        self.not_before || self.not_before_one || self.not_before_weak
+    }
 }
 
 /// All names and signs.
@@ -156,6 +167,8 @@ impl Gazetteer {
                 }
             }
             "not-before" => sign(|sign| sign.not_before = true),
+            "not-before-one" => sign(|sign| sign.not_before_one = true),
+            "not-before-weak" => sign(|sign| sign.not_before_weak = true),
             "not-after" => sign(|sign| sign.not_after = true),
             "between" => sign(|sign| sign.between = true),
             "not-weak" => sign(|sign| sign.not_weak = true),

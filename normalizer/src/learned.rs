@@ -113,6 +113,11 @@ impl Counts {
         Self { classes, words, shares }
     }
 
+    /// All classes, with their share of the texts.
+    pub fn texts(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.classes.iter().map(|class| (class.name.as_str(), class.prior.exp()))
+    }
+
     /// All words, with the share of the texts that have it.
     pub fn shares(&self) -> impl Iterator<Item = (&str, f64)> {
         self.shares.iter().map(|(word, share)| (word.as_str(), *share))

@@ -395,8 +395,13 @@ fn judge(gazetteer: &Gazetteer, words: &[Word], range: (usize, usize), names: Na
             .is_some_and(|two| words[two].folded == "lampu" && words[place - 1].folded == "jalan");
         // `… dekat kali. Petamburan`: a sentence ended
         let ended = first.gap == Gap::Dot && before.is_some_and(|word| !is_shortened(&word.folded));
-        let named_so =
-            sign.not_before && !ended && !under && !lights && !after_a_street(gazetteer, words, place);
+        let counted = after.is_some_and(|word| {
+            word.gap == Gap::Space && word.folded.bytes().all(|byte| byte.is_ascii_digit())
+        });
+        let is_another = sign.not_before
+            || sign.not_before_one && end == place + 1
+            || sign.not_before_weak && (weak || counted);
+        let named_so = is_another && !ended && !under && !lights && !after_a_street(gazetteer, words, place);
         if named_so || follows.not_after {
             return None;
         }

@@ -165,7 +165,7 @@ fn name(rules: &Rules, text: &str, words: &[Word], begin: usize, street: bool) -
             break;
         }
         // `Jl. Raya Cilincing`, `Jl. Inspeksi Kali Grogol`, `seberang RS Bintaro`
-        let own = !(gazetteer.sign(last).not_before || end == begin + 1 && first.folded == "raya");
+        let own = !(gazetteer.sign(last).is_before_another() || end == begin + 1 && first.folded == "raya");
         let region = gazetteer.longest(words, end).filter(|(_, names)| names.meaning != Meaning::Other);
         if region.is_some_and(|(_, names)| own && (names.meaning == Meaning::Plain || word.capital)) && !part
         {

@@ -89,7 +89,8 @@ pub(super) fn both_levels(gazetteer: &Gazetteer, words: &[Word], place: usize) -
 pub(super) fn is_way(gazetteer: &Gazetteer, words: &[Word], place: usize) -> bool {
     let word = |back: usize| place.checked_sub(back).map(|before| &words[before]);
     let way = |back: usize| word(back).is_some_and(|word| gazetteer.sign(word).way);
-    let near = matches!(words[place].gap, Gap::Space | Gap::Dot | Gap::Hyphen);
+    let shortened = || word(1).is_some_and(|word| is_shortened(&word.folded));
+    let near = words[place].gap.joins() || words[place].gap == Gap::Dot && shortened();
     let link = |word: &Word| word.folded == "ke" || word.folded.bytes().any(|b| b.is_ascii_digit());
     near && (way(1) || (word(1).is_some_and(link) && way(2)))
 }

@@ -13,15 +13,15 @@ use super::{
     names::{differ, names, numbers},
     signs::{Sign, WEIGHTS, probability},
     spot::{landmarks, reach, spots},
-    subject::{categories, details, subjects},
+    subject::{categories, details, soon, subjects},
 };
 use crate::learned;
 
 /// So many equal numbers of a MinHash are nearly the same words (an estimated Jaccard similarity of 0.8).
 const NEARLY_SAME: usize = SHINGLES * 4 / 5;
 
-/// After so many hours one is soon after another by a third only.
-const HOURS: f64 = 3.0;
+/// So soon (two hours and a half) after each other a brief trouble is told of from all sides.
+const NOW: f64 = 0.43;
 /// Words that tell less than this together are few.
 const FEW: f64 = 4.0;
 
@@ -63,7 +63,9 @@ pub fn evidence<'a>(
         Err(_) if same_words || photo => [None, None],
         Err(apart) => return Err(apart),
     };
-    let reach = reach(families, thresholds);
+    let mut reach = reach(families, thresholds);
+    // a fire is told of by what stands near the teller
+    reach.wide |= evidence.of(Sign::SoonBrief) > NOW;
     let close = metres.is_some_and(|metres| metres <= reach.metres);
     let placed = spots(new, old, reach, &mut evidence)?;
     let told = names(new, old, &mut evidence);
@@ -86,10 +88,15 @@ pub fn evidence<'a>(
             _ => Sign::BareOne,
         });
     }
+    let there =
+        [Sign::Street, Sign::Name, Sign::Rt, Sign::MetresBeside].iter().any(|sign| evidence.has(*sign));
+    if evidence.has(Sign::SubjectsApart) && there {
+        evidence.set(Sign::SubjectsApartThere);
+    }
     words(&new.words, &old.words, &mut evidence);
     evidence.put(Sign::Shingles, share(equal, SHINGLES));
     evidence.put(Sign::Late, apart / window);
-    evidence.put(Sign::Soon, (-apart * 24.0 / HOURS).exp());
+    evidence.put(Sign::Soon, soon(apart * 24.0));
     if same_words {
         evidence.set(Sign::SameWords);
     }

@@ -40,6 +40,8 @@ pub(super) struct Concept {
     pub(super) common: bool,
     /// Over in a day or two.
     pub(super) brief: bool,
+    /// Its words name the thing, not what is wrong with it.
+    pub(super) thing: bool,
     /// Everybody has his own of it.
     pub(super) own: bool,
     /// Words that name it alone.
@@ -61,6 +63,8 @@ pub(super) struct Family {
     pub(super) metres: u32,
     /// It strikes a whole neighbourhood.
     pub(super) wide: bool,
+    /// It is over in a day or two.
+    pub(super) brief: bool,
     /// Two RW that are both named are two matters, although it strikes a whole neighbourhood.
     pub(super) quarters: bool,
     /// Everybody has his own of it.
@@ -183,6 +187,7 @@ impl Rules {
                         name,
                         metres,
                         wide: more.contains(&"wide"),
+                        brief: more.contains(&"brief"),
                         quarters: more.contains(&"quarters"),
                         own: more.contains(&"own"),
                     });
@@ -228,7 +233,9 @@ impl Rules {
                         family: names.get(first).copied().unwrap_or_default(),
                         vague: second == "*",
                         common: head.contains(&"common"),
-                        brief: head.contains(&"brief"),
+                        brief: head.contains(&"brief")
+                            || names.get(first).and_then(|f| rules.family(*f)).is_some_and(|f| f.brief),
+                        thing: head.contains(&"thing"),
                         own: !head.contains(&"shared")
                             && (head.contains(&"own")
                                 || names.get(first).and_then(|f| rules.family(*f)).is_some_and(|f| f.own)),

@@ -70,6 +70,7 @@ signs! {
     SubjectUnsure "subject_by_category" Either 0.0 "other words, but the same suggested category",
     SubjectUnknown "subject_unknown" Either -1.0 "one of them names no trouble that the rules know",
     SubjectsApart "subjects_apart" Against -4.0 "two different troubles, though in the same category",
+    SubjectsApartThere "subjects_apart_there" For 1.5 "the same, but in the same street, RT or place by name",
     SubjectsClash "subjects_clash" Against -1.5 "of another kind of trouble they name two different ones",
     SubjectsAlone "subjects_alone" Against -0.8 "each names a trouble that the other does not",
     SubjectsAloneWide "subjects_alone_wide" Against -0.4 "the same, of what strikes a whole neighbourhood",
@@ -123,6 +124,8 @@ signs! {
     WordsRare "words_rare" For 1.5 "share of four rare words that both have",
     Shingles "words_in_a_row" For 1.5 "share of the same words in the same order",
     OwnWords "own_words" For 2.0 "share of two rare words that both have, of what everybody has his own of",
+    CategoryRare "category_rare" For 1.0 "how rare the category is that both have first, from 0 to 1",
+    SoonBrief "hours_apart_brief" For 1.5 "the same as hours_apart, of what is over in a day or two",
     Soon "hours_apart" For 0.6 "how soon one followed the other: 1 at once, a third after three hours",
     Late "days_apart" Against -0.8 "time between them, as share of the window",
 }

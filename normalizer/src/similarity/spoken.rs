@@ -83,17 +83,22 @@ pub(super) fn feared(rules: &Rules, terms: &[Term], place: usize) -> bool {
     terms[place].stem == "banjir" && before().any(|term| rules.feared.contains(term.text.as_str()))
 }
 
-/// Whether a term is said to be all right: `liftnya sih aman, airnya yang parah`, `lift sudah jalan kok`.
+/// Whether a term is said to be all right: `liftnya sih aman, airnya yang parah`, `lift sudah jalan kok`, `antreannya
+/// sendiri lancar`.
 fn fine(rules: &Rules, terms: &[Term], place: usize) -> bool {
     let word = |ahead: usize| terms.get(place + ahead).map_or("", |term| term.text.as_str());
     let fine = |ahead: usize| {
         let fine = |term: &Term| !term.negated && rules.fine.contains(term.text.as_str());
         terms.get(place + ahead).is_some_and(fine)
     };
+    let known = terms[place].text.ends_with("nya");
     match word(1) {
         "sih" | "mah" => (2..2 + FINE).any(fine),
+        "masih" | "sendiri" | "memang" | "tetap" | "sudah" | "juga" if known => {
+            fine(2) || matches!(word(2), "sih" | "mah") && fine(3)
+        }
         "sudah" => (fine(2) || rules.works.contains(word(2))) && matches!(word(3), "kok" | "bukan"),
-        _ => false,
+        _ => known && fine(1),
     }
 }
 

@@ -1,16 +1,31 @@
 //! How what is wrong agrees: subjects, categories and details.
 
+use std::sync::LazyLock;
+
+use foldhash::HashMap;
 use jiff::SignedDuration;
 
 use super::{
     Matter,
     evidence::{Apart, Evidence},
+    half, hash,
     rules::{Concept, RULES, Rules, Sort},
     signs::Sign,
 };
+use crate::learned;
 
+/// After so many hours one is soon after another by a third only.
+const HOURS: f64 = 3.0;
 /// After so long a brief trouble is over.
 const OVER: SignedDuration = SignedDuration::from_hours(48);
+
+/// How rare categories are among the labelled complaints, by the hash of their code: 0 is all, 1 is one text.
+static RARITY: LazyLock<HashMap<u32, f64>> = LazyLock::new(|| {
+    let shares: Vec<(u32, f64)> =
+        learned::CATEGORIES.texts().map(|(code, share)| (half(hash(code.as_bytes())), share)).collect();
+    let least = shares.iter().map(|(_, share)| *share).fold(0.5, f64::min).ln();
+    shares.into_iter().map(|(code, share)| (code, share.ln() / least)).collect()
+});
 
 /// Kinds of trouble as bits of a number; there are fewer than sixty-four.
 type Families = u64;
@@ -42,7 +57,11 @@ pub(super) fn categories(new: &[u32], old: &[u32], evidence: &mut Evidence<'_>) 
         _ => Agreement::Unknown,
     };
     match agreement {
-        Agreement::Same => evidence.set(Sign::CategorySame),
+        Agreement::Same => {
+            evidence.set(Sign::CategorySame);
+            let rare = new.first().and_then(|code| RARITY.get(code)).copied().unwrap_or(1.0);
+            evidence.put(Sign::CategoryRare, rare);
+        }
         Agreement::Near => evidence.set(Sign::CategoryNear),
         Agreement::Apart => evidence.set(Sign::CategoryApart),
         Agreement::Unknown => {}
@@ -133,8 +152,12 @@ pub(super) fn subjects(
     }
     evidence.set(best.sign);
     let brief = |subject: u16| rules.concept(subject).is_some_and(|concept| concept.brief);
-    if brief(best.one) && brief(best.other) && new.at.duration_since(old.at).abs() > OVER {
-        evidence.set(Sign::OverLongAgo);
+    if brief(best.one) && brief(best.other) {
+        let apart = new.at.duration_since(old.at).abs();
+        evidence.put(Sign::SoonBrief, soon(apart.as_secs_f64() / 3600.0));
+        if apart > OVER {
+            evidence.set(Sign::OverLongAgo);
+        }
     }
     evidence.put(Sign::SubjectsMore, f64::from(shared.saturating_sub(1).min(2)));
     if clash {
@@ -151,10 +174,16 @@ pub(super) fn subjects(
     Ok(best.families.map(Some))
 }
 
+/// How soon one followed the other: 1 at once, a third after three hours.
+pub(super) fn soon(hours: f64) -> f64 {
+    (-hours / HOURS).exp()
+}
+
 /// What naming the same says, and how it ranks among what two may have in common.
 fn same(concept: &Concept) -> (Sign, u8) {
     match (concept.vague, concept.common) {
         _ if concept.own => (Sign::SubjectOwn, 1),
+        _ if concept.thing => (Sign::SubjectVague, 5),
         (true, true) => (Sign::SubjectVagueCommon, 3),
         (true, false) => (Sign::SubjectVague, 5),
         (false, true) => (Sign::SubjectCommon, 6),
