@@ -56,6 +56,8 @@ const SIGNS: usize = 2000;
 
 /// So much likelier must its words make a message no complaint for that to be enough (the logarithm of the ratio).
 const KNOWN: f64 = 8.0;
+/// And so much likelier a complaint (its negative) for the rules' reason to be doubted.
+const DOUBTED: f64 = -7.0;
 
 /// The reasons with phrases of their own, the more certain first: where two weigh the same, the first counts.
 const REASONS: [(NotAComplaint, Section); 7] = [
@@ -88,11 +90,18 @@ pub fn with_counts(draft: &Draft, reading: &Reading, counts: &Counts) -> Option<
     // what shows something, was meant for us or is urgent is not held for its words alone; what is English seldom comes,
     // so its words would seem to be those of advertisements
     let meant = shows || meant || draft.kind.is_some() || category::urgent(reading);
-    if reason.is_some() || meant || language::language(reading).0 == "en" {
+    // thanks and talk name the matters of the city, too
+    let certain =
+        matches!(reason, Some(NotAComplaint::Thanks | NotAComplaint::Chatter | NotAComplaint::Greeting));
+    if certain || reason.is_none() && (meant || language::language(reading).0 == "en") {
         return reason;
     }
     let words = learned::stems_and_pairs(reading, &draft.text);
-    if counts.odds(&words, learned::NOISE, learned::COMPLAINT) < KNOWN {
+    let odds = counts.odds(&words, learned::NOISE, learned::COMPLAINT);
+    if reason.is_some() {
+        return reason.filter(|_| odds > DOUBTED);
+    }
+    if odds < KNOWN {
         return None;
     }
     let likeliest = REASONS.iter().max_by_key(|(_, section)| scores.of(*section));

@@ -224,7 +224,9 @@ impl<'a> Context<'a> {
 
     fn asks_for_information(&self) -> bool {
         let heard = self.heard;
-        if heard.grievance || heard.other || heard.definite || self.message.has_media() {
+        // `surat pindah itu` is of nothing spoken of before, if nothing was
+        let definite = heard.definite && !(self.matters.is_empty() && self.earlier.is_empty());
+        if heard.grievance || heard.other || definite || self.message.has_media() {
             return false;
         }
         // `KTP hilang, syaratnya apa?`

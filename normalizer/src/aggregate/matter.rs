@@ -6,7 +6,7 @@ use super::{
     phrases::{Sign, at_desk, kin, signs},
     street,
 };
-use crate::{address, category, mention, reading::Reading};
+use crate::{address, category, mention, reading::Reading, words::Gap};
 
 /// A category suggested with at least this confidence says what a text is about.
 const SURE: f64 = 0.6;
@@ -30,7 +30,9 @@ const NO_THINGS: [&str; 12] = [
     "harusnya",
 ];
 /// Words that two matters may share and have nothing in common.
-const COMMON: [&str; 16] = [
+const COMMON: [&str; 18] = [
+    "jalan",
+    "gang",
     "tidak",
     "bukan",
     "belum",
@@ -220,6 +222,13 @@ impl Matter {
     }
 }
 
+/// `2. tong sampah hilang`: the next of a list.
+fn counts_on(reading: &Reading) -> bool {
+    let [number, next, ..] = reading.words.as_slice() else { return false };
+    let number: Option<u8> = number.folded.parse().ok();
+    number.is_some_and(|number| (2..=9).contains(&number)) && matches!(next.gap, Gap::Dot | Gap::Break)
+}
+
 impl Heard {
     pub(super) fn of(reading: &Reading) -> Self {
         let terms = &reading.terms;
@@ -348,6 +357,7 @@ impl Heard {
             ) || term.text.starts_with(|c: char| c.is_ascii_digit())
         });
         heard.greets = greetings.first() == Some(&true);
+        heard.other |= counts_on(reading);
         // `semoga segera ditindaklanjuti` only wishes
         heard.status = asked_after.iter().zip(&polite).any(|(asked, polite)| *asked && !polite);
         // the first words are those after the greeting

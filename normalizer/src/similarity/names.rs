@@ -91,11 +91,13 @@ fn given(name: &Name, matter: &Matter) -> bool {
             return count == other_count && number(mine) == number(others);
         }
         let common = || words(mine).filter(|word| words(others).any(|other| alike(word, other)));
-        // `Haji Mansyur` and `Haji Naim` share a title only; `Mangga Besar` and `Mangga` are one
-        let own = |text: &str| words(text).any(|word| !RULES.titles.contains(word));
+        // `Haji Mansyur` and `Haji Naim` share a title only, `Kemanggisan Ilir` and `Kemanggisan Raya` the kelurahan that
+        // both are in; `Mangga Besar` and `Mangga` are one
+        let region = RULES.region_name(matter.region).unwrap_or_default();
+        let shared = |word: &str| RULES.titles.contains(word) || words(region).any(|part| part == word);
+        let own = |text: &str| words(text).any(|word| !shared(word));
         let bare = !own(mine) && !own(others);
-        common().count() * 2 >= count.min(other_count)
-            && (bare || common().any(|word| !RULES.titles.contains(word)))
+        common().count() * 2 >= count.min(other_count) && (bare || common().any(|word| !shared(word)))
     });
     if listed || parted {
         return listed;
