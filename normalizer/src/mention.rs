@@ -399,8 +399,8 @@ fn judge(gazetteer: &Gazetteer, words: &[Word], range: (usize, usize), names: Na
             word.gap == Gap::Space && word.folded.bytes().all(|byte| byte.is_ascii_digit())
         });
         let is_another = sign.not_before
-            || sign.not_before_one && end == place + 1
-            || sign.not_before_weak && (weak || counted);
+            || sign.not_before_one && (end == place + 1 || names.kecamatan.is_some())
+            || sign.not_before_weak && (weak || counted || names.kecamatan.is_some());
         let named_so = is_another && !ended && !under && !lights && !after_a_street(gazetteer, words, place);
         if named_so || follows.not_after {
             return None;

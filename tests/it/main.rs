@@ -27,6 +27,7 @@ mod normalizer;
 mod normalizer_aggregate;
 mod normalizer_any;
 mod normalizer_category;
+mod normalizer_matter;
 mod normalizer_noise;
 mod normalizer_person;
 mod normalizer_place;

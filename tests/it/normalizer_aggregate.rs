@@ -194,6 +194,9 @@ fn another_matter_begins_another() {
         "ini kasus lain ya, pungli parkir di Blok M",
         "Angkot ngetem di tikungan Kp Melayu bikin macet",
         "satu lagi min",
+        "2. tong sampah RT ilang dicolong, Tanah Tinggi",
+        "bang kali ini lain soal, aspal Jl Daan Mogot km 14 ngelupas",
+        "tukang es buang air cucian ke trotoar, Jl Salemba Tengah",
     ];
     for text in texts {
         let said = said(text);
@@ -230,6 +233,33 @@ fn what_is_sent_without_words_waits_for_them() {
     let gathered = [open([drain.message(0), of_album(1)]), open([lift.message(3)])];
     assert_eq!(decide(&of_album(4), &gathered, &[], &policy), Decision::Join(0));
     assert_eq!(decide(&none.photo(4), &gathered, &[], &policy), Decision::Join(1));
+}
+
+#[test]
+fn who_only_spoke_or_showed_something_says_afterwards_what_it_is() {
+    let policy = Policy::default();
+    // a voice, with its receipt
+    let voice = [earlier("", 0, 5)];
+    let words = said("maaf tadi suara, intinya lampu merah Grogol arah Tomang mati");
+    assert_eq!(decide(&words.message(12), &[], &voice, &policy), Decision::FollowUp(0));
+    // the words of a second picture are of the first one's complaint
+    let hole = [earlier("trotoar jebol depan sekolah, Jl Tebet Timur Dalam", 0, 6)];
+    let again = said("yg ini difoto dr seberang biar jelas");
+    assert_eq!(decide(&again.photo(22), &[], &hole, &policy), Decision::FollowUp(0));
+}
+
+#[test]
+fn what_is_gathered_goes_on_until_another_place_or_matter_is_said() {
+    let rats = said("di Muara Karang blok Z tikus mati banyak banget");
+    let cat = said("kayaknya diracun orang, kucing saya ikut mati");
+    let gathered = [open([rats.message(0)])];
+    assert_eq!(decide(&cat.message(30), &gathered, &[], &Policy::default()), Decision::Join(0));
+}
+
+#[test]
+fn a_first_question_is_none_of_what_was_spoken_of() {
+    let asked = said("Mau tanya kak, bikin surat pindah itu bisa di kelurahan tujuan langsung ngga ya?");
+    assert_eq!(decide(&asked.message(0), &[], &[], &Policy::default()), Decision::Aside);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use muara_normalizer::{
     category,
     complaint::{CategorySource, CategorySuggestion, Kind},
     kind,
+    learned::{CATEGORIES_SMOOTHING, Counts, Tally, stems},
     reading::Reading,
 };
 
@@ -131,6 +132,12 @@ fn danger_is_urgent_and_its_words_alone_are_not() {
         "korban bansos salah sasaran",
         "demam berdarah banyak di sini",
         "sampah belum diangkut",
+        // of other words with the same letters
+        "jangan dibuang di sini",
+        "saya tinggal di Rorotan, sampah belum diangkut",
+        "bau menyengat dari got",
+        "pagarnya berkarat",
+        "antrean mengular sampai depan rumah",
     ];
     for text in urgent {
         assert!(category::urgent(&Reading::of(text)), "{text}");
@@ -156,4 +163,47 @@ fn a_question_or_a_wish_is_none_once_something_is_wrong() {
     for (text, expected) in cases {
         assert_eq!(kind::kind(&Reading::of(text)), expected, "{text}");
     }
+}
+
+#[test]
+fn words_that_only_look_alike_are_two() {
+    let stem = muara_normalizer::stem::stem;
+    for (one, other) in [
+        ("jangan", "kejang"),
+        ("memohon", "pohon"),
+        ("sering", "kekeringan"),
+        ("memang", "pangan"),
+        ("kereta", "retakan"),
+        ("masalahnya", "masa"),
+        ("tangan", "menang"),
+    ] {
+        assert_ne!(stem(one), stem(other), "{one} {other}");
+    }
+    for (one, other) in [("berlubang", "lubangnya"), ("permohonan", "memohon"), ("penyerangan", "diserang")] {
+        assert_eq!(stem(one), stem(other), "{one} {other}");
+    }
+}
+
+#[test]
+fn what_words_were_used_for_helps_where_rules_have_none_and_says_so() {
+    let counts = |texts: &[(&str, &str)]| {
+        let mut tally = Tally::default();
+        for (text, class) in texts {
+            tally.text(&stems(&Reading::of(text)), class);
+        }
+        // written and read again
+        Counts::read(&tally.to_string(), CATEGORIES_SMOOTHING)
+    };
+    let learned = counts(&[
+        ("wrintil gembili ontong", "sampah"),
+        ("wrintil ontong", "sampah"),
+        ("slondok gembili", "jalan"),
+    ]);
+    let text = Reading::of("wrintil ontong gembili Rorotan");
+    let suggested = category::with_counts(&text, &learned);
+    assert_eq!(suggested[0].code, "sampah");
+    assert!(suggested[0].reasons.contains(&"wrintil".to_owned()), "{suggested:?}");
+    // a place is no reason, and a text without a known word has none
+    assert!(suggested[0].reasons.iter().all(|reason| reason != "rorotan"), "{suggested:?}");
+    assert!(category::with_counts(&Reading::of("zxcvb qwertz"), &learned).is_empty());
 }

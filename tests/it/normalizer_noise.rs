@@ -7,7 +7,9 @@ use muara_normalizer::{
     Draft,
     complaint::{Kind, NotAComplaint},
     draft::Attachment,
-    language, noise,
+    language,
+    learned::{COMPLAINT, Counts, KINDS_SMOOTHING, NOISE, Tally, stems_and_pairs},
+    noise,
     reading::Reading,
 };
 
@@ -124,6 +126,29 @@ fn a_photo_or_a_machine_decides_without_words() {
     assert_eq!(reason(&said("halo min")), Some(NotAComplaint::Greeting));
     let automatic = Draft { automatic: true, ..said("Jalan rusak") };
     assert_eq!(reason(&automatic), Some(NotAComplaint::AutoReply));
+}
+
+#[test]
+fn words_known_from_noise_hold_what_no_rule_names_but_not_what_was_meant_for_us() {
+    let mut tally = Tally::default();
+    for (text, class) in [
+        ("wrintil sekilo sama gembili ya", NOISE),
+        ("gembili wrintil buat nanti malem", NOISE),
+        ("jalan rusak belum diperbaiki", COMPLAINT),
+        ("sampah belum diangkut", COMPLAINT),
+    ] {
+        for _ in 0..20 {
+            tally.text(&stems_and_pairs(&Reading::of(text), text), class);
+        }
+    }
+    let counts = Counts::of(&tally, KINDS_SMOOTHING);
+    let held = |draft: &Draft| noise::with_counts(draft, &Reading::of(&draft.text), &counts);
+    let text = "gembili wrintil sekilo buat bapak Hartono di ujung sana";
+    assert_eq!(noise::with_counts(&said(text), &Reading::of(text), &Counts::default()), None);
+    assert_eq!(held(&said(text)), Some(NotAComplaint::Chatter));
+    // who chose a category came to complain
+    assert_eq!(held(&Draft { category: Some("Jalan".to_owned()), ..said(text) }), None);
+    assert_eq!(held(&said("jalan rusak belum diperbaiki, sampah belum diangkut")), None);
 }
 
 #[test]

@@ -74,6 +74,29 @@ fn names_of_streets_stations_and_markets_are_no_places() {
 }
 
 #[test]
+fn a_name_behind_what_stands_there_is_a_place_if_it_is_one_beyond_doubt() {
+    for (text, kelurahan) in [
+        ("got mampet depan mall Kelapa Gading Barat", "Kelapa Gading Barat"),
+        ("bak sampah pinggir kali tanjung duren selatan luber", "Tanjung Duren Selatan"),
+        ("lift rusun penggilingan mati", "Penggilingan"),
+        ("sarang tawon di atap SD ciganjur", "Ciganjur"),
+        // a sentence ended
+        ("Kontainer parkir menutup halte. Tugu Selatan", "Tugu Selatan"),
+        ("limbah dibuang di pinggir kali. Petamburan", "Petamburan"),
+        ("sampah di pondok ranggon ga ada yg ngambil. eh salah, bambu apus maksudnya", "Bambu Apus"),
+    ] {
+        assert_eq!(areas(normalize(said(text)).location.as_ref())[0], kelurahan, "{text}");
+    }
+    for text in ["kali Krukut meluap", "SDN Rorotan 05 atapnya bocor", "GOR Ciracas kotor", "RSUD Koja antre"]
+    {
+        assert_eq!(areas(normalize(said(text)).location.as_ref())[0], "", "{text}");
+    }
+    // four times, or in the fourth RW
+    let place = normalize(said("dbd di rt 3 rw 4 kali anyar")).location.unwrap();
+    assert_eq!(place.rw.as_deref(), Some("004"));
+}
+
+#[test]
 fn a_common_word_is_a_place_where_something_says_so() {
     let cases = [
         ("kabel putus! Pulo, Kebayoran Baru", "Pulo"),

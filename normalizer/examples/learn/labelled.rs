@@ -24,8 +24,14 @@ pub(crate) struct Labels {
     pub(crate) duplicate_group: Option<String>,
 }
 
-/// The sets of a folder by name, each in order of time.
-pub(crate) fn sets(folder: &Path) -> Result<Vec<(String, Vec<Line>)>, Box<dyn Error>> {
+/// A set of a name, in order of time.
+pub(crate) struct Set {
+    pub(crate) name: String,
+    pub(crate) lines: Vec<Line>,
+}
+
+/// The sets of a folder.
+pub(crate) fn sets(folder: &Path) -> Result<Vec<Set>, Box<dyn Error>> {
     let mut files = vec![("dev".to_owned(), folder.join("complaints_dev.jsonl"))];
     let mut folders: Vec<_> = fs::read_dir(folder)?.collect::<Result<_, _>>()?;
     folders.sort_by_key(fs::DirEntry::file_name);
@@ -35,7 +41,7 @@ pub(crate) fn sets(folder: &Path) -> Result<Vec<(String, Vec<Line>)>, Box<dyn Er
     let mut sets = Vec::new();
     for (name, file) in files.into_iter().filter(|(_, file)| file.exists()) {
         let lines = fs::read_to_string(file)?.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
-        sets.push((name, lines));
+        sets.push(Set { name, lines });
     }
     Ok(sets)
 }

@@ -5,7 +5,7 @@
 //! ([`Sign::guess`], `KEEN`), and of the side on which a sign may speak. Wrong links count more than missed ones (`WARY`).
 //! The same texts give the same weights on every machine.
 
-use std::{collections::BTreeMap, error::Error, fmt::Write as _, fs, path::Path};
+use std::{collections::BTreeMap, error::Error, fs, path::Path};
 
 use jiff::Timestamp;
 use muara_normalizer::{
@@ -91,8 +91,8 @@ pub(crate) fn learn_file(folder: &Path, explain: bool) -> Result<String, Box<dyn
 
 fn read(folder: &Path) -> Result<Vec<Set>, Box<dyn Error>> {
     let mut sets = Vec::new();
-    for (name, lines) in labelled::sets(folder)? {
-        sets.push(Set::of(name, lines)?);
+    for set in labelled::sets(folder)? {
+        sets.push(Set::of(set.name, set.lines)?);
     }
     let pairs = fs::read_to_string(folder.join("pairs.tsv"))?;
     let mut whole = Set {
@@ -295,7 +295,8 @@ fn written(weights: &Weights) -> String {
          # (words_same and photo_same are not learned); a weight can also be changed here.\n",
     );
     for sign in SIGNS {
-        let _ = writeln!(file, "{:<28}{:>6.2}  # {}", sign.name(), weights[sign as usize], sign.about());
+        let line = format!("{:<28}{:>6.2}  # {}\n", sign.name(), weights[sign as usize], sign.about());
+        file.push_str(&line);
     }
     file
 }

@@ -151,13 +151,13 @@ fn read(folder: &Path) -> Result<Vec<Text>, Box<dyn Error>> {
             }
         };
     let mut texts = Vec::new();
-    for (name, lines) in labelled::sets(folder)? {
-        for line in lines {
+    for set in labelled::sets(folder)? {
+        for line in set.lines {
             let labels = &line.labels;
             let categories =
                 labels.category.iter().chain(&labels.acceptable_categories).map(String::as_str).collect();
             texts.push(text(
-                &name,
+                &set.name,
                 &line.text,
                 line.lat.zip(line.lng),
                 categories,

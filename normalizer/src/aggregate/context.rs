@@ -247,20 +247,23 @@ impl<'a> Context<'a> {
         asks || (kind::kind(self.message.reading) == Kind::InformationRequest && heard.matter.is_named())
     }
 
+    /// Whether words are gathered.
+    fn is_spoken(&self) -> bool {
+        (0..self.open.len()).any(|place| !self.is_silent(place))
+    }
+
     /// Whether nothing is gathered, and what was spoken of last was hours ago.
     fn rested(&self) -> bool {
         let last = self.earlier.iter().map(Earlier::touched_at).max();
-        let spoken = (0..self.open.len()).any(|place| !self.is_silent(place));
-        !spoken && last.is_some_and(|last| self.message.at.duration_since(last) >= RESTED)
+        !self.is_spoken() && last.is_some_and(|last| self.message.at.duration_since(last) >= RESTED)
     }
 
     /// `masih gelap`, said of what was told before: nothing is gathered, and no other place is named.
     fn goes_on_still(&self) -> bool {
         let heard = self.heard;
-        let spoken = (0..self.open.len()).any(|place| !self.is_silent(place));
         let placed = heard.matter.is_placed()
             && !self.earlier.iter().any(|earlier| heard.matter.same_place(&earlier.matter));
-        heard.still && !spoken && !heard.asks && !heard.announces && !heard.other && !placed
+        heard.still && !self.is_spoken() && !heard.asks && !heard.announces && !heard.other && !placed
     }
 
     /// Whether the message has a matter of its own beside this one.
@@ -316,7 +319,7 @@ impl<'a> Context<'a> {
         // `sama ini, tong sampahnya hilang`: known is only what everybody knows
         let apart = heard.besides && heard.wrong;
         // while it is gathered, a second matter is told with its place, or as another one
-        if !self.open.is_empty() && !placed && !heard.besides && !heard.announces && !heard.other {
+        if self.is_spoken() && !placed && !heard.besides && !heard.announces && !heard.other {
             return false;
         }
         !heard.goes_on && (apart || !heard.definite) && (placed || !heard.outcome)
@@ -328,7 +331,7 @@ impl<'a> Context<'a> {
         let placed = heard.matter.is_placed();
         let shows =
             heard.file && heard.matter.subjects == 0 && (heard.content == 0 || self.message.has_media());
-        (shows && !placed) || (heard.definite && !placed)
+        !placed && (shows || heard.definite)
     }
 
     /// The earlier complaint on the same subject that was spoken of last, of those not too long ago.

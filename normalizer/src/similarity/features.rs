@@ -3,7 +3,7 @@
 use super::{
     Matter, Name, SHINGLES, half, hash, mix,
     rules::{Pattern, RULES, Rules, Sort, WordId, Words, digits},
-    spoken::{Denial, denial, feared, ordinal, part_of, regions},
+    spoken::{Denial, denial, is_of_another_time, ordinal, part_of, regions},
 };
 use crate::{
     complaint::{Area, AttachmentKind, AttachmentRef, CategorySuggestion, Complaint, Flag},
@@ -113,7 +113,13 @@ impl Matter {
         self.region = if fits { named } else { region };
         // a market called like the kelurahan that it is in says no more than the kelurahan
         if is_kelurahan(self.region) {
-            self.names.retain(|name| name.street || rules.region_name(self.region) != Some(&name.text));
+            let above = [self.region, self.region / 10_000, self.region / 1_000_000];
+            let known: Vec<&str> = above
+                .iter()
+                .filter_map(|code| rules.region_name(*code))
+                .flat_map(str::split_whitespace)
+                .collect();
+            self.names.retain(|name| name.street || !name.text.split(' ').all(|word| known.contains(&word)));
         }
         let Some(location) = location else { return };
         let number =
@@ -235,7 +241,9 @@ impl<'a> Text<'a> {
         said.extend(places.iter().map(|(id, _)| *id));
         let denied: Vec<Denial> = (0..terms.len()).map(|place| denial(rules, terms, place)).collect();
         let void = |place: usize| {
-            denied[place] != Denial::None || part_of(rules, terms, place) || feared(rules, terms, place)
+            denied[place] != Denial::None
+                || part_of(rules, terms, place)
+                || is_of_another_time(rules, terms, place)
         };
         let void = (0..terms.len()).map(void).collect();
         Self { terms, ids, exact, region, named, void, denied, places, said, steps: Vec::new() }

@@ -139,6 +139,10 @@ pub(super) struct Rules {
     pub(super) numbered: HashMap<&'static str, &'static str>,
     /// Words before a trouble that has not come yet.
     pub(super) feared: HashSet<&'static str>,
+    /// Events, words before them that say that they are over, and words behind them that say so.
+    pub(super) event: HashSet<&'static str>,
+    pub(super) past: HashSet<&'static str>,
+    pub(super) ended: HashSet<&'static str>,
     /// Words of trouble that is none behind `tidak`.
     pub(super) sound: HashSet<&'static str>,
     /// Words that mean something else behind others.
@@ -263,6 +267,9 @@ impl Rules {
                     rules.numbered.extend(words.map(|word| (word, key)));
                 }
                 "feared" => rules.feared.extend(words),
+                "event" => rules.event.extend(words),
+                "past" => rules.past.extend(words),
+                "ended" => rules.ended.extend(words),
                 "sound" => rules.sound.extend(words),
                 "part" => {
                     let word = words.next().unwrap_or_default();

@@ -77,10 +77,16 @@ pub(super) fn denial(rules: &Rules, terms: &[Term], place: usize) -> Denial {
     }
 }
 
-/// Whether a term is a flood that has not come yet: `nanti banjir`.
-pub(super) fn feared(rules: &Rules, terms: &[Term], place: usize) -> bool {
-    let before = || terms[place.saturating_sub(2)..place].iter();
-    terms[place].stem == "banjir" && before().any(|term| rules.feared.contains(term.text.as_str()))
+/// Whether a term is a flood that has not come yet (`nanti banjir`), or what is over (`lumpur sisa banjir`, `banjir sudah
+/// surut`).
+pub(super) fn is_of_another_time(rules: &Rules, terms: &[Term], place: usize) -> bool {
+    let term = &terms[place];
+    let before = |back: usize| terms[place.saturating_sub(back)..place].iter();
+    let after = || terms[place + 1..].iter().take(2);
+    term.stem == "banjir" && before(2).any(|term| rules.feared.contains(term.text.as_str()))
+        || rules.event.contains(term.text.as_str())
+            && (before(1).any(|term| rules.past.contains(term.text.as_str()))
+                || after().any(|term| rules.ended.contains(term.text.as_str()) && !term.negated))
 }
 
 /// Whether a term is said to be all right: `liftnya sih aman, airnya yang parah`, `lift sudah jalan kok`, `antreannya

@@ -136,7 +136,7 @@ pub(super) fn landmarks(new: &Matter, old: &Matter, lax: bool, evidence: &mut Ev
         { shared }.filter_map(|subject| rules.concept(*subject)).any(|subject| {
             subject.words.iter().any(|word| words.contains(word))
                 || name(subject.family) == Some("sekolah")
-                    && rules.concept(place).is_some_and(|place| place.name == "a school")
+                    && rules.concept(place).is_some_and(|place| place.name.contains("school"))
         })
     };
     let apart = |these: &Matter| -> Vec<u16> {

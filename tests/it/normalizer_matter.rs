@@ -1,0 +1,132 @@
+//! What two texts say against being of one matter, and what for it, where the words alone would mislead.
+#![allow(clippy::unwrap_used)]
+
+use jiff::SignedDuration;
+use muara_normalizer::{
+    Draft, Receipt,
+    draft::SourceTime,
+    similarity::{Matter, Thresholds, evidence, signs::Sign},
+};
+
+use crate::normalizer::{normalizer, now, receipt, said};
+
+/// What a text is about that was sent so many minutes after the first.
+fn matter(text: &str, minutes: i64) -> Matter {
+    let at = now() + SignedDuration::from_mins(minutes);
+    let draft = Draft { sent_at: Some(SourceTime::Instant(at)), ..said(text) };
+    normalizer(1).normalize(draft, &Receipt { received_at: at, ..receipt() }).unwrap().matter.unwrap()
+}
+
+/// How much there is of a sign between a text and one a day later.
+fn value(sign: Sign, first: &str, second: &str) -> f64 {
+    after(24 * 60, sign, first, second)
+}
+
+fn after(minutes: i64, sign: Sign, first: &str, second: &str) -> f64 {
+    let (old, new) = (matter(first, 0), matter(second, minutes));
+    let evidence = evidence(&new, &old, &Thresholds::default()).unwrap();
+    evidence.values()[sign as usize]
+}
+
+fn has(sign: Sign, first: &str, second: &str) -> bool {
+    value(sign, first, second) > 0.0
+}
+
+#[test]
+fn what_one_says_is_not_so_speaks_against_the_others() {
+    let fallen = "Pohon mahoni tumbang menutup Jl. Ciputat Raya, Kel. Pondok Pinang";
+    assert!(has(
+        Sign::Denied,
+        fallen,
+        "Mahoni di Jl. Ciputat Raya doyong, belum tumbang. Kel. Pondok Pinang"
+    ));
+    assert!(!has(Sign::Denied, fallen, "Jl. Ciputat Raya ketutup pohon tumbang, Pondok Pinang"));
+    let queue = "Antrean puskesmas Rawa Terate 8 jam, dokter cuma satu";
+    assert!(!has(
+        Sign::SubjectCommon,
+        queue,
+        "Obat kosong di puskesmas Rawa Terate, antreannya sendiri lancar"
+    ));
+    // there is none of what only belongs to it
+    let levy = "Petugas makam TPU Tegal Alur minta uang gali kubur";
+    assert!(!has(Sign::Denied, levy, "Penggali kubur TPU Tegal Alur minta uang, tidak ada kuitansi"));
+}
+
+#[test]
+fn what_is_over_is_only_mentioned() {
+    let flood = "Banjir selutut di Gang Buntu, Kel. Pejaten Timur";
+    let mud = "Lumpur sisa banjir setebal mata kaki di Gang Buntu Pejaten Timur belum dibersihkan";
+    let (old, new) = (matter(flood, 0), matter(mud, 60));
+    // nothing, or at least no trouble in common
+    let shared = [Sign::SubjectRare, Sign::SubjectCommon, Sign::SubjectVague];
+    if let Ok(told) = evidence(&new, &old, &Thresholds::default()) {
+        let values = told.values();
+        assert!(shared.iter().all(|sign| values[*sign as usize].abs() < f64::EPSILON), "{values:?}");
+    }
+    // a cable as high as a chest is no flood
+    let cable = "Kabel internet menjuntai setinggi dada di Gang Buntu, Kel. Pejaten Timur";
+    assert!(evidence(&matter(cable, 60), &matter(flood, 0), &Thresholds::default()).is_err());
+}
+
+#[test]
+fn one_of_many_is_told_by_its_number_whatever_else_is_shared() {
+    let tower = "Lift tower A Rusunawa Jatinegara Barat mati, Kel. Kampung Melayu";
+    assert!(has(Sign::NumbersDiffer, tower, "rusunawa jatinegara barat twr B liftnya mati, kampung melayu"));
+    assert!(!has(Sign::NumbersDiffer, tower, "rusunawa jatinegara barat twr A liftnya mati, kampung melayu"));
+    let street = "Bangunan tanpa PBG di Jl. Rasamala II, Menteng Dalam";
+    assert!(has(Sign::StreetsDiffer, street, "Bangunan tanpa PBG di Rasamala VII Menteng Dalam"));
+    // the kelurahan's own name is in the names of many streets
+    let dug = "Galian kabel Jl. Kemanggisan Ilir III belum ditutup, Kel. Kemanggisan";
+    assert!(has(Sign::StreetsDiffer, dug, "galian PAM jl kemanggisan raya belum ditutup. kel kemanggisan"));
+}
+
+#[test]
+fn who_says_that_it_is_another_matter_is_believed() {
+    let party = "Hajatan di Jembatan Lima RT 6 RW 3, sound system sampai subuh";
+    assert!(has(
+        Sign::Another,
+        party,
+        "hajatan lagi di jembatan lima rt 6 rw 3, beda yg minggu kemarin, sound sampe subuh"
+    ));
+}
+
+#[test]
+fn the_missing_are_told_by_their_age() {
+    let old = "Bapak saya hilang, 78 tahun, pikun, belum pulang. Kampung Rawa, Kel. Johar Baru";
+    assert!(has(Sign::DetailDiffers, old, "anak saya hilang umur 9 th blm pulang ngaji, kel johar baru"));
+}
+
+#[test]
+fn what_is_brief_is_one_at_once_and_another_days_later() {
+    let fire = "Kebakaran gudang di Pekojan belakang masjid, tolong damkar";
+    let seen = "api gede di pekojan deket pabrik kardus, damkar mana";
+    let soon = after(5, Sign::SoonBrief, fire, seen);
+    assert!(soon > 0.9, "{soon}");
+    // each tells of it by what stands near himself
+    assert_eq!(after(5, Sign::PlacesDiffer, fire, seen).to_bits(), 0.0_f64.to_bits());
+    assert!(after(72 * 60, Sign::OverLongAgo, fire, seen) > 0.0);
+    assert!(after(72 * 60, Sign::SoonBrief, fire, seen) < 0.01);
+}
+
+#[test]
+fn of_what_everybody_has_his_own_a_name_in_common_tells() {
+    let card = "KJP anak saya Naila belum cair dari September, saya Bu Wartini, Pulo Gebang RW 11";
+    let same = "Ibu Wartini RW 011 Kel. Pulo Gebang menanyakan KJP anaknya yang belum cair";
+    let other = "KJP anak saya belum cair dari September, Pulo Gebang RW 11";
+    assert!(value(Sign::OwnWords, card, same) > value(Sign::OwnWords, card, other));
+}
+
+#[test]
+fn a_rare_category_in_common_tells_more() {
+    let rare = value(
+        Sign::CategoryRare,
+        "Perpustakaan Kel. Pondok Ranggon terkunci tiap akhir pekan",
+        "taman bacaan pondok ranggon digembok mulu, anak2 ga bisa baca buku di perpustakaan",
+    );
+    let common = value(
+        Sign::CategoryRare,
+        "Jalan berlubang di Kel. Pondok Ranggon",
+        "jalan pondok ranggon bolong parah, aspalnya hancur",
+    );
+    assert!(rare > common && common > 0.0, "{rare} {common}");
+}
