@@ -14,7 +14,7 @@ use foldhash::HashMap;
 
 use crate::{
     complaint::{CategorySource, CategorySuggestion},
-    learned::{self, Counts},
+    learned::{self, Counts, Said},
     reading::Reading,
     text,
 };
@@ -46,8 +46,9 @@ const SHARP: f64 = 1.25;
 /// Where no rule says anything so many words must be known, and so likely must a category be.
 const LEARNED_WORDS: usize = 3;
 const LEARNED_ALONE: f64 = 0.5;
-/// So many words are named as reasons.
+/// So many words are named as reasons, of a category that is so sure.
 const TELLING: usize = 4;
+const TOLD: f64 = 0.1;
 /// What stands in the place of a category where neither label nor words say anything: code and name.
 pub(crate) const OTHER: (&str, &str) = ("other", "Lainnya");
 
@@ -104,8 +105,7 @@ pub fn by_rules(reading: &Reading) -> Vec<CategorySuggestion> {
 #[must_use]
 pub fn with_counts(reading: &Reading, counts: &Counts) -> Vec<CategorySuggestion> {
     let mut rules = weigh::weigh(reading);
-    let words = learned::stems(reading);
-    let (likely, known) = counts.likely(&words);
+    let (likely, known) = counts.likely(&Said::stems(reading));
     let sure = likely.iter().any(|likely| likely.log > LEARNED_ALONE.ln());
     if rules.is_empty() && (known < LEARNED_WORDS || !sure) {
         return rules;
@@ -127,8 +127,9 @@ pub fn with_counts(reading: &Reading, counts: &Counts) -> Vec<CategorySuggestion
                 Some(CategorySuggestion { confidence: rounded(confidence), ..rules.swap_remove(place) })
             }
             None => {
-                let reasons = counts.telling(&words, code, TELLING);
-                suggestion(code, confidence, CategorySource::Rule, reasons)
+                let told = confidence >= TOLD;
+                let reasons = told.then(|| counts.telling(&learned::stems(reading), code, TELLING));
+                suggestion(code, confidence, CategorySource::Rule, reasons.unwrap_or_default())
             }
         });
     }

@@ -40,10 +40,10 @@ pub const NOISE: &str = "noise";
 #[derive(Clone, Debug, Default)]
 pub struct Counts {
     classes: Vec<Class>,
-    /// Of each word the classes that have it, and how much likelier each makes it than a class that does not.
-    words: HashMap<String, Vec<(u16, f64)>>,
+    /// Of each word's hash the classes that have it, and how much likelier each makes it than a class that does not.
+    words: HashMap<u64, Vec<(u16, f64)>>,
     /// Of each word in how many of the texts it stands.
-    shares: HashMap<String, f64>,
+    shares: Vec<(String, f64)>,
 }
 
 #[derive(Clone, Debug)]
@@ -105,7 +105,7 @@ impl Counts {
             .map(|(word, counts)| {
                 let gain = |count: u32| ((number(count) + smoothing) / smoothing).ln();
                 let gains = counts.iter().filter_map(|(class, count)| Some((place(class)?, gain(*count))));
-                (word.to_owned(), gains.collect())
+                (hash(START, word), gains.collect())
             })
             .collect();
         let share = |counts: &BTreeMap<String, u32>| number(counts.values().sum()) / all;
@@ -125,10 +125,10 @@ impl Counts {
 
     /// How likely words are of each class, and how many of them are known at all.
     #[must_use]
-    pub fn likely<'a>(&'a self, words: &BTreeSet<String>) -> (Vec<Likely<'a>>, usize) {
+    pub fn likely<'a>(&'a self, words: &Said) -> (Vec<Likely<'a>>, usize) {
         let mut logs: Vec<f64> = self.classes.iter().map(|class| class.prior).collect();
         let mut known = 0_u32;
-        for gains in words.iter().filter_map(|word| self.words.get(word)) {
+        for gains in words.0.iter().filter_map(|word| self.words.get(word)) {
             known += 1;
             for (class, gain) in gains {
                 logs[usize::from(*class)] += gain;
@@ -147,7 +147,7 @@ impl Counts {
 
     /// How much likelier words are of one class than of another, as the natural logarithm of the ratio; 0 without counts.
     #[must_use]
-    pub fn odds(&self, words: &BTreeSet<String>, one: &str, other: &str) -> f64 {
+    pub fn odds(&self, words: &Said, one: &str, other: &str) -> f64 {
         let (likely, _) = self.likely(words);
         let log =
             |class: &str| likely.iter().find(|likely| likely.class == class).map_or(0.0, |likely| likely.log);
@@ -163,7 +163,7 @@ impl Counts {
         let mut telling: Vec<(f64, &String)> = words
             .iter()
             .filter_map(|word| {
-                let gains = self.words.get(word)?;
+                let gains = self.words.get(&hash(START, word))?;
                 let own = gains.iter().find(|(known, _)| usize::from(*known) == place)?.1;
                 let all: f64 = gains.iter().map(|(_, gain)| gain).sum();
                 (own * 2.0 > all).then_some((own, word))
@@ -221,9 +221,44 @@ static NAMES: LazyLock<HashSet<String>> = LazyLock::new(|| {
 });
 
 /// Between the words of a pair.
-const PAIR: char = '_';
+const PAIR: &str = "_";
 
-/// The stems of a text's words, each once; no numbers, no names of regions.
+/// Where a hash begins, and how a text goes on with it: FNV-1a, the same on every machine.
+const START: u64 = 0xcbf2_9ce4_8422_2325;
+
+fn hash(state: u64, text: &str) -> u64 {
+    text.bytes().fold(state, |state, byte| (state ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// What a text says, as the hashes by which [`Counts`] know it: each once, in order.
+#[derive(Clone, Debug, Default)]
+pub struct Said(Vec<u64>);
+
+impl Said {
+    /// The stems of the words; no numbers, no names of places.
+    #[must_use]
+    pub fn stems(reading: &Reading) -> Self {
+        Self::of(said(reading).map(|(stem, _)| hash(START, stem)).collect())
+    }
+
+    /// The same with each two that stand together, and what the writing itself shows.
+    #[must_use]
+    pub fn stems_and_pairs(reading: &Reading, text: &str) -> Self {
+        let mut hashes = Vec::new();
+        features(reading, text, |parts| {
+            hashes.push(parts.iter().fold(START, |state, part| hash(state, part)));
+        });
+        Self::of(hashes)
+    }
+
+    fn of(mut hashes: Vec<u64>) -> Self {
+        hashes.sort_unstable();
+        hashes.dedup();
+        Self(hashes)
+    }
+}
+
+/// The stems of a text's words, each once; no numbers, no names of places.
 #[must_use]
 pub fn stems(reading: &Reading) -> BTreeSet<String> {
     said(reading).map(|(stem, _)| stem.to_owned()).collect()
@@ -232,23 +267,36 @@ pub fn stems(reading: &Reading) -> BTreeSet<String> {
 /// The same with each two that stand together, and what the writing itself shows: numbers, capitals, a question, length.
 #[must_use]
 pub fn stems_and_pairs(reading: &Reading, text: &str) -> BTreeSet<String> {
-    let mut features = stems(reading);
+    let mut words = BTreeSet::new();
+    features(reading, text, |parts| {
+        words.insert(parts.concat());
+    });
+    words
+}
+
+/// Hands out each feature of a text, in parts that belong together.
+fn features(reading: &Reading, text: &str, mut take: impl FnMut(&[&str])) {
+    const LENGTHS: [&str; 9] = ["0", "1", "2", "3", "4", "5", "6", "7", "8"];
     let all: Vec<(&str, usize)> = said(reading).collect();
-    for pair in all.windows(2) {
-        if pair[0].1 + 1 == pair[1].1 {
-            features.insert(format!("{}{PAIR}{}", pair[0].0, pair[1].0));
-        }
+    for (stem, _) in &all {
+        take(&[stem]);
     }
-    let mut shows = |shows: bool, name: &str| shows && features.insert(name.to_owned());
+    for pair in all.windows(2).filter(|pair| pair[0].1 + 1 == pair[1].1) {
+        take(&[pair[0].0, PAIR, pair[1].0]);
+    }
     let digits = text.split(|c: char| !c.is_ascii_digit()).map(str::len).max().unwrap_or(0);
-    shows(digits >= 4, "#number");
-    shows(text.contains('?'), "#question");
-    shows(text.contains("http") || text.contains("www."), "#link");
-    let loud = |word: &str| word.len() >= 4 && word.bytes().all(|byte| byte.is_ascii_uppercase());
-    shows(text.split_whitespace().filter(|word| loud(word)).count() >= 2, "#capitals");
-    shows(text.chars().any(|c| ('\u{1F300}'..='\u{1FAFF}').contains(&c)), "#picture");
-    features.insert(format!("#length-{}", (all.len() / 5).min(8)));
-    features
+    let loud = |word: &&str| word.len() >= 4 && word.bytes().all(|byte| byte.is_ascii_uppercase());
+    let shown = [
+        (digits >= 4, "#number"),
+        (text.contains('?'), "#question"),
+        (text.contains("http") || text.contains("www."), "#link"),
+        (text.split_whitespace().filter(loud).count() >= 2, "#capitals"),
+        (text.chars().any(|c| ('\u{1F300}'..='\u{1FAFF}').contains(&c)), "#picture"),
+    ];
+    for (_, name) in shown.into_iter().filter(|(shows, _)| *shows) {
+        take(&[name]);
+    }
+    take(&["#length-", LENGTHS[(all.len() / 5).min(LENGTHS.len() - 1)]]);
 }
 
 fn said(reading: &Reading) -> impl Iterator<Item = (&str, usize)> {

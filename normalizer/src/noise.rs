@@ -13,7 +13,7 @@ use crate::{
     complaint::{Kind, NotAComplaint},
     draft::Draft,
     kind, language,
-    learned::{self, Counts},
+    learned::{self, Counts, Said},
     reading::{Reading, Term},
     region, text,
     words::words,
@@ -96,7 +96,7 @@ pub fn with_counts(draft: &Draft, reading: &Reading, counts: &Counts) -> Option<
     if certain || reason.is_none() && (meant || language::language(reading).0 == "en") {
         return reason;
     }
-    let words = learned::stems_and_pairs(reading, &draft.text);
+    let words = Said::stems_and_pairs(reading, &draft.text);
     let odds = counts.odds(&words, learned::NOISE, learned::COMPLAINT);
     if reason.is_some() {
         return reason.filter(|_| odds > DOUBTED);

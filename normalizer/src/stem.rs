@@ -62,9 +62,9 @@ pub fn stem(word: &str) -> String {
             return (*stem).to_owned();
         }
     }
-    if let Some(cut) =
-        SUFFIXES.iter().find_map(|end| rest.strip_suffix(end)).filter(|cut| cut.len() >= SHORTEST)
-    {
+    let cut = SUFFIXES.iter().find_map(|end| rest.strip_suffix(end)).filter(|cut| cut.len() >= SHORTEST);
+    // `dicuri` is of `curi`: what would be too short without a prefix has no ending
+    if let Some(cut) = cut.filter(|cut| prefix(cut).is_some() || prefix(rest).is_none()) {
         rest = cut;
     }
     let mut stem = Cow::Borrowed(rest);

@@ -34,19 +34,17 @@ fn has(sign: Sign, first: &str, second: &str) -> bool {
 
 #[test]
 fn what_one_says_is_not_so_speaks_against_the_others() {
-    let fallen = "Pohon mahoni tumbang menutup Jl. Ciputat Raya, Kel. Pondok Pinang";
-    assert!(has(
-        Sign::Denied,
-        fallen,
-        "Mahoni di Jl. Ciputat Raya doyong, belum tumbang. Kel. Pondok Pinang"
-    ));
-    assert!(!has(Sign::Denied, fallen, "Jl. Ciputat Raya ketutup pohon tumbang, Pondok Pinang"));
-    let queue = "Antrean puskesmas Rawa Terate 8 jam, dokter cuma satu";
-    assert!(!has(
-        Sign::SubjectCommon,
-        queue,
-        "Obat kosong di puskesmas Rawa Terate, antreannya sendiri lancar"
-    ));
+    let flood = "Banjir di permukiman nelayan, Kel. Pluit";
+    assert!(has(Sign::Denied, flood, "Genangan depan pasar ikan, ini bukan banjir, got mampet. Kel. Pluit"));
+    assert!(!has(Sign::Denied, flood, "Genangan depan pasar ikan, banjir lagi, got mampet. Kel. Pluit"));
+    // what has not fallen is another matter than what has
+    let fallen = matter("Pohon mahoni tumbang menutup Jl. Ciputat Raya, Kel. Pondok Pinang", 0);
+    let leaning = matter("Mahoni di Jl. Ciputat Raya doyong, belum tumbang. Kel. Pondok Pinang", 60);
+    assert!(evidence(&leaning, &fallen, &Thresholds::default()).is_err());
+    // nothing is left that both are about
+    let queue = matter("Antrean puskesmas Rawa Terate 8 jam, dokter cuma satu", 0);
+    let medicine = matter("Obat kosong di puskesmas Rawa Terate, antreannya sendiri lancar", 60);
+    assert!(evidence(&medicine, &queue, &Thresholds::default()).is_err());
     // there is none of what only belongs to it
     let levy = "Petugas makam TPU Tegal Alur minta uang gali kubur";
     assert!(!has(Sign::Denied, levy, "Penggali kubur TPU Tegal Alur minta uang, tidak ada kuitansi"));

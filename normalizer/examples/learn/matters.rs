@@ -169,8 +169,9 @@ impl Set {
         let mut best: BTreeMap<usize, (f64, usize)> = BTreeMap::new();
         for case in &self.cases {
             let likely = probability(sum(case, weights));
-            let known = best.entry(case.pair.0).or_insert((0.5, usize::MAX));
-            if likely > known.0 || likely >= 0.5 && known.1 == usize::MAX {
+            let least = Thresholds::default().score;
+            let known = best.entry(case.pair.0).or_insert((least, usize::MAX));
+            if likely > known.0 || likely >= least && known.1 == usize::MAX {
                 *known = (likely, case.pair.1);
             }
         }
@@ -290,7 +291,7 @@ fn shown([right, wrong, missed]: [usize; 3]) -> String {
 fn written(weights: &Weights) -> String {
     let mut file = String::from(
         "# How much each sign weighs that two complaints are of one matter. The weights of the signs that there are, are\n\
-         # added; 0 stands for a probability of one half, from which two are linked; 2 for 0.88, 4 for 0.98.\n\
+         # added; 0 stands for a score of 0.5, 2 for 0.88, 4 for 0.98 (from which score two are linked says `[duplicates]`).\n\
          # One sign a line: name, weight, what it is. Learned by `tests/bench/quality --learn`, which writes this file anew\n\
          # (words_same and photo_same are not learned); a weight can also be changed here.\n",
     );

@@ -327,8 +327,9 @@ impl<'a> Text<'a> {
             Denial::Untrue => true,
         };
         pattern.parts.iter().any(|part| {
+            let said = |place: usize| (place..(place + part.words.len()).min(self.terms.len())).any(denied);
             let mut places = self.part(part, Stand::Said).peekable();
-            places.peek().is_some() && places.all(denied)
+            places.peek().is_some() && places.all(said)
         })
     }
 
@@ -339,11 +340,14 @@ impl<'a> Text<'a> {
             let whole = part.words.iter().enumerate().all(|(offset, word)| {
                 [&self.ids, &self.exact].iter().any(|ids| ids.get(place + offset) == Some(&Some(*word)))
             });
+            let all = |holds: &dyn Fn(usize) -> bool| {
+                (*place..(place + part.words.len()).min(self.terms.len())).all(holds)
+            };
             // what a pattern of several words negates itself, it may name
             let spoken = match stand {
                 _ if part.negated => self.terms[*place].negated,
-                Stand::Meant => !self.void[*place],
-                Stand::Said => self.denied[*place] != Denial::None || !self.void[*place],
+                Stand::Meant => all(&|place| !self.void[place]),
+                Stand::Said => all(&|place| self.denied[place] != Denial::None || !self.void[place]),
             };
             whole && spoken
         })

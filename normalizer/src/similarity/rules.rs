@@ -111,6 +111,9 @@ impl<'a> Extend<&'a WordId> for Words {
     }
 }
 
+/// A word of so many patterns is spoken of; one of fewer may be a name.
+const SPOKEN: u32 = 4;
+
 #[derive(Debug, Default)]
 pub(super) struct Rules {
     words: HashMap<String, WordId>,
@@ -155,6 +158,8 @@ pub(super) struct Rules {
     pub(super) titles: HashSet<&'static str>,
     /// Words by which a subject is named.
     pub(super) spoken: Words,
+    /// In how many patterns a word is.
+    uses: HashMap<WordId, u32>,
     /// Words that alone are a detail: a sort of tree, of goods.
     pub(super) sorts: Words,
     /// Names of kelurahan, kecamatan and kota, longest first: the rest of the name by its first word, and the digits of
@@ -293,6 +298,8 @@ impl Rules {
                 pairs[usize::from(*one)].extend(all.iter().filter(|other| *other != one));
             }
         }
+        let uses = std::mem::take(&mut rules.uses);
+        rules.spoken.extend(uses.into_iter().filter(|(_, uses)| *uses >= SPOKEN).map(|(word, _)| word));
         rules.deny();
         rules.index();
         rules.read_regions();
@@ -347,7 +354,9 @@ impl Rules {
                 continue;
             }
             if subject || parts.len() > 1 {
-                self.spoken.extend(parts.iter().flat_map(|part| &part.words));
+                for word in parts.iter().flat_map(|part| &part.words) {
+                    *self.uses.entry(*word).or_default() += 1;
+                }
             }
             if let ([Part { words, negated: false }], Some(concept)) =
                 (parts.as_slice(), self.concepts.last_mut())

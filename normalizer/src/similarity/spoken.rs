@@ -54,7 +54,8 @@ pub(super) fn denial(rules: &Rules, terms: &[Term], place: usize) -> Denial {
     let word = |back: usize| place.checked_sub(back).map_or("", |place| terms[place].text.as_str());
     let none = |first: &str, second: &str| second == "ada" && matches!(first, "tidak" | "belum" | "tanpa");
     let text = terms[place].text.as_str();
-    let about = |word: &str| matches!(word, "soal" | "masalah" | "karena" | "perkara" | "urusan" | "masuk");
+    let about =
+        |word: &str| matches!(word, "soal" | "masalah" | "karena" | "perkara" | "urusan" | "masuk" | "dari");
     // `tidak ada hubungannya dengan pabrik RDF`
     let related = |back: usize| {
         let before = place.checked_sub(back).and_then(|before| terms.get(before));
@@ -97,14 +98,18 @@ fn fine(rules: &Rules, terms: &[Term], place: usize) -> bool {
         let fine = |term: &Term| !term.negated && rules.fine.contains(term.text.as_str());
         terms.get(place + ahead).is_some_and(fine)
     };
+    // `lampunya tidak rusak`, `antre sih tidak lama`
+    let sound = |ahead: usize| {
+        word(ahead) == "tidak" && (rules.sound.contains(word(ahead + 1)) || word(ahead + 1) == "lama")
+    };
     let known = terms[place].text.ends_with("nya");
     match word(1) {
-        "sih" | "mah" => (2..2 + FINE).any(fine),
+        "sih" | "mah" => (2..2 + FINE).any(fine) || sound(2),
         "masih" | "sendiri" | "memang" | "tetap" | "sudah" | "juga" if known => {
             fine(2) || matches!(word(2), "sih" | "mah") && fine(3)
         }
         "sudah" => (fine(2) || rules.works.contains(word(2))) && matches!(word(3), "kok" | "bukan"),
-        _ => known && fine(1),
+        _ => known && (fine(1) || sound(1)),
     }
 }
 

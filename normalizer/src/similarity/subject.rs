@@ -101,7 +101,9 @@ pub(super) fn subjects(
     let (mut clashes, mut agreed): (Families, Families) = (0, 0);
     for one in &new.subjects {
         for other in &old.subjects {
-            if rules.apart(*one, *other) {
+            // unless one of them says both
+            let both = new.subjects.contains(other) || old.subjects.contains(one);
+            if !both && rules.apart(*one, *other) {
                 return Err(Apart::Subject);
             }
             let (Some(a), Some(b)) = (rules.concept(*one), rules.concept(*other)) else { continue };
