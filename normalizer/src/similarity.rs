@@ -11,6 +11,7 @@
 
 mod bytes;
 mod compare;
+mod concept;
 mod distance;
 mod evidence;
 mod features;
@@ -21,6 +22,7 @@ pub mod signs;
 mod spoken;
 mod spot;
 mod subject;
+mod terms;
 
 use std::collections::BTreeMap;
 

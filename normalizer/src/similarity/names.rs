@@ -1,16 +1,12 @@
 //! How the names of streets and other places agree.
 
 use super::{
-    Matter, Name,
-    evidence::Evidence,
-    features::{COMPASS, word_hash},
-    rules::RULES,
-    signs::Sign,
+    Matter, Name, evidence::Evidence, features::word_hash, rules::RULES, signs::Sign, terms::COMPASS,
 };
 use crate::stem;
 
 /// What has no name but its number, and stands everywhere.
-const NUMBERS: [&str; 3] = ["blok ", "menara ", "no "];
+const NUMBERS: [&str; 2] = ["blok ", "no "];
 
 fn is_numbered(name: &Name) -> bool {
     NUMBERS.iter().any(|sign| name.text.starts_with(sign))

@@ -7,9 +7,10 @@ use jiff::SignedDuration;
 
 use super::{
     Matter,
+    concept::{Concept, Sort},
     evidence::{Apart, Evidence},
     half, hash,
-    rules::{Concept, RULES, Rules, Sort},
+    rules::{RULES, Rules},
     signs::Sign,
 };
 use crate::learned;

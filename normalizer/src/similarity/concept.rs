@@ -1,0 +1,101 @@
+//! What the rules are made of: concepts, kinds of trouble, patterns of words.
+
+/// A word of the rules.
+pub(super) type WordId = u32;
+
+/// What a concept is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sort {
+    /// Something that is wrong.
+    Subject,
+    /// Something that stands near.
+    Place,
+    /// Something by which two are told apart; of this sort.
+    Detail(u32),
+    /// A subject, by its number, that is said not to be there.
+    Denied(u16),
+    /// Words that say that it is another matter than one known before.
+    Another,
+}
+
+/// One thing that texts name in many words.
+#[derive(Debug)]
+pub(super) struct Concept {
+    pub(super) sort: Sort,
+    pub(super) family: u8,
+    /// The family's unspecific words.
+    pub(super) vague: bool,
+    /// So frequent that it proves little.
+    pub(super) common: bool,
+    /// Over in a day or two.
+    pub(super) brief: bool,
+    /// Its words name the thing, not what is wrong with it.
+    pub(super) thing: bool,
+    /// Everybody has his own of it.
+    pub(super) own: bool,
+    /// Words that name it alone.
+    pub(super) words: Vec<WordId>,
+    /// In English.
+    pub(super) name: &'static str,
+    /// Hash of its key: what is stored, so that lines may be added to the rules.
+    pub(super) key: u32,
+}
+
+/// A kind of trouble.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Family {
+    /// Hash of its name: what blocks are made of, so that families may be added.
+    pub(super) key: u32,
+    /// As thresholds name it.
+    pub(super) name: &'static str,
+    /// Within so many metres two reports may be of one matter, unless the thresholds say otherwise.
+    pub(super) metres: u32,
+    /// It strikes a whole neighbourhood.
+    pub(super) wide: bool,
+    /// It is over in a day or two.
+    pub(super) brief: bool,
+    /// Two RW that are both named are two matters, although it strikes a whole neighbourhood.
+    pub(super) quarters: bool,
+    /// Everybody has his own of it.
+    pub(super) own: bool,
+}
+
+/// Words that make a concept out of a text.
+#[derive(Debug)]
+pub(super) struct Pattern {
+    pub(super) concept: u16,
+    pub(super) parts: Vec<Part>,
+    pub(super) without: Vec<WordId>,
+}
+
+/// Words in a row.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) words: Vec<WordId>,
+    pub(super) negated: bool,
+}
+
+/// A set of words: they are few and asked for often.
+#[derive(Debug, Default)]
+pub(super) struct Words(Vec<bool>);
+
+impl Words {
+    pub(super) fn contains(&self, word: &WordId) -> bool {
+        usize::try_from(*word).is_ok_and(|word| self.0.get(word).copied().unwrap_or_default())
+    }
+}
+
+impl Extend<WordId> for Words {
+    fn extend<I: IntoIterator<Item = WordId>>(&mut self, words: I) {
+        for word in words.into_iter().filter_map(|word| usize::try_from(word).ok()) {
+            self.0.resize(self.0.len().max(word + 1), false);
+            self.0[word] = true;
+        }
+    }
+}
+
+impl<'a> Extend<&'a WordId> for Words {
+    fn extend<I: IntoIterator<Item = &'a WordId>>(&mut self, words: I) {
+        self.extend(words.into_iter().copied());
+    }
+}

@@ -1,0 +1,411 @@
+//! A text as the rules of this room read it: which concepts it names, and which names of places.
+
+use super::{
+    Name, SHINGLES,
+    concept::{Part, Pattern, WordId, Words},
+    features::word_hash,
+    hash, mix,
+    rules::Rules,
+    spoken::{Denial, denial, is_of_another_time, ordinal, part_of, regions},
+};
+use crate::{
+    mention,
+    reading::{Reading, Term},
+    words::Gap,
+};
+
+/// Words that say something, between which a pattern may be spread.
+const REACH: usize = 5;
+/// Occurrences of one word that are looked at.
+const SEEN: usize = 6;
+/// Most of each kind that is kept: the size of a matter is bounded.
+const NAMES: usize = 6;
+const WORDS: usize = 28;
+/// Words of a name.
+const NAME_WORDS: usize = 4;
+/// By which streets of one name are told apart.
+pub(super) const COMPASS: [&str; 5] = ["utara", "selatan", "barat", "timur", "tengah"];
+/// What has letters and names for numbers.
+const LETTERED: &str = "blok";
+/// What has a number of its own only behind a street's name or one of `HOUSES`: elsewhere it is of a queue or a person.
+const HOUSE: &str = "no";
+const HOUSES: [&str; 12] = [
+    "rumah", "bangunan", "gedung", "ruko", "kios", "toko", "depan", "dekat", "samping", "sebelah",
+    "seberang", "belakang",
+];
+/// Behind these words stands a landmark, of so many words.
+const BESIDE: [&str; 7] = ["depan", "dekat", "samping", "sebelah", "seberang", "belakang", "pinggir"];
+const LANDMARK: usize = 2;
+
+/// How words must stand in a text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stand {
+    /// As what is.
+    Meant,
+    /// As what is, or what is not.
+    Said,
+}
+
+/// A text as the rules of this room read it.
+pub(super) struct Text<'a> {
+    terms: &'a [Term],
+    /// The rules' word for each term; none for those that no rule uses, and for names of regions.
+    ids: Vec<Option<WordId>>,
+    /// The rules' word for each term with its endings.
+    exact: Vec<Option<WordId>>,
+    /// The term belongs to the name of a region.
+    region: Vec<bool>,
+    /// The only kelurahan that it names, 0 for none or several.
+    pub(super) named: u32,
+    /// How many words that say something stand up to each term.
+    steps: Vec<usize>,
+    /// The term means nothing of the matter: it is a part of a name, or said not to be there.
+    void: Vec<bool>,
+    /// How the term is said not to be there: `tidak ada jukir`, `bukan parkir`.
+    denied: Vec<Denial>,
+    /// Where each word stands, by word.
+    places: Vec<(WordId, usize)>,
+    /// The words that stand anywhere.
+    said: Words,
+}
+
+impl<'a> Text<'a> {
+    pub(super) fn read(rules: &Rules, reading: &Reading, terms: &'a [Term]) -> Self {
+        let (region, named) = regions(rules, reading, terms);
+        let ids: Vec<Option<WordId>> = terms
+            .iter()
+            .zip(&region)
+            .map(|(term, region)| if *region { None } else { rules.word(&term.stem) })
+            .collect();
+        let exact: Vec<Option<WordId>> = terms
+            .iter()
+            .zip(&region)
+            .map(|(term, region)| if *region { None } else { rules.exact(&term.text) })
+            .collect();
+        let mut places: Vec<(WordId, usize)> = [&ids, &exact]
+            .into_iter()
+            .flat_map(|ids| ids.iter().enumerate().filter_map(|(place, id)| Some(((*id)?, place))))
+            .collect();
+        places.sort_unstable();
+        let mut said = Words::default();
+        said.extend(places.iter().map(|(id, _)| *id));
+        let denied: Vec<Denial> = (0..terms.len()).map(|place| denial(rules, terms, place)).collect();
+        let void = |place: usize| {
+            denied[place] != Denial::None
+                || part_of(rules, terms, place)
+                || is_of_another_time(rules, terms, place)
+        };
+        let void = (0..terms.len()).map(void).collect();
+        Self { terms, ids, exact, region, named, void, denied, places, said, steps: Vec::new() }
+    }
+
+    /// Counts the words that say something of the matter: no names of regions, streets and places, and nothing of what
+    /// stands beside it.
+    fn count(&mut self, rules: &Rules, named: &[bool]) {
+        let mut beside = 0_usize;
+        let mut counts = 0;
+        let steps = self.terms.iter().enumerate().map(|(place, term)| {
+            let empty = self.region[place]
+                || named[place]
+                || self.ids[place].is_some_and(|id| rules.stops.contains(&id));
+            counts += usize::from(!empty && beside == 0);
+            beside = if BESIDE.contains(&term.text.as_str()) { LANDMARK } else { beside.saturating_sub(1) };
+            counts
+        });
+        self.steps = steps.collect();
+    }
+
+    pub(super) fn hash(&self) -> u64 {
+        let mut text = String::with_capacity(self.terms.len() * 8);
+        for term in self.terms {
+            text.push_str(&term.text);
+            text.push(' ');
+        }
+        hash(text.as_bytes())
+    }
+
+    fn occurrences(&self, word: WordId) -> impl Iterator<Item = usize> {
+        let begin = self.places.partition_point(|(id, _)| *id < word);
+        let places = self.places[begin..].iter().take_while(move |(id, _)| *id == word);
+        places.map(|(_, place)| *place).take(SEEN)
+    }
+
+    /// The concepts that the text names, or denies, in the order of the rules.
+    pub(super) fn concepts(&self, rules: &Rules) -> Vec<u16> {
+        let mut found = Vec::new();
+        let mut last = None;
+        let denies = self.denied.iter().any(|denial| *denial != Denial::None);
+        for (word, _) in &self.places {
+            if last == Some(word) {
+                continue;
+            }
+            last = Some(word);
+            for pattern in rules.beginning(*word) {
+                if self.meets(pattern, Stand::Meant) {
+                    found.push(pattern.concept);
+                } else if denies && self.meets(pattern, Stand::Said) && self.denies(pattern) {
+                    found.extend(rules.denial(pattern.concept));
+                }
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    fn meets(&self, pattern: &Pattern, stand: Stand) -> bool {
+        let Some((first, others)) = pattern.parts.split_first() else { return false };
+        // most patterns end here: a word of theirs is not said at all
+        if !others.iter().all(|part| part.words.iter().all(|word| self.said.contains(word)))
+            || pattern.without.iter().any(|word| self.said.contains(word))
+        {
+            return false;
+        }
+        self.part(first, stand).any(|begin| {
+            others.iter().all(|part| {
+                self.part(part, stand).any(|place| self.steps[place].abs_diff(self.steps[begin]) <= REACH)
+            })
+        })
+    }
+
+    /// Whether a word of a pattern is said not to be so, wherever it stands, or its only one not to be there.
+    fn denies(&self, pattern: &Pattern) -> bool {
+        let alone = pattern.parts.len() == 1;
+        let denied = |place: usize| match self.denied[place] {
+            Denial::None => false,
+            Denial::Absent => alone,
+            Denial::Untrue => true,
+        };
+        pattern.parts.iter().any(|part| {
+            let said = |place: usize| (place..(place + part.words.len()).min(self.terms.len())).any(denied);
+            let mut places = self.part(part, Stand::Said).peekable();
+            places.peek().is_some() && places.all(said)
+        })
+    }
+
+    /// Where a part of a pattern stands.
+    fn part(&self, part: &'a Part, stand: Stand) -> impl Iterator<Item = usize> {
+        let first = part.words.first().copied().unwrap_or(WordId::MAX);
+        self.occurrences(first).filter(move |place| {
+            let whole = part.words.iter().enumerate().all(|(offset, word)| {
+                [&self.ids, &self.exact].iter().any(|ids| ids.get(place + offset) == Some(&Some(*word)))
+            });
+            let all = |holds: &dyn Fn(usize) -> bool| {
+                (*place..(place + part.words.len()).min(self.terms.len())).all(holds)
+            };
+            // what a pattern of several words negates itself, it may name
+            let spoken = match stand {
+                _ if part.negated => self.terms[*place].negated,
+                Stand::Meant => all(&|place| !self.void[place]),
+                Stand::Said => all(&|place| self.denied[place] != Denial::None || !self.void[place]),
+            };
+            whole && spoken
+        })
+    }
+
+    /// Names of streets and other places. What a street is named after is no matter: there is no tree in `Jl. Mahoni`.
+    pub(super) fn names(&mut self, rules: &Rules, reading: &Reading) -> Vec<Name> {
+        let mut names: Vec<Name> = Vec::new();
+        let mut named = vec![false; self.terms.len()];
+        let mut street_ends = 0;
+        let shouted =
+            !reading.words.iter().any(|word| !word.capital && word.folded.starts_with(char::is_alphabetic));
+        let mut place = 0;
+        while place < self.terms.len() && names.len() < NAMES {
+            let written = reading.words[self.terms[place].word].folded.as_str();
+            if let Some(text) = self.numbered(rules, reading, place, street_ends) {
+                names.push(Name { street: false, text });
+                named[place] = true;
+                place += 1;
+                continue;
+            }
+            if place >= street_ends
+                && let Some(text) = self.counted(rules, reading, place)
+            {
+                names.push(Name { street: true, text });
+                named[place..=place + 1].fill(true);
+                place += 2;
+                continue;
+            }
+            let id = rules.word(written);
+            let street = id.is_some_and(|id| rules.streets.contains(&id));
+            // `Pasar Baru` is a region before it is a market
+            if !street && (self.region[place] || !id.is_some_and(|id| rules.anchors.contains(&id))) {
+                place += 1;
+                continue;
+            }
+            let (text, after, capital) = self.name(rules, reading, place + 1, street, written);
+            if !text.is_empty() {
+                // `jalan` also begins `jalan licin banget`
+                let sure = capital && !shouted || written != "jalan" && written != "jalanan";
+                if street && sure {
+                    self.void[place + 1..after].fill(true);
+                    street_ends = after;
+                }
+                named[place..after].fill(true);
+                names.push(Name { street: street && sure, text });
+            }
+            place = after.max(place + 1);
+        }
+        names.dedup();
+        self.count(rules, &named);
+        names
+    }
+
+    /// What is known by its number: `SDN Rorotan 05`, `JAK39`.
+    fn numbered(&self, rules: &Rules, reading: &Reading, place: usize, street_ends: usize) -> Option<String> {
+        let written = |place: usize| Some(reading.words[self.terms.get(place)?.word].folded.as_str());
+        let digits = |text: &str| (1..=3).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+        let first = written(place)?;
+        let sign = first.trim_end_matches(|c: char| c.is_ascii_digit());
+        let key = rules.numbered.get(sign)?;
+        let mut number = &first[sign.len()..];
+        let before = || place.checked_sub(1).map_or("", |before| self.terms[before].text.as_str());
+        if *key == HOUSE && !(place > 0 && place == street_ends || HOUSES.contains(&before())) {
+            return None;
+        }
+        if number.is_empty() && *key == LETTERED {
+            // `blok C` is as good as a number, and so is `blok Kenanga`
+            let name = written(place + 1)?;
+            if let [letter @ b'a'..=b'z'] = name.as_bytes() {
+                return Some(format!("{key} {}", letter - b'a' + 1));
+            }
+            let known = |name: &str| rules.word(name).is_some() || self.region[place + 1];
+            if name.bytes().all(|byte| byte.is_ascii_lowercase()) && !known(name) {
+                return Some(format!("{key} {name}"));
+            }
+        }
+        if *key == HOUSE && number.is_empty() {
+            number = written(place + 1)?;
+        }
+        if number.is_empty() {
+            let after = (place + 1..self.terms.len()).take(NAME_WORDS).find(|place| !self.region[*place])?;
+            number = written(after)?;
+        }
+        digits(number).then(|| format!("{key} {}", number.trim_start_matches('0')))
+    }
+
+    /// A street that only its number shows to be one: `Rasamala VII`.
+    fn counted(&self, rules: &Rules, reading: &Reading, place: usize) -> Option<String> {
+        let word = |place: usize| Some(&reading.words[self.terms.get(place)?.word]);
+        let (first, second) = (word(place)?, word(place + 1)?);
+        let roman = second.folded.len() > 1 && second.folded.bytes().all(|byte| b"ivx".contains(&byte));
+        let plain =
+            |word: &str| rules.word(word).is_none() && word.bytes().all(|byte| byte.is_ascii_alphabetic());
+        let capital = first.capital && second.capital && second.gap == Gap::Space;
+        let digits = ordinal(&second.folded).filter(|_| roman && capital && plain(&first.folded))?;
+        Some(format!("{} {digits}", first.folded))
+    }
+
+    /// The name that begins at a term, the term after it, and whether it is written with a capital letter.
+    fn name(
+        &self,
+        rules: &Rules,
+        reading: &Reading,
+        begin: usize,
+        street: bool,
+        sign: &str,
+    ) -> (String, usize, bool) {
+        let mut text = String::new();
+        let (mut place, mut capital, mut dotted) = (begin, false, mention::is_shortened(sign));
+        while let Some(term) = self.terms.get(place).filter(|_| place < begin + NAME_WORDS) {
+            let word = &reading.words[term.word];
+            let joined = matches!(word.gap, Gap::Space | Gap::Hyphen) || dotted && word.gap == Gap::Dot;
+            let first = text.is_empty();
+            // `Gg. H. Saidi`, `Jl. Letjen. Suprapto`
+            dotted = word.folded.len() == 1 || rules.titles.contains(word.folded.as_str());
+            if first && joined && word.folded == "h" {
+                place += 1;
+                continue;
+            }
+            // `Kemiri Dua` is `Kemiri II`
+            let counted = ordinal(&word.folded).filter(|_| street && !first);
+            let number = counted.is_some() || word.folded.starts_with(|c: char| c.is_ascii_digit());
+            let id = rules.word(&word.folded).or_else(|| rules.word(&term.stem));
+            let region = self.region[place] && (first || self.region[place - 1]);
+            // the name of a region is a name of its own: `perumahan Rorotan`
+            let ended = !first && !street && !region && self.region[place - 1];
+            let taken = if street && !first && COMPASS.contains(&word.folded.as_str()) {
+                true
+            } else if number {
+                (counted.is_some() || word.folded.len() <= 3)
+                    && street
+                    && (!first || matches!(sign, "gang" | "gg"))
+            } else if region {
+                true
+            } else if first && !street && matches!(word.folded.as_str(), "al" | "an" | "ar" | "as" | "at") {
+                // `masjid At Taqwa`; elsewhere `at` is English
+                true
+            } else if id.is_some_and(|id| rules.stops.contains(&id) || rules.streets.contains(&id)) {
+                // `Jl. Raya Bogor`: the name is behind it
+                if first && word.folded == "raya" {
+                    place += 1;
+                    continue;
+                }
+                false
+            } else if self.region[place] || !street && id.is_some_and(|id| rules.anchors.contains(&id)) {
+                false
+            } else {
+                let spoken = id.is_some_and(|id| rules.spoken.contains(&id));
+                // `gang masjid` is called so, whatever else is said of mosques
+                let alley = first && matches!(sign, "gang" | "gg");
+                // so is `jl mahoni`
+                let sort = first && sign != "jalan" && id.is_some_and(|id| rules.sorts.contains(&id));
+                !spoken
+                    || street
+                        && (word.capital || sort || alley && id.is_some_and(|id| rules.anchors.contains(&id)))
+            };
+            if !joined || !taken || ended || word.folded.len() < 2 && !number {
+                break;
+            }
+            capital |= word.capital;
+            if !first {
+                text.push(' ');
+            }
+            text.extend(counted.unwrap_or(&word.folded).chars().take(20));
+            place += 1;
+        }
+        (text, place, capital)
+    }
+
+    /// Hashes of the words that say something.
+    pub(super) fn words(&self, rules: &Rules) -> Vec<u32> {
+        let mut words = Vec::new();
+        for (place, term) in self.terms.iter().enumerate() {
+            let id = rules.word(&term.text).or(self.ids[place]);
+            let empty = id.is_some_and(|id| rules.stops.contains(&id))
+                || self.ids[place].is_some_and(|id| rules.stops.contains(&id));
+            if self.region[place]
+                || empty
+                || term.text.len() < 3
+                || term.text.starts_with(|c: char| c.is_ascii_digit())
+            {
+                continue;
+            }
+            words.push(word_hash(&term.stem, self.ids[place].is_none()));
+            if words.len() == WORDS {
+                break;
+            }
+        }
+        words.sort_unstable();
+        words.dedup();
+        words
+    }
+
+    pub(super) fn shingles(&self) -> [u16; SHINGLES] {
+        let hashes: Vec<u64> = self.terms.iter().map(|term| hash(term.text.as_bytes())).collect();
+        let mut least = [u64::MAX; SHINGLES];
+        let mut take = |shingle: u64| {
+            for (least, seed) in least.iter_mut().zip(1_u64..) {
+                *least = (*least).min(mix(shingle ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+            }
+        };
+        if hashes.len() < 3 {
+            hashes.iter().for_each(|word| take(*word));
+        }
+        for triple in hashes.windows(3) {
+            take(triple.iter().fold(7, |sum, word| mix(sum ^ *word)));
+        }
+        least.map(|least| u16::try_from(least & 0xffff).unwrap_or_default())
+    }
+}
