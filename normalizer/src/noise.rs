@@ -89,11 +89,14 @@ pub fn with_counts(draft: &Draft, reading: &Reading, counts: &Counts) -> Option<
         .or_else(|| if shows || meant { None } else { without_matter(reading, &scores) });
     // what shows something, was meant for us or is urgent is not held for its words alone; what is English seldom comes,
     // so its words would seem to be those of advertisements
-    let meant = shows || meant || draft.kind.is_some() || category::urgent(reading);
+    let meant = || {
+        let sent_to_us = shows || meant || draft.kind.is_some();
+        sent_to_us || category::urgent(reading) || language::language(reading).0 == "en"
+    };
     // thanks and talk name the matters of the city, too
     let certain =
         matches!(reason, Some(NotAComplaint::Thanks | NotAComplaint::Chatter | NotAComplaint::Greeting));
-    if certain || reason.is_none() && (meant || language::language(reading).0 == "en") {
+    if certain || reason.is_none() && meant() {
         return reason;
     }
     let words = Said::stems_and_pairs(reading, &draft.text);

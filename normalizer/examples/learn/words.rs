@@ -36,22 +36,21 @@ pub(crate) fn learn_files(folder: &Path) -> Result<(String, String), Box<dyn Err
     let mut names: Vec<&str> =
         texts.iter().map(|text| text.set.as_str()).filter(|set| !set.is_empty()).collect();
     names.dedup();
-    let (mut sums, mut noises, mut bins) = ([0_u32; 4], [0_u32; 3], [[0.0_f64; 3]; 10]);
+    let (mut sums, mut noises, mut bins) = ([0_u32; 3], [0_u32; 3], [[0.0_f64; 3]; 10]);
     for name in names {
         let (categories, kinds) = tally(texts.iter().filter(|text| text.set != name));
         let (categories, kinds) =
             (Counts::of(&categories, CATEGORIES_SMOOTHING), Counts::of(&kinds, KINDS_SMOOTHING));
-        let mut counts = [0_u32; 4];
+        let mut counts = [0_u32; 3];
         let [mut right, mut said, mut is] = [0_u32; 3];
         for text in texts.iter().filter(|text| text.set == name) {
-            if let Some(best) = text.categories.first() {
+            if !text.categories.is_empty() {
                 let suggested = category::with_counts(&text.reading, &categories);
                 let ok = |code: &str| text.categories.iter().any(|known| known == code);
                 counts[0] += 1;
                 let first = suggested.first().is_some_and(|first| ok(&first.code));
                 counts[1] += u32::from(first);
                 counts[2] += u32::from(suggested.iter().take(3).any(|one| ok(&one.code)));
-                counts[3] += u32::from(suggested.first().is_some_and(|first| first.code == *best));
                 if let Some(suggested) = suggested.first() {
                     let bin = &mut bins[place(suggested.confidence)];
                     bin[0] += 1.0;
@@ -66,24 +65,11 @@ pub(crate) fn learn_files(folder: &Path) -> Result<(String, String), Box<dyn Err
                 right += u32::from(noise && !complaint);
             }
         }
-        eprintln!(
-            "{name:>5}: category {:.3} {:.3}; no complaint: precision {:.3} recall {:.3}",
-            share(counts[1], counts[0]),
-            share(counts[2], counts[0]),
-            share(right, said),
-            share(right, is)
-        );
+        eprintln!("{name:>5}: {}", shown(counts, [right, said, is]));
         sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
         noises.iter_mut().zip([right, said, is]).for_each(|(sum, count)| *sum += count);
     }
-    let [right, said, is] = noises;
-    eprintln!(
-        "  all: category {:.3} {:.3}; no complaint: precision {:.3} recall {:.3}",
-        share(sums[1], sums[0]),
-        share(sums[2], sums[0]),
-        share(right, said),
-        share(right, is)
-    );
+    eprintln!("  all: {}", shown(sums, noises));
     for [count, sure, right] in bins.into_iter().filter(|bin| bin[0] > 0.0) {
         eprintln!("       {count:>4} of confidence {:.2}: {:.2} right", sure / count, right / count);
     }
@@ -107,6 +93,13 @@ fn place(confidence: f64) -> usize {
         .find(|tenth| confidence * 10.0 >= f64::from(*tenth))
         .and_then(|tenth: i32| usize::try_from(tenth).ok())
         .unwrap_or(0)
+}
+
+/// Of so many complaints the category that is first, or one of the first three, is right; of what is no complaint so much
+/// is told rightly, told at all, and there.
+fn shown([all, first, three]: [u32; 3], [right, said, is]: [u32; 3]) -> String {
+    let category = format!("category {:.3} {:.3}", share(first, all), share(three, all));
+    format!("{category}; no complaint: precision {:.3} recall {:.3}", share(right, said), share(right, is))
 }
 
 fn share(part: u32, whole: u32) -> f64 {

@@ -12,8 +12,8 @@ pub(super) enum Sort {
     Place,
     /// Something by which two are told apart; of this sort.
     Detail(u32),
-    /// A subject, by its number, that is said not to be there.
-    Denied(u16),
+    /// A subject that is said not to be there.
+    Denied,
     /// Words that say that it is another matter than one known before.
     Another,
 }

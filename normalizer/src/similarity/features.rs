@@ -55,7 +55,7 @@ impl Matter {
             let list = match rules.concept(concept).map(|concept| concept.sort) {
                 Some(Sort::Subject) => &mut matter.subjects,
                 Some(Sort::Place) => &mut matter.places,
-                Some(Sort::Detail(_) | Sort::Denied(_) | Sort::Another) => &mut matter.details,
+                Some(Sort::Detail(_) | Sort::Denied | Sort::Another) => &mut matter.details,
                 None => continue,
             };
             if list.len() < SUBJECTS {

@@ -216,7 +216,7 @@ impl Rules {
                 continue;
             };
             let denied = Concept {
-                sort: Sort::Denied(number),
+                sort: Sort::Denied,
                 // told from the subject's own
                 key: !concept.key,
                 words: Vec::new(),

@@ -205,22 +205,16 @@ fn alone(rules: &Rules, these: &Matter, those: &Matter) -> bool {
 /// How details agree.
 pub(super) fn details(new: &Matter, old: &Matter, evidence: &mut Evidence<'_>) {
     let rules = &*RULES;
-    let sorts = |matter: &'_ Matter| -> Vec<Sort> {
-        matter
-            .details
-            .iter()
-            .filter_map(|detail| rules.concept(*detail))
-            .map(|concept| concept.sort)
-            .collect()
+    let denies = |these: &Matter, those: &Matter| {
+        let mut denials = those.subjects.iter().filter_map(|subject| rules.denial(*subject));
+        !these.details.is_empty() && denials.any(|denial| these.details.contains(&denial))
     };
-    let (mine, others) = (sorts(new), sorts(old));
-    let denies = |these: &[Sort], those: &Matter| {
-        these.iter().any(|sort| matches!(sort, Sort::Denied(subject) if those.subjects.contains(subject)))
-    };
-    if denies(&mine, old) || denies(&others, new) {
+    if denies(new, old) || denies(old, new) {
         evidence.set(Sign::Denied);
     }
-    if mine.contains(&Sort::Another) {
+    let is_another =
+        |detail: &u16| rules.concept(*detail).is_some_and(|concept| concept.sort == Sort::Another);
+    if new.details.iter().any(is_another) {
         evidence.set(Sign::Another);
     }
     let sort = |detail: &u16| match rules.concept(*detail).map(|concept| concept.sort) {
