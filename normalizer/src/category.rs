@@ -19,7 +19,6 @@ use crate::{
     text,
 };
 
-pub(crate) use context::names as named;
 pub use urgent::urgent;
 
 /// The city's category names by their folded form: sources spell and space them differently.
@@ -44,13 +43,18 @@ const NO_RULE: f64 = 0.01;
 /// How much of a difference makes how much surer, so that of what is 0.8 sure eight of ten are right.
 const SHARP: f64 = 1.25;
 /// Where no rule says anything so many words must be known, and so likely must a category be.
-const LEARNED_WORDS: usize = 3;
+const LEARNED_WORDS: u32 = 3;
 const LEARNED_ALONE: f64 = 0.5;
 /// So many words are named as reasons, of a category that is so sure.
 const TELLING: usize = 4;
 const TOLD: f64 = 0.1;
 /// What stands in the place of a category where neither label nor words say anything: code and name.
 pub(crate) const OTHER: (&str, &str) = ("other", "Lainnya");
+
+/// Names of places that are made of the words of matters: `taman puring`.
+pub(crate) fn called() -> impl Iterator<Item = &'static str> {
+    context::about_words("name")
+}
 
 /// The city's category names.
 pub fn names() -> impl Iterator<Item = &'static str> {
@@ -66,10 +70,16 @@ pub fn from_label(label: &str) -> Option<CategorySuggestion> {
 /// Suggested categories, best first, at most five: what the channel's own label means, then what the words say. Where
 /// both agree the confidence is higher than either's.
 ///
-/// Where there is no evidence at all the one suggestion has the code `other`, which is not in the city's list.
+/// Where there is no evidence at all the one suggestion has the code `other`, which is not in the city's list. `rules` are
+/// those [`by_rules`].
 #[must_use]
-pub fn suggest(connector: &str, label: Option<&str>, reading: &Reading) -> Vec<CategorySuggestion> {
-    let mut suggestions = with_counts(reading, &learned::CATEGORIES);
+pub fn suggest(
+    connector: &str,
+    label: Option<&str>,
+    reading: &Reading,
+    rules: Vec<CategorySuggestion>,
+) -> Vec<CategorySuggestion> {
+    let mut suggestions = with_counts(reading, rules, &learned::CATEGORIES);
     if let Some(mut stated) = label.and_then(|label| label::meant(connector, label)) {
         if let Some(agreed) = suggestions.iter().position(|rule| rule.code == stated.code) {
             let agreed = suggestions.remove(agreed);
@@ -103,25 +113,35 @@ pub fn by_rules(reading: &Reading) -> Vec<CategorySuggestion> {
 
 /// The suggestions of the rules, moved and completed by what the words were used for before.
 #[must_use]
-pub fn with_counts(reading: &Reading, counts: &Counts) -> Vec<CategorySuggestion> {
-    let mut rules = weigh::weigh(reading);
-    let (likely, known) = counts.likely(&Said::stems(reading));
-    let sure = likely.iter().any(|likely| likely.log > LEARNED_ALONE.ln());
-    if rules.is_empty() && (known < LEARNED_WORDS || !sure) {
+pub fn with_counts(
+    reading: &Reading,
+    mut rules: Vec<CategorySuggestion>,
+    counts: &Counts,
+) -> Vec<CategorySuggestion> {
+    let likely = counts.likely(&Said::stems(reading));
+    if rules.is_empty() && (likely.known < LEARNED_WORDS || likely.surest() <= LEARNED_ALONE) {
         return rules;
     }
-    let mut scores: Vec<(f64, &str)> = { likely.iter() }
-        .map(|likely| {
-            let rule =
-                rules.iter().find(|rule| rule.code == likely.class).map_or(0.0, |rule| rule.confidence);
-            ((rule + NO_RULE).ln() + LEARNED * likely.log, likely.class)
-        })
-        .collect();
-    scores.sort_by(|a, b| descending(a.0, b.0));
-    let all: f64 = scores.iter().map(|(score, _)| (score * SHARP).exp()).sum();
+    let mut scores: Vec<(usize, f64)> =
+        { likely.logs.iter() }.map(|log| NO_RULE.ln() + LEARNED * log).enumerate().collect();
+    for rule in &rules {
+        if let Some((_, score)) = counts.class(&rule.code).and_then(|class| scores.get_mut(class)) {
+            *score += (rule.confidence + NO_RULE).ln() - NO_RULE.ln();
+        }
+    }
+    let first = |a: &(usize, f64), b: &(usize, f64)| descending(a.1, b.1).then(a.0.cmp(&b.0));
+    if scores.len() > MOST {
+        scores.select_nth_unstable_by(MOST - 1, first);
+    }
+    let most = scores.len().min(MOST);
+    let (best, rest) = scores.split_at_mut(most);
+    best.sort_by(first);
+    let highest = best.first().map_or(0.0, |(_, score)| *score);
+    let weight = |score: &f64| ((score - highest) * SHARP).exp();
+    let all: f64 = best.iter().chain(&*rest).map(|(_, score)| weight(score)).sum();
     let mut suggestions = Vec::with_capacity(MOST);
-    for (score, code) in scores.into_iter().take(MOST) {
-        let confidence = (score * SHARP).exp() / all;
+    for (class, score) in best {
+        let (code, confidence) = (counts.name(*class), weight(score) / all);
         suggestions.extend(match rules.iter().position(|rule| rule.code == code) {
             Some(place) => {
                 Some(CategorySuggestion { confidence: rounded(confidence), ..rules.swap_remove(place) })

@@ -8,18 +8,20 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::{self, Write as _},
+    ops::Range,
     sync::LazyLock,
 };
 
-use foldhash::{HashMap, HashSet};
+use foldhash::HashMap;
 
-use crate::{category, reading::Reading, region, words::words};
+use crate::{name::Part, reading::Reading};
 
 /// So many words of a text are read: whoever says what is the matter says it before.
 const READ: usize = 200;
 /// What stands in the file for the number of texts of each class.
 const TEXTS: &str = "*";
 
+const CATEGORY_COUNTS: &str = include_str!("../data/category_counts.txt");
 /// What a word counts in a category, or a kind, that never had it.
 pub const CATEGORIES_SMOOTHING: f64 = 0.1;
 /// The same for kinds.
@@ -27,7 +29,7 @@ pub const KINDS_SMOOTHING: f64 = 0.3;
 
 /// For categories (by code).
 pub static CATEGORIES: LazyLock<Counts> =
-    LazyLock::new(|| Counts::read(include_str!("../data/category_counts.txt"), CATEGORIES_SMOOTHING));
+    LazyLock::new(|| Counts::read(CATEGORY_COUNTS, CATEGORIES_SMOOTHING));
 /// For what is a complaint, and what is not ([`COMPLAINT`], [`NOISE`]).
 pub static KINDS: LazyLock<Counts> =
     LazyLock::new(|| Counts::read(include_str!("../data/noise_counts.txt"), KINDS_SMOOTHING));
@@ -40,10 +42,10 @@ pub const NOISE: &str = "noise";
 #[derive(Clone, Debug, Default)]
 pub struct Counts {
     classes: Vec<Class>,
-    /// Of each word's hash the classes that have it, and how much likelier each makes it than a class that does not.
-    words: HashMap<u64, Vec<(u16, f64)>>,
-    /// Of each word in how many of the texts it stands.
-    shares: Vec<(String, f64)>,
+    /// Where in `gains` those of a word stand, by its hash.
+    words: HashMap<u64, Range<u32>>,
+    /// Classes that have a word, and how much likelier it makes each than a class that does not.
+    gains: Vec<(u16, f32)>,
 }
 
 #[derive(Clone, Debug)]
@@ -55,62 +57,66 @@ struct Class {
     unknown: f64,
 }
 
-/// How likely a text is of a class.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Likely<'a> {
-    /// The class.
-    pub class: &'a str,
-    /// The natural logarithm of the probability.
-    pub log: f64,
+/// How likely words are of each class.
+#[derive(Clone, Debug)]
+pub struct Likelihood {
+    /// The natural logarithms of how likely each class is, in the order of [`Counts::texts`], but for a number that is the
+    /// same for all.
+    pub logs: Vec<f64>,
+    /// How many of the words are known at all.
+    pub known: u32,
+}
+
+impl Likelihood {
+    /// The probability of the likeliest class.
+    #[must_use]
+    pub fn surest(&self) -> f64 {
+        let best = self.logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        1.0 / self.logs.iter().map(|log| (log - best).exp()).sum::<f64>()
+    }
 }
 
 impl Counts {
     /// Reads a file of counts; `smoothing` is what each word counts in a class that never had it.
     #[must_use]
     pub fn read(file: &str, smoothing: f64) -> Self {
-        let mut tally = Tally::default();
-        for line in file.lines().filter(|line| !line.starts_with('#')) {
-            let mut parts = line.split(' ');
-            let Some(word) = parts.next() else { continue };
-            for (class, count) in parts.filter_map(|part| part.rsplit_once(':')) {
-                tally.add(word, class, count.parse().unwrap_or(0));
+        let texts: BTreeMap<&str, u32> =
+            { lines(file) }.filter(|(word, _)| *word == TEXTS).flat_map(|(_, counts)| counts).collect();
+        let all = f64::from(texts.values().sum::<u32>());
+        let names: Vec<&str> = texts.keys().copied().collect();
+        let place = |class: &str| names.binary_search(&class).ok();
+        let (mut vocabulary, mut counted, mut total) = (0_u32, 0, vec![0_u32; texts.len()]);
+        for (class, count) in words_of(file).inspect(|_| vocabulary += 1).flat_map(|(_, counts)| counts) {
+            counted += 1;
+            if let Some(place) = place(class) {
+                total[place] += count;
             }
         }
-        Self::of(&tally, smoothing)
+        let classes = { texts.iter().zip(total) }
+            .map(|((name, texts), total)| {
+                let unknown = (smoothing / (f64::from(total) + smoothing * f64::from(vocabulary))).ln();
+                Class { name: (*name).to_owned(), prior: (f64::from(*texts) / all).ln(), unknown }
+            })
+            .collect();
+        let mut gains: Vec<(u16, f32)> = Vec::with_capacity(counted);
+        let end = |gains: &[_]| u32::try_from(gains.len()).unwrap_or(u32::MAX);
+        let words = words_of(file)
+            .map(|(word, counts)| {
+                let begin = end(&gains);
+                gains.extend(counts.filter_map(|(class, count)| {
+                    let gain = ((f64::from(count) + smoothing) / smoothing).ln();
+                    Some((u16::try_from(place(class)?).ok()?, single(gain)))
+                }));
+                (hash(START, word), begin..end(&gains))
+            })
+            .collect();
+        Self { classes, words, gains }
     }
 
     /// The same of a tally.
     #[must_use]
     pub fn of(tally: &Tally, smoothing: f64) -> Self {
-        let number = |count: u32| f64::from(count);
-        let texts = tally.0.get(TEXTS).cloned().unwrap_or_default();
-        let all = number(texts.values().sum());
-        let vocabulary = number(u32::try_from(tally.0.len().saturating_sub(1)).unwrap_or(u32::MAX));
-        let mut total: BTreeMap<&str, u32> = BTreeMap::new();
-        for (class, count) in tally.words().flat_map(|(_, counts)| counts) {
-            *total.entry(class).or_default() += count;
-        }
-        let classes: Vec<Class> = { texts.iter() }
-            .map(|(name, texts)| {
-                let words = number(total.get(name.as_str()).copied().unwrap_or(0));
-                let unknown = (smoothing / (words + smoothing * vocabulary)).ln();
-                Class { name: name.clone(), prior: (number(*texts) / all).ln(), unknown }
-            })
-            .collect();
-        let place = |class: &str| {
-            let place = classes.binary_search_by(|known| known.name.as_str().cmp(class)).ok()?;
-            u16::try_from(place).ok()
-        };
-        let words = { tally.words() }
-            .map(|(word, counts)| {
-                let gain = |count: u32| ((number(count) + smoothing) / smoothing).ln();
-                let gains = counts.iter().filter_map(|(class, count)| Some((place(class)?, gain(*count))));
-                (hash(START, word), gains.collect())
-            })
-            .collect();
-        let share = |counts: &BTreeMap<String, u32>| number(counts.values().sum()) / all;
-        let shares = tally.words().map(|(word, counts)| (word.to_owned(), share(counts))).collect();
-        Self { classes, words, shares }
+        Self::read(&tally.to_string(), smoothing)
     }
 
     /// All classes, with their share of the texts.
@@ -118,60 +124,96 @@ impl Counts {
         self.classes.iter().map(|class| (class.name.as_str(), class.prior.exp()))
     }
 
-    /// All words, with the share of the texts that have it.
-    pub fn shares(&self) -> impl Iterator<Item = (&str, f64)> {
-        self.shares.iter().map(|(word, share)| (word.as_str(), *share))
+    /// Classes that have a word, and how much likelier it makes each than a class that does not; nothing of an unknown word.
+    fn gains(&self, word: u64) -> Option<&[(u16, f32)]> {
+        let Range { start, end } = self.words.get(&word)?;
+        self.gains.get(usize::try_from(*start).ok()?..usize::try_from(*end).ok()?)
     }
 
-    /// How likely words are of each class, and how many of them are known at all.
+    /// How likely words are of each class.
     #[must_use]
-    pub fn likely<'a>(&'a self, words: &Said) -> (Vec<Likely<'a>>, usize) {
+    pub fn likely(&self, words: &Said) -> Likelihood {
         let mut logs: Vec<f64> = self.classes.iter().map(|class| class.prior).collect();
         let mut known = 0_u32;
-        for gains in words.0.iter().filter_map(|word| self.words.get(word)) {
+        for gains in words.0.iter().filter_map(|word| self.gains(*word)) {
             known += 1;
             for (class, gain) in gains {
-                logs[usize::from(*class)] += gain;
+                logs[usize::from(*class)] += f64::from(*gain);
             }
         }
         for (log, class) in logs.iter_mut().zip(&self.classes) {
             *log += f64::from(known) * class.unknown;
         }
-        let best = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let all = logs.iter().map(|log| (log - best).exp()).sum::<f64>().ln() + best;
-        let likely = { self.classes.iter().zip(logs) }
-            .map(|(class, log)| Likely { class: &class.name, log: log - all })
-            .collect();
-        (likely, usize::try_from(known).unwrap_or(usize::MAX))
+        Likelihood { logs, known }
     }
 
     /// How much likelier words are of one class than of another, as the natural logarithm of the ratio; 0 without counts.
     #[must_use]
     pub fn odds(&self, words: &Said, one: &str, other: &str) -> f64 {
-        let (likely, _) = self.likely(words);
-        let log =
-            |class: &str| likely.iter().find(|likely| likely.class == class).map_or(0.0, |likely| likely.log);
+        let likely = self.likely(words);
+        let log = |class: &str| self.class(class).map_or(0.0, |place| likely.logs[place]);
         log(one) - log(other)
+    }
+
+    /// The place of a class in the order of [`Counts::texts`].
+    #[must_use]
+    pub fn class(&self, name: &str) -> Option<usize> {
+        self.classes.binary_search_by(|known| known.name.as_str().cmp(name)).ok()
+    }
+
+    /// The name of the class at a place.
+    #[must_use]
+    pub fn name(&self, class: usize) -> &str {
+        self.classes.get(class).map_or("", |class| &class.name)
     }
 
     /// Of these words those that most make one class likelier than the others, at most so many.
     #[must_use]
     pub fn telling(&self, words: &BTreeSet<String>, class: &str, most: usize) -> Vec<String> {
-        let Ok(place) = self.classes.binary_search_by(|known| known.name.as_str().cmp(class)) else {
-            return Vec::new();
-        };
-        let mut telling: Vec<(f64, &String)> = words
+        let Some(place) = self.class(class) else { return Vec::new() };
+        let mut telling: Vec<(f32, &String)> = words
             .iter()
             .filter_map(|word| {
-                let gains = self.words.get(&hash(START, word))?;
+                let gains = self.gains(hash(START, word))?;
                 let own = gains.iter().find(|(known, _)| usize::from(*known) == place)?.1;
-                let all: f64 = gains.iter().map(|(_, gain)| gain).sum();
+                let all: f32 = gains.iter().map(|(_, gain)| gain).sum();
                 (own * 2.0 > all).then_some((own, word))
             })
             .collect();
         telling.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
         telling.into_iter().take(most).map(|(_, word)| word.clone()).collect()
     }
+}
+
+/// The lines of a file of counts: a word, and in how many texts of each class it stands.
+fn lines(file: &str) -> impl Iterator<Item = (&str, impl Iterator<Item = (&str, u32)>)> {
+    // `#` alone begins a remark; `#question` is a word
+    let lines = file.lines().filter(|line| !line.starts_with("# ")).filter_map(|line| line.split_once(' '));
+    lines.map(|(word, counts)| {
+        let counts = counts.split(' ').filter_map(|count| count.rsplit_once(':'));
+        (word, counts.filter_map(|(class, count)| Some((class, count.parse().ok()?))))
+    })
+}
+
+fn words_of(file: &str) -> impl Iterator<Item = (&str, impl Iterator<Item = (&str, u32)>)> {
+    lines(file).filter(|(word, _)| *word != TEXTS)
+}
+
+/// In which share of the labelled complaints each word stands.
+pub(crate) fn shares() -> impl Iterator<Item = (&'static str, f64)> {
+    let sum = |counts: &mut dyn Iterator<Item = (&str, u32)>| counts.map(|(_, count)| count).sum::<u32>();
+    let all: u32 = { lines(CATEGORY_COUNTS) }
+        .filter(|(word, _)| *word == TEXTS)
+        .map(|(_, mut counts)| sum(&mut counts))
+        .sum();
+    words_of(CATEGORY_COUNTS)
+        .map(move |(word, mut counts)| (word, f64::from(sum(&mut counts)) / f64::from(all)))
+}
+
+/// Half as many digits are more than enough for what was counted.
+#[expect(clippy::cast_possible_truncation, reason = "a logarithm of a count is far within")]
+fn single(number: f64) -> f32 {
+    number as f32
 }
 
 /// Words with how many texts of each class have them.
@@ -195,10 +237,6 @@ impl Tally {
     fn add(&mut self, word: &str, class: &str, count: u32) {
         *self.0.entry(word.to_owned()).or_default().entry(class.to_owned()).or_default() += count;
     }
-
-    fn words(&self) -> impl Iterator<Item = (&str, &BTreeMap<String, u32>)> {
-        self.0.iter().filter(|(word, _)| *word != TEXTS).map(|(word, counts)| (word.as_str(), counts))
-    }
 }
 
 impl fmt::Display for Tally {
@@ -213,12 +251,6 @@ impl fmt::Display for Tally {
         Ok(())
     }
 }
-
-/// The regions' names of one word: where it is says nothing of what it is.
-static NAMES: LazyLock<HashSet<String>> = LazyLock::new(|| {
-    let names = region::all().map(|region| words(&region.name));
-    names.filter(|words| words.len() == 1).flatten().map(|word| word.folded).collect()
-});
 
 /// Between the words of a pair.
 const PAIR: &str = "_";
@@ -300,10 +332,9 @@ fn features(reading: &Reading, text: &str, mut take: impl FnMut(&[&str])) {
 }
 
 fn said(reading: &Reading) -> impl Iterator<Item = (&str, usize)> {
-    let names = category::named(reading);
-    reading.terms.iter().take(READ).enumerate().filter_map(move |(place, term)| {
-        let word = reading.words.get(term.word)?;
-        let named = names.get(term.word) == Some(&true) || NAMES.contains(&word.folded);
+    reading.terms.iter().take(READ).enumerate().filter_map(|(place, term)| {
+        // where it is says nothing of what it is
+        let named = matches!(reading.names.get(term.word)?, Part::Name | Part::Single);
         let number = term.stem.bytes().any(|byte| byte.is_ascii_digit() || byte == b' ');
         (!named && !number).then_some((term.stem.as_str(), place))
     })

@@ -22,6 +22,7 @@ pub mod kind;
 pub mod language;
 pub mod learned;
 pub mod mention;
+pub mod name;
 pub mod noise;
 pub mod normalize;
 pub mod phone;

@@ -10,7 +10,7 @@ use foldhash::HashSet;
 
 use crate::{
     category,
-    complaint::{Kind, NotAComplaint},
+    complaint::{CategorySuggestion, Kind, NotAComplaint},
     draft::Draft,
     kind, language,
     learned::{self, Counts, Said},
@@ -46,6 +46,8 @@ const WISH: u32 = 2;
 const QUESTION: u32 = 2;
 /// And a matter of the city, by how sure its category is.
 const MATTERS: [(f64, u32); 4] = [(0.7, 6), (0.5, 4), (0.3, 2), (0.0, 1)];
+/// So sure of a category, hardly a doubt is left of what is the matter.
+const SURELY: f64 = 0.85;
 /// What is quoted at the beginning is what is complained about, if so many words follow.
 const QUOTED: u32 = 6;
 const COMMENT: usize = 6;
@@ -70,23 +72,34 @@ const REASONS: [(NotAComplaint, Section); 7] = [
     (NotAComplaint::Chatter, Section::Chatter),
 ];
 
-/// Why a message is no complaint; nothing if it may be one. `reading` is of title and text.
+/// Why a message is no complaint; nothing if it may be one. `reading` is of title and text, and `rules` what
+/// [`category::by_rules`] says of it.
 #[must_use]
-pub fn not_a_complaint(draft: &Draft, reading: &Reading) -> Option<NotAComplaint> {
-    with_counts(draft, reading, &learned::KINDS)
+pub fn not_a_complaint(
+    draft: &Draft,
+    reading: &Reading,
+    rules: &[CategorySuggestion],
+) -> Option<NotAComplaint> {
+    with_counts(draft, reading, rules, &learned::KINDS)
 }
 
 /// The same by these counts of words.
 #[must_use]
-pub fn with_counts(draft: &Draft, reading: &Reading, counts: &Counts) -> Option<NotAComplaint> {
+pub fn with_counts(
+    draft: &Draft,
+    reading: &Reading,
+    rules: &[CategorySuggestion],
+    counts: &Counts,
+) -> Option<NotAComplaint> {
     let shows = !draft.attachments.is_empty() || draft.has_point();
     // who chose a category, or sat before an officer, did not come to chat
     let meant = draft.category.is_some() || draft.office.is_some();
     let scores = scores(draft, reading);
     let asks = || !shows && !meant && draft.kind.is_none() && only_asks(reading, &scores);
-    let reason = by_its_words(draft, reading, &scores)
+    let matter = rules.first().map(|best| best.confidence);
+    let reason = by_its_words(draft, reading, &scores, || matter)
         .or_else(|| asks().then_some(NotAComplaint::Question))
-        .or_else(|| if shows || meant { None } else { without_matter(reading, &scores) });
+        .or_else(|| if shows || meant { None } else { without_matter(reading, &scores, matter) });
     // what shows something, was meant for us or is urgent is not held for its words alone; what is English seldom comes,
     // so its words would seem to be those of advertisements
     let meant = || {
@@ -126,7 +139,8 @@ fn only_asks(reading: &Reading, scores: &Scores) -> bool {
 /// The same of a message in a talk, which by itself need not say what is the matter: only what its own words tell.
 #[must_use]
 pub fn in_a_talk(draft: &Draft, reading: &Reading) -> Option<NotAComplaint> {
-    by_its_words(draft, reading, &scores(draft, reading))
+    let matter = || category::by_rules(reading).first().map(|best| best.confidence);
+    by_its_words(draft, reading, &scores(draft, reading), matter)
 }
 
 /// How much of each section a message holds.
@@ -160,7 +174,13 @@ fn quotes(text: &str) -> bool {
         .is_some_and(|(_, comment)| comment.split_whitespace().nth(COMMENT).is_some())
 }
 
-fn by_its_words(draft: &Draft, reading: &Reading, scores: &Scores) -> Option<NotAComplaint> {
+/// `matter` is how sure the rules are of a category.
+fn by_its_words(
+    draft: &Draft,
+    reading: &Reading,
+    scores: &Scores,
+    matter: impl FnOnce() -> Option<f64>,
+) -> Option<NotAComplaint> {
     if draft.automatic {
         return Some(NotAComplaint::AutoReply);
     }
@@ -195,15 +215,9 @@ fn by_its_words(draft: &Draft, reading: &Reading, scores: &Scores) -> Option<Not
     // an app sends the point of whoever chats, too
     let shown = shows && reason == NotAComplaint::Chatter && score < UNDENIABLE;
     // who complains leaves a number, too
-    let surely = reason == NotAComplaint::Advertisement && score < UNDENIABLE && is_surely_a_matter(reading);
+    let surely = reason == NotAComplaint::Advertisement && score < UNDENIABLE && matter() >= Some(SURELY);
     let mocked = score < 2 * UNDENIABLE && mocks(reason, scores, reading);
     (!doubtful && !surely && !shown && !mocked).then_some(reason)
-}
-
-/// Whether the words leave hardly a doubt of what is the matter.
-fn is_surely_a_matter(reading: &Reading) -> bool {
-    const SURE: f64 = 0.85;
-    category::by_rules(reading).first().is_some_and(|best| best.confidence >= SURE)
 }
 
 /// Whether an offer is another's that is mocked: who offers something says how to get it.
@@ -214,7 +228,7 @@ fn mocks(reason: NotAComplaint, scores: &Scores, reading: &Reading) -> bool {
 }
 
 /// What is noise less by its own words than because nothing in it is the city's to mend.
-fn without_matter(reading: &Reading, scores: &Scores) -> Option<NotAComplaint> {
+fn without_matter(reading: &Reading, scores: &Scores, matter: Option<f64>) -> Option<NotAComplaint> {
     let grievance = scores.of(Section::Grievance) + scores.of(Section::Contrast);
     let (reason, score) = REASONS
         .iter()
@@ -226,7 +240,6 @@ fn without_matter(reading: &Reading, scores: &Scores) -> Option<NotAComplaint> {
     if much || reading.terms.len() > LETTER || mocks(reason, scores, reading) {
         return None;
     }
-    let matter = category::by_rules(reading).first().map(|best| best.confidence);
     let said = match kind::said(reading) {
         Some(Kind::Complaint) => WRONG,
         Some(Kind::Aspiration) => WISH,

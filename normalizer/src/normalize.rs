@@ -120,9 +120,10 @@ impl Normalizer {
         if draft.urgent || category::urgent(&reading) {
             flags.push(Flag::Urgent);
         }
-        let not_a_complaint = noise::not_a_complaint(&draft, &reading);
+        let rules = category::by_rules(&reading);
+        let not_a_complaint = noise::not_a_complaint(&draft, &reading, &rules);
         flags.extend(not_a_complaint.map(|_| Flag::NotAComplaint));
-        let category = category::suggest(&receipt.connector, draft.category.as_deref(), &reading);
+        let category = category::suggest(&receipt.connector, draft.category.as_deref(), &reading, rules);
         let asks = not_a_complaint == Some(NotAComplaint::Question);
         let kind = if asks { Kind::InformationRequest } else { kind::kind(&reading) };
         let kind = draft.kind.unwrap_or(kind);

@@ -6,6 +6,7 @@ use std::{borrow::Cow, sync::LazyLock};
 use foldhash::HashMap;
 
 use crate::{
+    name::{self, Part},
     stem,
     words::{Gap, Word, words},
 };
@@ -17,6 +18,8 @@ pub struct Reading {
     pub words: Vec<Word>,
     /// The words as they were meant, in order. Words that only address somebody (`pak`, `min`, `dong`) are left out.
     pub terms: Vec<Term>,
+    /// What each of [`Reading::words`] is of a name.
+    pub names: Vec<Part>,
 }
 
 /// One word as it was meant.
@@ -102,7 +105,7 @@ impl Reading {
                 "jam".clone_into(&mut last.stem);
             }
         }
-        Self { words, terms }
+        Self { names: name::parts(&words), words, terms }
     }
 
     /// Whether a sentence or a line begins at this term.

@@ -18,7 +18,8 @@ const LABELS: &str = include_str!("../../normalizer/data/category_labels.txt");
 const WORDS: &str = include_str!("../../normalizer/data/category_words.txt");
 
 fn suggested(connector: &str, label: Option<&str>, text: &str) -> Vec<CategorySuggestion> {
-    category::suggest(connector, label, &Reading::of(text))
+    let reading = Reading::of(text);
+    category::suggest(connector, label, &reading, category::by_rules(&reading))
 }
 
 fn first(text: &str) -> String {
@@ -200,10 +201,10 @@ fn what_words_were_used_for_helps_where_rules_have_none_and_says_so() {
         ("slondok gembili", "jalan"),
     ]);
     let text = Reading::of("wrintil ontong gembili Rorotan");
-    let suggested = category::with_counts(&text, &learned);
+    let suggested = category::with_counts(&text, category::by_rules(&text), &learned);
     assert_eq!(suggested[0].code, "sampah");
     assert!(suggested[0].reasons.contains(&"wrintil".to_owned()), "{suggested:?}");
     // a place is no reason, and a text without a known word has none
     assert!(suggested[0].reasons.iter().all(|reason| reason != "rorotan"), "{suggested:?}");
-    assert!(category::with_counts(&Reading::of("zxcvb qwertz"), &learned).is_empty());
+    assert!(category::with_counts(&Reading::of("zxcvb qwertz"), Vec::new(), &learned).is_empty());
 }

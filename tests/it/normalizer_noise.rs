@@ -4,7 +4,7 @@
 use std::{fs, path::Path};
 
 use muara_normalizer::{
-    Draft,
+    Draft, category,
     complaint::{Kind, NotAComplaint},
     draft::Attachment,
     language,
@@ -16,7 +16,8 @@ use muara_normalizer::{
 use crate::normalizer::normalize;
 
 fn reason(draft: &Draft) -> Option<NotAComplaint> {
-    noise::not_a_complaint(draft, &Reading::of(&draft.text))
+    let reading = Reading::of(&draft.text);
+    noise::not_a_complaint(draft, &reading, &category::by_rules(&reading))
 }
 
 fn said(text: &str) -> Draft {
@@ -142,9 +143,9 @@ fn words_known_from_noise_hold_what_no_rule_names_but_not_what_was_meant_for_us(
         }
     }
     let counts = Counts::of(&tally, KINDS_SMOOTHING);
-    let held = |draft: &Draft| noise::with_counts(draft, &Reading::of(&draft.text), &counts);
+    let held = |draft: &Draft| noise::with_counts(draft, &Reading::of(&draft.text), &[], &counts);
     let text = "gembili wrintil sekilo buat bapak Hartono di ujung sana";
-    assert_eq!(noise::with_counts(&said(text), &Reading::of(text), &Counts::default()), None);
+    assert_eq!(noise::with_counts(&said(text), &Reading::of(text), &[], &Counts::default()), None);
     assert_eq!(held(&said(text)), Some(NotAComplaint::Chatter));
     // who chose a category came to complain
     assert_eq!(held(&Draft { category: Some("Jalan".to_owned()), ..said(text) }), None);

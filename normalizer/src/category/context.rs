@@ -3,12 +3,11 @@
 
 use std::sync::LazyLock;
 
-use foldhash::{HashMap, HashSet};
+use foldhash::HashSet;
 
 use crate::{
+    name::Part,
     reading::{NEGATIONS, Reading},
-    region,
-    words::{Gap, words},
 };
 
 /// What is said not to be the matter does not count at all, nor does a word of a name.
@@ -36,38 +35,19 @@ struct Setting {
     part: HashSet<&'static str>,
     within: HashSet<&'static str>,
     ask: HashSet<&'static str>,
-    /// Names of regions and of what is called after something else, by their first word.
-    names: HashMap<String, Vec<Vec<String>>>,
 }
 
 static SETTING: LazyLock<Setting> = LazyLock::new(|| {
-    let mut setting = Setting::default();
-    for region in region::all() {
-        setting.name(&region.name);
-    }
-    for line in super::weigh::RULES.lines().take_while(|line| !line.starts_with('[')) {
-        let Some((kind, list)) = line.split_once(':').filter(|_| !line.starts_with('#')) else { continue };
-        let list = list.split(',').map(str::trim).filter(|word| !word.is_empty());
-        match kind {
-            "landmark" => setting.landmark.extend(list),
-            "part" => setting.part.extend(list),
-            "within" => setting.within.extend(list),
-            "ask" => setting.ask.extend(list),
-            "name" => list.for_each(|name| setting.name(name)),
-            _ => {}
-        }
-    }
-    setting
+    let list = |kind| about_words(kind).collect();
+    Setting { landmark: list("landmark"), part: list("part"), within: list("within"), ask: list("ask") }
 });
 
-impl Setting {
-    fn name(&mut self, name: &str) {
-        let words: Vec<String> = words(name).into_iter().map(|word| word.folded).collect();
-        // a single word is a common one too often, and else is in no rule
-        if let (Some(first), true) = (words.first(), words.len() > 1) {
-            self.names.entry(first.clone()).or_default().push(words);
-        }
-    }
+/// The words of one kind about words.
+pub(super) fn about_words(kind: &str) -> impl Iterator<Item = &'static str> {
+    let lines = super::weigh::RULES.lines().take_while(|line| !line.starts_with('['));
+    let lists = lines.filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(':'));
+    let lists = lists.filter(move |(of, _)| *of == kind).flat_map(|(_, list)| list.split(','));
+    lists.map(str::trim).filter(|word| !word.is_empty())
 }
 
 /// What each of a text's first words counts, in the order of [`Reading::terms`].
@@ -82,7 +62,6 @@ impl Context {
     pub(super) fn of(reading: &Reading, read: usize) -> Self {
         let setting = &*SETTING;
         let terms = reading.terms.get(..read).unwrap_or(&reading.terms);
-        let named = named(reading, setting);
         let mut weight = vec![1.0; terms.len()];
         let mut negation = vec![1.0; terms.len()];
         // how much longer something goes on
@@ -95,7 +74,7 @@ impl Context {
                 denied = None;
             }
             let (Some(weight), Some(negation)) = (weight.get_mut(at), negation.get_mut(at)) else { break };
-            let part = named.get(term.word).copied().unwrap_or_default();
+            let part = reading.names.get(term.word).copied().unwrap_or_default();
             if part == Part::Name {
                 *weight = NOTHING;
             } else if part == Part::Street {
@@ -134,65 +113,4 @@ impl Context {
         }
         Self { weight, negation }
     }
-}
-
-/// What a word is of a name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Part {
-    #[default]
-    None,
-    Name,
-    /// The `Jl.` before it.
-    Street,
-}
-
-/// Which words of a text belong to a name of several words, or to a street's.
-pub(crate) fn names(reading: &Reading) -> Vec<bool> {
-    named(reading, &SETTING).into_iter().map(|part| part == Part::Name).collect()
-}
-
-/// Which words of a text are parts of names: of a region, of a street (`Jl. Taman Sari`).
-fn named(reading: &Reading, setting: &Setting) -> Vec<Part> {
-    let words = &reading.words;
-    let mut named = vec![Part::None; words.len()];
-    let mut mark = |from: usize, to: usize, as_part: Part| {
-        if let Some(part) = named.get_mut(from..to) {
-            part.fill(as_part);
-        }
-    };
-    for (at, word) in words.iter().enumerate() {
-        for name in setting.names.get(&word.folded).into_iter().flatten() {
-            let said = words.get(at..at + name.len());
-            if said.is_some_and(|said| said.iter().zip(name).all(|(said, name)| said.folded == *name)) {
-                mark(at, at + name.len(), Part::Name);
-            }
-        }
-        let street = matches!(word.folded.as_str(), "jl" | "jln" | "jalan" | "gg" | "gang" | "street");
-        if street && word.capital {
-            let name = words.get(at + 1..).unwrap_or_default();
-            let long = name
-                .iter()
-                .take(3)
-                .take_while(|word| matches!(word.gap, Gap::Space | Gap::Dot | Gap::Hyphen))
-                .take_while(|word| word.capital && !shouted(reading))
-                .count();
-            if long > 0 {
-                mark(at, at + 1, Part::Street);
-                mark(at + 1, at + 1 + long, Part::Name);
-            }
-        }
-        // an abbreviated street is one of an address
-        if matches!(word.folded.as_str(), "jl" | "jln" | "gg") {
-            mark(at, at + 1, Part::Street);
-        }
-    }
-    named
-}
-
-/// Nearly every word begins with a capital letter, so that it tells nothing.
-fn shouted(reading: &Reading) -> bool {
-    let head = reading.words.iter().take(40);
-    let (all, capital) =
-        head.fold((0, 0), |(all, capital), word| (all + 1, capital + usize::from(word.capital)));
-    capital * 10 >= all * 7
 }
