@@ -77,6 +77,12 @@ async fn what_is_under_way_in_a_process_is_interrupted_when_it_is_at_its_end_and
     assert_eq!(other.interrupted().await.unwrap(), 0);
     does.close().await;
     drop(does);
+    // the server notices a little later that a session is at its end
+    let ended = format!(
+        "SELECT pg_advisory_xact_lock(hashtext('muara lives'), process::int) FROM audit WHERE seq = {}",
+        lines[0]
+    );
+    database.run(&ended);
     assert_eq!(fresh.store.interrupted().await.unwrap(), 2);
     let line = other.audit_line(lines[0]).await.unwrap().unwrap();
     assert_eq!(line.outcome.as_deref(), Some("interrupted"));
