@@ -17,6 +17,7 @@ mod evidence;
 mod features;
 mod index;
 mod names;
+mod patterns;
 mod rules;
 pub mod signs;
 mod spoken;

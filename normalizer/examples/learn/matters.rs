@@ -3,23 +3,30 @@
 //! A logistic regression: each two complaints of a set whose contradictions do not part them are one case, by their signs
 //! ([`evidence`]); the weights are those under which the labels are likeliest, held near a person's guess
 //! ([`Sign::guess`], `KEEN`), and of the side on which a sign may speak. Wrong links count more than missed ones (`WARY`).
+//!
+//! Nearly all texts have been looked at by who wrote the patterns, so that all of them are understood, as no new text will
+//! be. So each set is read without the patterns that only it has, and with the categories that all others teach.
 //! The same texts give the same weights on every machine.
 
-use std::{collections::BTreeMap, error::Error, fs, path::Path};
+use std::{collections::BTreeMap, error::Error, path::Path};
 
 use jiff::Timestamp;
 use muara_normalizer::{
-    ComplaintId, Draft, Normalizer, Receipt,
+    Complaint, ComplaintId, Draft, Normalizer, Receipt, category,
     draft::{DraftPlace, SourceTime},
     identity::PrivacyKey,
     ids::ReferenceKey,
+    reading::Reading,
     similarity::{
         Apart, Matter, Thresholds, evidence,
         signs::{BY_HAND, COUNT, SIGNS, Sign, Speaks, Weights, probability},
     },
 };
 
-use super::labelled::{self, Labels, Line};
+use super::{
+    labelled::{self, Labels, Line},
+    words,
+};
 
 /// How strongly weights are held near the guess.
 const KEEN: f64 = 8.0;
@@ -27,6 +34,8 @@ const KEEN: f64 = 8.0;
 const WARY: f64 = 4.0;
 /// Steps of the search; far fewer are needed.
 const STEPS: usize = 4_000;
+/// Scores from which two might be linked.
+const CURVE: [f64; 8] = [0.4, 0.5, 0.55, 0.6, 0.7, 0.8, 0.9, 0.95];
 /// Where the search ends: no weight moves by more.
 const STILL: f64 = 1e-6;
 
@@ -40,6 +49,7 @@ struct Case {
 }
 
 /// Labelled complaints in order of time.
+#[derive(Default)]
 struct Set {
     name: String,
     ids: Vec<String>,
@@ -68,85 +78,133 @@ pub(crate) fn learn_file(folder: &Path, explain: bool) -> Result<String, Box<dyn
     }
     let all: Vec<&Case> = sets.iter().flat_map(|set| &set.cases).collect();
     let weights = learn(&all);
-    let (mut before, mut after) = ([0; 3], [0; 3]);
+    let least = Thresholds::default().score;
+    let mut curve = [[0; 3]; CURVE.len()];
     for (place, set) in sets.iter().enumerate() {
         let others: Vec<&Case> = { sets.iter().enumerate() }
             .filter(|(other, _)| *other != place)
             .flat_map(|(_, set)| &set.cases)
             .collect();
         let unseen = learn(&others);
-        let (here, there) = (set.judge(&weights), set.judge(&unseen));
-        eprintln!("{:>5}: {}   unseen {}", set.name, shown(here), shown(there));
-        for part in 0..3 {
-            before[part] += here[part];
-            after[part] += there[part];
+        eprintln!("{:>5}: {}", set.name, shown(set.judge(&unseen, least)));
+        for (sums, least) in curve.iter_mut().zip(CURVE) {
+            sums.iter_mut().zip(set.judge(&unseen, least)).for_each(|(sum, part)| *sum += part);
         }
         if explain {
             set.explain(&unseen);
         }
     }
-    eprintln!("  all: {}   unseen {}", shown(before), shown(after));
+    for (sums, least) in curve.into_iter().zip(CURVE) {
+        eprintln!("  all, linked from {least:.2}: {}", shown(sums));
+    }
     Ok(written(&weights))
 }
 
+/// The sets as they were read when no rule had been made for their words: without the patterns that are in no other set.
 fn read(folder: &Path) -> Result<Vec<Set>, Box<dyn Error>> {
+    let categories = words::without(folder)?;
     let mut sets = Vec::new();
     for set in labelled::sets(folder)? {
-        sets.push(Set::of(set.name, set.lines)?);
+        let texts: Vec<Text> = set.lines.into_iter().map(Text::of).collect::<Result<_, _>>()?;
+        sets.push((set.name, texts));
     }
-    let pairs = fs::read_to_string(folder.join("pairs.tsv"))?;
-    let mut whole = Set {
-        name: "pairs".to_owned(),
-        ids: Vec::new(),
-        cases: Vec::new(),
-        parted: Vec::new(),
-        groups: Vec::new(),
-    };
-    for (number, line) in pairs.lines().filter(|line| !line.starts_with('#')).enumerate() {
-        let parts: Vec<&str> = line.split('\t').collect();
-        let [one, other, told] = parts[..] else { return Err(format!("three columns: {line}").into()) };
-        let same = told == "same";
-        let line = |text: &str, at: i64| -> Result<Line, Box<dyn Error>> {
-            Ok(Line {
+    // in which sets a pattern is, as bits
+    let mut known: BTreeMap<u32, u64> = BTreeMap::new();
+    for (place, (_, texts)) in sets.iter().enumerate() {
+        for text in texts {
+            drop(Matter::by(&text.complaint, &text.reading, |pattern| {
+                *known.entry(pattern).or_default() |= 1 << place;
+                true
+            }));
+        }
+    }
+    let mut read: Vec<Set> = { sets.into_iter().enumerate() }
+        .map(|(place, (name, mut texts))| {
+            let counts = categories(&name);
+            for Text { complaint, reading, .. } in &mut texts {
+                complaint.category = category::with_counts(reading, category::by_rules(reading), &counts);
+            }
+            let elsewhere = |pattern: u32| known.get(&pattern).is_some_and(|sets| sets & !(1 << place) != 0);
+            Set::of(name, texts, elsewhere)
+        })
+        .collect();
+    read.push(pairs(folder)?);
+    Ok(read)
+}
+
+/// Pairs of texts, as one set.
+fn pairs(folder: &Path) -> Result<Set, Box<dyn Error>> {
+    let mut whole = Set { name: "pairs".to_owned(), ..Set::default() };
+    for (number, line) in labelled::table(&folder.join("pairs.tsv"))?.iter().enumerate() {
+        let [one, other, told] = line.as_slice() else {
+            return Err(format!("three columns: {line:?}").into());
+        };
+        let text = |text: &str, at: i64| -> Result<Text, Box<dyn Error>> {
+            Text::of(Line {
                 id: format!("{number}"),
                 channel: "jaki".to_owned(),
                 received_at: Timestamp::from_second(1_793_000_000 + at)?,
                 text: text.to_owned(),
                 lat: None,
                 lng: None,
-                labels: Labels { duplicate_group: same.then(|| number.to_string()), ..Labels::default() },
+                labels: Labels {
+                    duplicate_group: (told == "same").then(|| number.to_string()),
+                    ..Labels::default()
+                },
             })
         };
-        let set = Set::of(String::new(), vec![line(one, 0)?, line(other, 30 * 3600)?])?;
+        let set = Set::of(String::new(), vec![text(one, 0)?, text(other, 30 * 3600)?], |_| true);
         let begin = whole.ids.len();
         whole.ids.extend(set.ids);
         whole.groups.extend(set.groups);
-        whole
-            .parted
-            .extend(set.parted.into_iter().map(|(new, old, apart)| (new + begin, old + begin, apart)));
-        whole.cases.extend(
-            set.cases
-                .into_iter()
-                .map(|case| Case { pair: (case.pair.0 + begin, case.pair.1 + begin), ..case }),
-        );
+        let parted = set.parted.into_iter().map(|(new, old, apart)| (new + begin, old + begin, apart));
+        whole.parted.extend(parted);
+        let moved = |case: Case| Case { pair: (case.pair.0 + begin, case.pair.1 + begin), ..case };
+        whole.cases.extend(set.cases.into_iter().map(moved));
     }
-    sets.push(whole);
-    Ok(sets)
+    Ok(whole)
+}
+
+/// A labelled complaint as the rules read it.
+struct Text {
+    complaint: Complaint,
+    reading: Reading,
+    id: String,
+    group: Option<String>,
+}
+
+impl Text {
+    fn of(line: Line) -> Result<Self, Box<dyn Error>> {
+        let reading = Reading::of(&line.text);
+        let draft = Draft {
+            text: line.text,
+            sent_at: Some(SourceTime::Instant(line.received_at)),
+            place: DraftPlace { lat: line.lat, lon: line.lng, ..DraftPlace::default() },
+            ..Draft::default()
+        };
+        let receipt = Receipt {
+            id: ComplaintId::from_parts(line.received_at, &[0; 10]),
+            reference: ReferenceKey::new([0; 16]).reference(1),
+            connector: line.channel.clone(),
+            channel: line.channel.parse()?,
+            received_at: line.received_at,
+        };
+        let complaint = Normalizer::new(PrivacyKey::throw_away()).normalize(draft, &receipt)?.complaint;
+        Ok(Self { complaint, reading, id: line.id, group: line.labels.duplicate_group })
+    }
 }
 
 impl Set {
-    fn of(name: String, lines: Vec<Line>) -> Result<Self, Box<dyn Error>> {
-        let normalizer = Normalizer::new(PrivacyKey::throw_away());
-        let mut matters = Vec::new();
-        for line in &lines {
-            matters.push(matter(&normalizer, line)?);
-        }
+    /// The cases of texts, as they are read by the patterns that are known.
+    fn of(name: String, texts: Vec<Text>, known: impl Fn(u32) -> bool) -> Self {
+        let matters: Vec<Option<Matter>> =
+            texts.iter().map(|text| Matter::by(&text.complaint, &text.reading, &known)).collect();
         let thresholds = Thresholds::default();
         let (mut cases, mut parted) = (Vec::new(), Vec::new());
         for (new, one) in matters.iter().enumerate() {
             for (old, other) in matters[..new].iter().enumerate() {
                 let (Some(one), Some(other)) = (one, other) else { continue };
-                let group = |place: usize| lines[place].labels.duplicate_group.as_ref();
+                let group = |place: usize| texts[place].group.as_ref();
                 let same = group(new).is_some() && group(new) == group(old);
                 match evidence(one, other, &thresholds) {
                     Ok(evidence) => {
@@ -159,17 +217,15 @@ impl Set {
                 }
             }
         }
-        let ids = lines.iter().map(|line| line.id.clone()).collect();
-        let groups = lines.into_iter().map(|line| line.labels.duplicate_group).collect();
-        Ok(Self { name, ids, cases, parted, groups })
+        let (ids, groups) = texts.into_iter().map(|text| (text.id, text.group)).unzip();
+        Self { name, ids, cases, parted, groups }
     }
 
     /// Pairs linked rightly, linked wrongly and missed, where each complaint is linked with the likeliest before it.
-    fn judge(&self, weights: &Weights) -> [usize; 3] {
+    fn judge(&self, weights: &Weights, least: f64) -> [usize; 3] {
         let mut best: BTreeMap<usize, (f64, usize)> = BTreeMap::new();
         for case in &self.cases {
             let likely = probability(sum(case, weights));
-            let least = Thresholds::default().score;
             let known = best.entry(case.pair.0).or_insert((least, usize::MAX));
             if likely > known.0 || likely >= least && known.1 == usize::MAX {
                 *known = (likely, case.pair.1);
@@ -210,23 +266,6 @@ impl Set {
             eprintln!("       {told} {} {}: {sum:.2} = {}", self.ids[old], self.ids[new], parts.join(", "));
         }
     }
-}
-
-fn matter(normalizer: &Normalizer, line: &Line) -> Result<Option<Matter>, Box<dyn Error>> {
-    let draft = Draft {
-        text: line.text.clone(),
-        sent_at: Some(SourceTime::Instant(line.received_at)),
-        place: DraftPlace { lat: line.lat, lon: line.lng, ..DraftPlace::default() },
-        ..Draft::default()
-    };
-    let receipt = Receipt {
-        id: ComplaintId::from_parts(line.received_at, &[0; 10]),
-        reference: ReferenceKey::new([0; 16]).reference(1),
-        connector: line.channel.clone(),
-        channel: line.channel.parse()?,
-        received_at: line.received_at,
-    };
-    Ok(normalizer.normalize(draft, &receipt)?.matter)
 }
 
 fn sum(case: &Case, weights: &Weights) -> f64 {

@@ -45,7 +45,8 @@ pub(crate) fn learn_files(folder: &Path) -> Result<(String, String), Box<dyn Err
         let [mut right, mut said, mut is] = [0_u32; 3];
         for text in texts.iter().filter(|text| text.set == name) {
             if !text.categories.is_empty() {
-                let suggested = category::with_counts(&text.reading, &categories);
+                let suggested =
+                    category::with_counts(&text.reading, category::by_rules(&text.reading), &categories);
                 let ok = |code: &str| text.categories.iter().any(|known| known == code);
                 counts[0] += 1;
                 let first = suggested.first().is_some_and(|first| ok(&first.code));
@@ -59,7 +60,8 @@ pub(crate) fn learn_files(folder: &Path) -> Result<(String, String), Box<dyn Err
                 }
             }
             if let Some(complaint) = text.complaint {
-                let noise = noise::with_counts(&text.draft, &text.reading, &kinds).is_some();
+                let rules = category::by_rules(&text.reading);
+                let noise = noise::with_counts(&text.draft, &text.reading, &rules, &kinds).is_some();
                 is += u32::from(!complaint);
                 said += u32::from(noise);
                 right += u32::from(noise && !complaint);
@@ -85,6 +87,14 @@ pub(crate) fn learn_files(folder: &Path) -> Result<(String, String), Box<dyn Err
         head("Which words, and pairs of words, stand in complaints, and which in what is none.")
             + &kinds.to_string(),
     ))
+}
+
+/// What the words of categories were used for in all sets but one.
+pub(crate) fn without(folder: &Path) -> Result<impl Fn(&str) -> Counts, Box<dyn Error>> {
+    let texts = read(folder)?;
+    Ok(move |set: &str| {
+        Counts::of(&tally(texts.iter().filter(|text| text.set != set)).0, CATEGORIES_SMOOTHING)
+    })
 }
 
 fn place(confidence: f64) -> usize {

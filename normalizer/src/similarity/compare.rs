@@ -116,9 +116,9 @@ impl Matter {
 /// How much a word of a text tells, by its hash without the lowest bit: the less, the more complaints have it
 /// (`idf`, 1 for a word that none of the labelled ones has).
 static TELLS: LazyLock<HashMap<u32, f64>> = LazyLock::new(|| {
-    let all = learned::CATEGORIES.shares().map(|(_, share)| share).fold(1.0, f64::min);
+    let all = learned::shares().map(|(_, share)| share).fold(1.0, f64::min);
     let tells = |share: f64| share.ln() / (all / 2.0).ln();
-    learned::CATEGORIES.shares().map(|(word, share)| (word_hash(word, false), tells(share))).collect()
+    learned::shares().map(|(word, share)| (word_hash(word, false), tells(share))).collect()
 });
 
 /// How words agree; few words prove little, and those by which rules know a subject have been counted there.

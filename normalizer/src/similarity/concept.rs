@@ -1,4 +1,4 @@
-//! What the rules are made of: concepts, kinds of trouble, patterns of words.
+//! What the rules are made of: concepts, kinds of trouble, sets of words.
 
 /// A word of the rules.
 pub(super) type WordId = u32;
@@ -60,36 +60,26 @@ pub(super) struct Family {
     pub(super) own: bool,
 }
 
-/// Words that make a concept out of a text.
-#[derive(Debug)]
-pub(super) struct Pattern {
-    pub(super) concept: u16,
-    pub(super) parts: Vec<Part>,
-    pub(super) without: Vec<WordId>,
-}
-
-/// Words in a row.
-#[derive(Debug)]
-pub(super) struct Part {
-    pub(super) words: Vec<WordId>,
-    pub(super) negated: bool,
-}
-
 /// A set of words: they are few and asked for often.
 #[derive(Debug, Default)]
-pub(super) struct Words(Vec<bool>);
+pub(super) struct Words(Vec<u64>);
 
 impl Words {
     pub(super) fn contains(&self, word: &WordId) -> bool {
-        usize::try_from(*word).is_ok_and(|word| self.0.get(word).copied().unwrap_or_default())
+        let (place, bit) = Self::place(*word);
+        self.0.get(place).is_some_and(|bits| bits >> bit & 1 == 1)
+    }
+
+    fn place(word: WordId) -> (usize, u32) {
+        (usize::try_from(word / u64::BITS).unwrap_or(usize::MAX), word % u64::BITS)
     }
 }
 
 impl Extend<WordId> for Words {
     fn extend<I: IntoIterator<Item = WordId>>(&mut self, words: I) {
-        for word in words.into_iter().filter_map(|word| usize::try_from(word).ok()) {
-            self.0.resize(self.0.len().max(word + 1), false);
-            self.0[word] = true;
+        for (place, bit) in words.into_iter().map(Self::place) {
+            self.0.resize(self.0.len().max(place + 1), 0);
+            self.0[place] |= 1 << bit;
         }
     }
 }

@@ -27,6 +27,13 @@ impl Matter {
     /// text.
     #[must_use]
     pub fn of(complaint: &Complaint, reading: &Reading) -> Option<Self> {
+        Self::by(complaint, reading, |_| true)
+    }
+
+    /// The same by a part of the rules' patterns: of each that the text meets it is asked, by its number, whether it is known.
+    /// So learning sees a text as it was read when no rule had been made for it.
+    #[must_use]
+    pub fn by(complaint: &Complaint, reading: &Reading, known: impl FnMut(u32) -> bool) -> Option<Self> {
         if complaint.not_a_complaint.is_some() || complaint.flags.contains(&Flag::NotAComplaint) {
             return None;
         }
@@ -51,7 +58,7 @@ impl Matter {
             shingles: text.shingles(),
             photos: Vec::new(),
         };
-        for concept in text.concepts(rules) {
+        for concept in text.concepts(rules, known) {
             let list = match rules.concept(concept).map(|concept| concept.sort) {
                 Some(Sort::Subject) => &mut matter.subjects,
                 Some(Sort::Place) => &mut matter.places,

@@ -5,8 +5,9 @@ use std::sync::LazyLock;
 use foldhash::{HashMap, HashSet};
 
 use super::{
-    concept::{Concept, Family, Part, Pattern, Sort, WordId, Words},
+    concept::{Concept, Family, Sort, WordId, Words},
     half, hash,
+    patterns::Patterns,
 };
 use crate::{
     reading::Reading,
@@ -32,9 +33,7 @@ pub(super) struct Rules {
     denials: HashMap<u16, u16>,
     /// The categories that a family's troubles are put in, by code; nothing of a family for which that is not known.
     related: HashMap<u8, HashSet<String>>,
-    pub(super) patterns: Vec<Pattern>,
-    /// Patterns by the first word of their first part.
-    by_word: Vec<Vec<u32>>,
+    pub(super) patterns: Patterns,
     /// For each concept those near it.
     near: Vec<Vec<u16>>,
     apart: Vec<Vec<u16>>,
@@ -55,7 +54,9 @@ pub(super) struct Rules {
     pub(super) part: HashMap<&'static str, Vec<&'static str>>,
     /// Words of what is all right.
     pub(super) fine: HashSet<&'static str>,
-    /// Words of what goes again.
+    /// Words behind `tidak` that say the same.
+    pub(super) mild: HashSet<&'static str>,
+    /// Words of what goes again, or was mended.
     pub(super) works: HashSet<&'static str>,
     /// Words that many names have.
     pub(super) titles: HashSet<&'static str>,
@@ -184,6 +185,7 @@ impl Rules {
                     rules.part.insert(word, words.collect());
                 }
                 "fine" => rules.fine.extend(words),
+                "mild" => rules.mild.extend(words),
                 "works" => rules.works.extend(words),
                 "title" => rules.titles.extend(rest.split_whitespace()),
                 _ => {}
@@ -204,7 +206,7 @@ impl Rules {
         let uses = std::mem::take(&mut rules.uses);
         rules.spoken.extend(uses.into_iter().filter(|(_, uses)| *uses >= SPOKEN).map(|(word, _)| word));
         rules.deny();
-        rules.index();
+        rules.patterns.index(rules.words.len());
         rules.read_regions();
         rules
     }
@@ -250,48 +252,27 @@ impl Rules {
                 let negated = word.starts_with('!');
                 let words = self.sequence(word.trim_start_matches('!'));
                 if !words.is_empty() {
-                    parts.push(Part { words, negated });
+                    parts.push((words, negated));
                 }
             }
             if parts.is_empty() {
                 continue;
             }
             if subject || parts.len() > 1 {
-                for word in parts.iter().flat_map(|part| &part.words) {
+                for word in parts.iter().flat_map(|(words, _)| words) {
                     *self.uses.entry(*word).or_default() += 1;
                 }
             }
-            if let ([Part { words, negated: false }], Some(concept)) =
-                (parts.as_slice(), self.concepts.last_mut())
-            {
+            if let ([(words, false)], Some(concept)) = (parts.as_slice(), self.concepts.last_mut()) {
                 let word = words.first().filter(|_| words.len() == 1);
                 concept.words.extend(word);
                 if matches!(concept.sort, Sort::Detail(_)) {
                     self.sorts.extend(word);
                 }
             }
-            self.patterns.push(Pattern { concept: number, parts, without });
+            self.patterns.add(number, &parts, &without);
         }
         number
-    }
-
-    /// Makes patterns known by their first word. Of two words that may stand in any order the one that fewer patterns
-    /// have goes first: fewer patterns are then tried on a text that says `air` or `jalan`.
-    fn index(&mut self) {
-        let first = |part: &Part| part.words.first().and_then(|word| usize::try_from(*word).ok());
-        let mut uses = vec![0_u32; self.by_word.len()];
-        for word in self.patterns.iter().flat_map(|pattern| &pattern.parts).filter_map(first) {
-            uses[word] += 1;
-        }
-        for (number, pattern) in self.patterns.iter_mut().enumerate() {
-            if let [one, other] = pattern.parts.as_mut_slice()
-                && first(other).map(|word| uses[word]) < first(one).map(|word| uses[word])
-            {
-                std::mem::swap(one, other);
-            }
-            let Some(word) = pattern.parts.first().and_then(first) else { continue };
-            self.by_word[word].push(u32::try_from(number).unwrap_or(u32::MAX));
-        }
     }
 
     /// The words of `a_b`, as a text's own words would be read.
@@ -319,12 +300,8 @@ impl Rules {
     }
 
     fn id(&mut self, stem: String) -> WordId {
-        let next = WordId::try_from(self.by_word.len()).unwrap_or(WordId::MAX);
-        let id = *self.words.entry(stem).or_insert(next);
-        if id == next {
-            self.by_word.push(Vec::new());
-        }
-        id
+        let next = WordId::try_from(self.words.len()).unwrap_or(WordId::MAX);
+        *self.words.entry(stem).or_insert(next)
     }
 
     fn read_regions(&mut self) {
@@ -382,13 +359,6 @@ impl Rules {
     /// The name of a region by its code's digits.
     pub(super) fn region_name(&self, code: u32) -> Option<&str> {
         self.region_names.get(&code).map(String::as_str)
-    }
-
-    /// Patterns that begin with this word.
-    pub(super) fn beginning(&self, word: WordId) -> impl Iterator<Item = &Pattern> {
-        let place = usize::try_from(word).unwrap_or(usize::MAX);
-        let patterns = self.by_word.get(place).map(Vec::as_slice).unwrap_or_default();
-        patterns.iter().filter_map(|pattern| self.patterns.get(usize::try_from(*pattern).ok()?))
     }
 
     /// A concept by its number.

@@ -90,6 +90,7 @@ signs! {
     Rw "rw_same" For 1.5 "in the same RW",
     Rt "rt_same" For 0.8 "in the same RT, too",
     RtDiffers "rt_differs" Against -4.0 "in the same RW, but in another RT",
+    RtDiffersWide "rt_differs_wide" Against -1.0 "the same, of what strikes a whole neighbourhood",
     RwDiffers "rw_differs" Against -1.0 "in another RW, of what strikes a whole neighbourhood",
     RwOne "rw_one" Either -0.3 "only one says the RW",
     RwOneWide "rw_one_wide" Either -0.1 "the same, of what strikes a whole neighbourhood",

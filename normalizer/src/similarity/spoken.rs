@@ -5,6 +5,8 @@ use crate::reading::{Reading, Term};
 
 /// Words after `sih` in which something is said to be all right.
 const FINE: usize = 2;
+/// Words behind what is mended in which another trouble is told of.
+const BUT: usize = 5;
 
 /// The digits of a number that a street's name ends with.
 pub(super) fn ordinal(word: &str) -> Option<&'static str> {
@@ -54,8 +56,9 @@ pub(super) fn denial(rules: &Rules, terms: &[Term], place: usize) -> Denial {
     let word = |back: usize| place.checked_sub(back).map_or("", |place| terms[place].text.as_str());
     let none = |first: &str, second: &str| second == "ada" && matches!(first, "tidak" | "belum" | "tanpa");
     let text = terms[place].text.as_str();
-    let about =
-        |word: &str| matches!(word, "soal" | "masalah" | "karena" | "perkara" | "urusan" | "masuk" | "dari");
+    let about = |word: &str| {
+        matches!(word, "soal" | "masalah" | "karena" | "gara" | "perkara" | "urusan" | "masuk" | "dari")
+    };
     // `tidak ada hubungannya dengan pabrik RDF`
     let related = |back: usize| {
         let before = place.checked_sub(back).and_then(|before| terms.get(before));
@@ -65,6 +68,8 @@ pub(super) fn denial(rules: &Rules, terms: &[Term], place: usize) -> Denial {
         || word(1) == "bukan"
         || word(2) == "bukan"
         || word(3) == "bukan" && about(word(2))
+        // `tidak butuh lift`
+        || matches!(word(1), "butuh" | "perlu" | "mempermasalahkan" | "keberatan") && matches!(word(2), "tidak" | "bukan")
         // `belum sampai kebakaran`
         || word(1) == "sampai" && word(2) == "belum"
         || (2..=4).any(related)
@@ -90,27 +95,47 @@ pub(super) fn is_of_another_time(rules: &Rules, terms: &[Term], place: usize) ->
                 || after().any(|term| rules.ended.contains(term.text.as_str()) && !term.negated))
 }
 
-/// Whether a term is said to be all right: `liftnya sih aman, airnya yang parah`, `lift sudah jalan kok`, `antreannya
-/// sendiri lancar`.
+/// Whether a term is said to be all right: `liftnya sih aman, airnya yang parah`, `antrean depan sih tidak masalah`, `lift
+/// sudah jalan kok`, `antreannya sendiri lancar`.
 fn fine(rules: &Rules, terms: &[Term], place: usize) -> bool {
-    let word = |ahead: usize| terms.get(place + ahead).map_or("", |term| term.text.as_str());
+    let text = |place: usize| terms.get(place).map_or("", |term| term.text.as_str());
+    // `JPO-nya`
+    let apart = text(place + 1) == "nya";
+    let known = apart || terms[place].text.ends_with("nya");
+    let word = |ahead: usize| text(place + ahead + usize::from(apart));
     let fine = |ahead: usize| {
         let fine = |term: &Term| !term.negated && rules.fine.contains(term.text.as_str());
-        terms.get(place + ahead).is_some_and(fine)
+        terms.get(place + ahead + usize::from(apart)).is_some_and(fine)
     };
     // `lampunya tidak rusak`, `antre sih tidak lama`
     let sound = |ahead: usize| {
-        word(ahead) == "tidak" && (rules.sound.contains(word(ahead + 1)) || word(ahead + 1) == "lama")
+        let next = word(ahead + 1);
+        word(ahead) == "tidak" && (rules.sound.contains(next) || rules.mild.contains(next))
     };
-    let known = terms[place].text.ends_with("nya");
+    let works = |ahead: usize| fine(ahead) || rules.works.contains(word(ahead));
+    let topic = |ahead: usize| matches!(word(ahead), "sih" | "mah");
+    if let Some(topic) = (1..=2).find(|ahead| topic(*ahead)) {
+        let after = topic + 1;
+        return (after..after + FINE).any(fine) || sound(after) || word(after) == "sudah" && works(after + 1);
+    }
     match word(1) {
-        "sih" | "mah" => (2..2 + FINE).any(fine) || sound(2),
-        "masih" | "sendiri" | "memang" | "tetap" | "sudah" | "juga" if known => {
-            fine(2) || matches!(word(2), "sih" | "mah") && fine(3)
+        "sudah" if works(2) => {
+            let shown = |ahead: usize| matches!(word(ahead), "kok" | "bukan");
+            known && fine(2) || shown(3) || contrasted(terms.get(place + 3..).unwrap_or_default())
         }
-        "sudah" => (fine(2) || rules.works.contains(word(2))) && matches!(word(3), "kok" | "bukan"),
+        "masih" | "sendiri" | "memang" | "tetap" | "sudah" | "juga" if known => fine(2),
         _ => known && (fine(1) || sound(1)),
     }
+}
+
+/// Whether another trouble follows on what is mended: `sudah dicat ulang, tapi rambunya`, but not `sudah ditambal tapi ambles
+/// lagi`.
+fn contrasted(after: &[Term]) -> bool {
+    let but =
+        |term: &Term| matches!(term.text.as_str(), "tapi" | "tetapi" | "cuma" | "namun" | "hanya" | "sayang");
+    let again = |term: &Term| matches!(term.text.as_str(), "lagi" | "kembali" | "lama");
+    let Some(place) = after.iter().take(BUT).position(but) else { return false };
+    !after[place..].iter().take(BUT + 1).any(again)
 }
 
 /// Which terms belong to the name of a region, and the kelurahan that is named if it is only one.

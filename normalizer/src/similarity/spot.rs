@@ -69,9 +69,7 @@ pub(super) fn spots(
         return Ok(known);
     }
     if new.rt > 0 && old.rt > 0 && new.rt != old.rt {
-        if !reach.wide {
-            evidence.set(Sign::RtDiffers);
-        }
+        evidence.set(if reach.wide { Sign::RtDiffersWide } else { Sign::RtDiffers });
         return Ok(known);
     }
     evidence.set(Sign::Rw);

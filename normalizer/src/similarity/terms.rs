@@ -2,9 +2,10 @@
 
 use super::{
     Name, SHINGLES,
-    concept::{Part, Pattern, WordId, Words},
+    concept::{WordId, Words},
     features::word_hash,
     hash, mix,
+    patterns::{Part, Pattern, Patterns},
     rules::Rules,
     spoken::{Denial, denial, is_of_another_time, ordinal, part_of, regions},
 };
@@ -130,8 +131,9 @@ impl<'a> Text<'a> {
         places.map(|(_, place)| *place).take(SEEN)
     }
 
-    /// The concepts that the text names, or denies, in the order of the rules.
-    pub(super) fn concepts(&self, rules: &Rules) -> Vec<u16> {
+    /// The concepts that the text names, or denies, in the order of the rules, by the patterns that are known.
+    pub(super) fn concepts(&self, rules: &Rules, mut known: impl FnMut(u32) -> bool) -> Vec<u16> {
+        let patterns = &rules.patterns;
         let mut found = Vec::new();
         let mut last = None;
         let denies = self.denied.iter().any(|denial| *denial != Denial::None);
@@ -140,11 +142,14 @@ impl<'a> Text<'a> {
                 continue;
             }
             last = Some(word);
-            for pattern in rules.beginning(*word) {
-                if self.meets(pattern, Stand::Meant) {
-                    found.push(pattern.concept);
-                } else if denies && self.meets(pattern, Stand::Said) && self.denies(pattern) {
-                    found.extend(rules.denial(pattern.concept));
+            for (number, pattern) in patterns.beginning(*word, &self.said) {
+                if self.meets(patterns, pattern, Stand::Meant) {
+                    found.extend(known(number).then_some(pattern.concept));
+                } else if denies
+                    && self.meets(patterns, pattern, Stand::Said)
+                    && self.denies(patterns, pattern)
+                {
+                    found.extend(rules.denial(pattern.concept).filter(|_| known(number)));
                 }
             }
         }
@@ -153,45 +158,54 @@ impl<'a> Text<'a> {
         found
     }
 
-    fn meets(&self, pattern: &Pattern, stand: Stand) -> bool {
-        let Some((first, others)) = pattern.parts.split_first() else { return false };
+    fn meets(&self, patterns: &Patterns, pattern: &Pattern, stand: Stand) -> bool {
+        let Some((first, others)) = patterns.parts(pattern).split_first() else { return false };
         // most patterns end here: a word of theirs is not said at all
-        if !others.iter().all(|part| part.words.iter().all(|word| self.said.contains(word)))
-            || pattern.without.iter().any(|word| self.said.contains(word))
+        if !others.iter().all(|part| patterns.words(part).iter().all(|word| self.said.contains(word)))
+            || patterns.without(pattern).iter().any(|word| self.said.contains(word))
         {
             return false;
         }
-        self.part(first, stand).any(|begin| {
+        self.part(patterns, first, stand).any(|begin| {
             others.iter().all(|part| {
-                self.part(part, stand).any(|place| self.steps[place].abs_diff(self.steps[begin]) <= REACH)
+                let mut places = self.part(patterns, part, stand);
+                places.any(|place| self.steps[place].abs_diff(self.steps[begin]) <= REACH)
             })
         })
     }
 
     /// Whether a word of a pattern is said not to be so, wherever it stands, or its only one not to be there.
-    fn denies(&self, pattern: &Pattern) -> bool {
-        let alone = pattern.parts.len() == 1;
+    fn denies(&self, patterns: &Patterns, pattern: &Pattern) -> bool {
+        let parts = patterns.parts(pattern);
+        let alone = parts.len() == 1;
         let denied = |place: usize| match self.denied[place] {
             Denial::None => false,
             Denial::Absent => alone,
             Denial::Untrue => true,
         };
-        pattern.parts.iter().any(|part| {
-            let said = |place: usize| (place..(place + part.words.len()).min(self.terms.len())).any(denied);
-            let mut places = self.part(part, Stand::Said).peekable();
+        parts.iter().any(|part| {
+            let length = patterns.words(part).len();
+            let said = |place: usize| (place..(place + length).min(self.terms.len())).any(denied);
+            let mut places = self.part(patterns, part, Stand::Said).peekable();
             places.peek().is_some() && places.all(said)
         })
     }
 
     /// Where a part of a pattern stands.
-    fn part(&self, part: &'a Part, stand: Stand) -> impl Iterator<Item = usize> {
-        let first = part.words.first().copied().unwrap_or(WordId::MAX);
+    fn part<'p>(
+        &'p self,
+        patterns: &'p Patterns,
+        part: &'p Part,
+        stand: Stand,
+    ) -> impl Iterator<Item = usize> + use<'p, 'a> {
+        let words = patterns.words(part);
+        let first = words.first().copied().unwrap_or(WordId::MAX);
         self.occurrences(first).filter(move |place| {
-            let whole = part.words.iter().enumerate().all(|(offset, word)| {
+            let whole = words.iter().enumerate().all(|(offset, word)| {
                 [&self.ids, &self.exact].iter().any(|ids| ids.get(place + offset) == Some(&Some(*word)))
             });
             let all = |holds: &dyn Fn(usize) -> bool| {
-                (*place..(place + part.words.len()).min(self.terms.len())).all(holds)
+                (*place..(place + words.len()).min(self.terms.len())).all(holds)
             };
             // what a pattern of several words negates itself, it may name
             let spoken = match stand {
