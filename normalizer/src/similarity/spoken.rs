@@ -5,6 +5,9 @@ use crate::reading::{Reading, Term};
 
 /// Words after `sih` in which something is said to be all right.
 const FINE: usize = 2;
+/// Words between what is all right and that it is, and from there to what is not.
+const SAID: usize = 5;
+const NEXT: usize = 2;
 /// Words behind what is mended in which another trouble is told of.
 const BUT: usize = 5;
 
@@ -118,23 +121,29 @@ fn fine(rules: &Rules, terms: &[Term], place: usize) -> bool {
         let after = topic + 1;
         return (after..after + FINE).any(fine) || sound(after) || word(after) == "sudah" && works(after + 1);
     }
+    // `lampu lalu lintas menyala normal, tapi hijaunya`
+    if (1..=SAID)
+        .any(|ahead| fine(ahead) && contrasted(terms.get(place + ahead + 1..).unwrap_or_default(), NEXT))
+    {
+        return true;
+    }
     match word(1) {
         "sudah" if works(2) => {
             let shown = |ahead: usize| matches!(word(ahead), "kok" | "bukan");
-            known && fine(2) || shown(3) || contrasted(terms.get(place + 3..).unwrap_or_default())
+            known && fine(2) || shown(3) || contrasted(terms.get(place + 3..).unwrap_or_default(), BUT)
         }
         "masih" | "sendiri" | "memang" | "tetap" | "sudah" | "juga" if known => fine(2),
         _ => known && (fine(1) || sound(1)),
     }
 }
 
-/// Whether another trouble follows on what is mended: `sudah dicat ulang, tapi rambunya`, but not `sudah ditambal tapi ambles
-/// lagi`.
-fn contrasted(after: &[Term]) -> bool {
+/// Whether another trouble follows within so many words on what is mended: `sudah dicat ulang, tapi rambunya`, but not `sudah
+/// ditambal tapi ambles lagi`.
+fn contrasted(after: &[Term], within: usize) -> bool {
     let but =
         |term: &Term| matches!(term.text.as_str(), "tapi" | "tetapi" | "cuma" | "namun" | "hanya" | "sayang");
     let again = |term: &Term| matches!(term.text.as_str(), "lagi" | "kembali" | "lama");
-    let Some(place) = after.iter().take(BUT).position(but) else { return false };
+    let Some(place) = after.iter().take(within).position(but) else { return false };
     !after[place..].iter().take(BUT + 1).any(again)
 }
 

@@ -365,9 +365,15 @@ impl<'a> Text<'a> {
                 let alley = first && matches!(sign, "gang" | "gg");
                 // so is `jl mahoni`
                 let sort = first && sign != "jalan" && id.is_some_and(|id| rules.sorts.contains(&id));
+                // and `jl balai pustaka`, unlike `jl pasar becek`
+                let called =
+                    first && mention::is_shortened(sign) && self.is_called(rules, reading, place, id);
                 !spoken
                     || street
-                        && (word.capital || sort || alley && id.is_some_and(|id| rules.anchors.contains(&id)))
+                        && (word.capital
+                            || sort
+                            || called
+                            || alley && id.is_some_and(|id| rules.anchors.contains(&id)))
             };
             if !joined || !taken || ended || word.folded.len() < 2 && !number {
                 break;
@@ -380,6 +386,18 @@ impl<'a> Text<'a> {
             place += 1;
         }
         (text, place, capital)
+    }
+
+    /// Whether a place's word begins a name, as the word behind it shows, which no rule has.
+    fn is_called(&self, rules: &Rules, reading: &Reading, place: usize, id: Option<WordId>) -> bool {
+        let Some(next) = self.terms.get(place + 1) else { return false };
+        let word = &reading.words[next.word];
+        let plain = word.folded.bytes().all(|byte| byte.is_ascii_alphabetic());
+        id.is_some_and(|id| rules.anchors.contains(&id))
+            && word.gap == Gap::Space
+            && plain
+            && !self.region[place + 1]
+            && rules.word(&word.folded).or_else(|| rules.word(&next.stem)).is_none()
     }
 
     /// Hashes of the words that say something.
