@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use muara_normalizer::{
     Draft, Receipt,
     draft::SourceTime,
+    reading::Reading,
     similarity::{Matter, Thresholds, evidence, signs::Sign},
 };
 
@@ -48,6 +49,87 @@ fn what_one_says_is_not_so_speaks_against_the_others() {
     // there is none of what only belongs to it
     let levy = "Petugas makam TPU Tegal Alur minta uang gali kubur";
     assert!(!has(Sign::Denied, levy, "Penggali kubur TPU Tegal Alur minta uang, tidak ada kuitansi"));
+}
+
+#[test]
+fn what_is_conceded_or_mended_is_not_the_matter() {
+    let queue = matter("Antrean puskesmas Rawa Terate 8 jam, dokter cuma satu", 0);
+    for conceded in [
+        "Poli gigi puskesmas Rawa Terate tutup. Antrean depan sih ngga masalah, tapi gigi anak saya bengkak",
+        "Kursi puskesmas Rawa Terate patah semua, antrean-nya baik-baik saja",
+        "Obat kosong di puskesmas Rawa Terate, antri sih ga lama",
+    ] {
+        assert!(evidence(&matter(conceded, 60), &queue, &Thresholds::default()).is_err(), "{conceded}");
+    }
+    let worn = "Marka zebra cross depan SMP tidak terlihat lagi, Kel. Kebon Jeruk";
+    let mended =
+        "Zebra cross depan SMP Kel. Kebon Jeruk sudah dicat ulang, tapi rambunya masih tertutup dahan";
+    let worse = "Zebra cross depan SMP Kel. Kebon Jeruk sudah dicat ulang tapi pudar lagi";
+    let same = |text: &str| {
+        let told = evidence(&matter(text, 60), &matter(worn, 0), &Thresholds::default());
+        told.is_ok_and(|told| told.values()[Sign::SubjectRare as usize] > 0.0)
+    };
+    assert!(!same(mended));
+    assert!(same(worse));
+    let lights = matter("Lampu merah simpang Rawasari padam, Kel. Rawasari", 0);
+    let short =
+        "Lampu lalu lintas simpang Rawasari menyala normal, tetapi hijaunya cuma 8 detik. Kel. Rawasari";
+    let short = matter(short, 60);
+    assert!(evidence(&short, &lights, &Thresholds::default()).is_err());
+    let lift = matter("Lift tower A rusunawa Angke mati", 0);
+    let water = matter("Kami tidak butuh lift, yang penting air rusunawa Angke keruh", 60);
+    assert!(evidence(&water, &lift, &Thresholds::default()).is_err());
+}
+
+#[test]
+fn another_rt_tells_of_what_strikes_a_neighbourhood_too() {
+    let here = "Warga RT 9 RW 2 Kampung Melayu pada kena demam berdarah";
+    let there = "bu di kampung melayu rt 8 rw 2 jg ada yg kena demam berdarah";
+    assert!(has(Sign::RtDiffersWide, here, there));
+    assert!(!has(Sign::RtDiffersWide, here, "bu di kampung melayu rt 9 rw 2 ada yg kena demam berdarah"));
+}
+
+#[test]
+fn a_street_is_one_though_it_is_written_small_and_called_after_a_hall() {
+    let one = "Minimarket di Jl. Paus menjual susu kedaluwarsa, Kel. Jati";
+    assert!(has(Sign::StreetsDiffer, one, "minimarket di jl balai pustaka kel jati jual susu kedaluwarsa"));
+}
+
+#[test]
+fn the_regions_of_java_complain_in_their_own_words() {
+    let indonesian = "Lampu jalan mati di Gang Swadaya, Kel. Pejaten Timur, gelap sekali";
+    for said in [
+        "punten min, lampune mati ning gang swadaya pejaten timur, peteng dedet, wedi lewat",
+        "lampu jalan gang swadaya pejaten timur paeh, poek pisan, teu aya nu ngalereskeun",
+    ] {
+        assert!(has(Sign::Street, indonesian, said), "{said}");
+    }
+    let java = Reading::of("dalane durung didandani, banyune mboten mili");
+    let meant: Vec<(&str, bool)> = java.terms.iter().map(|term| (term.text.as_str(), term.negated)).collect();
+    assert_eq!(meant[0], ("jalannya", false));
+    assert_eq!((meant[1].0, meant[2].1), ("belum", true));
+    assert_eq!((meant[4].0, meant[5].1), ("tidak", true));
+}
+
+#[test]
+fn without_a_pattern_a_text_is_read_as_before_it_was_made() {
+    let text = "Lampu jalan mati di Gang Swadaya, Kel. Pejaten Timur";
+    let complaint = normalizer(1).normalize(said(text), &receipt()).unwrap().complaint;
+    let reading = Reading::of(text);
+    let (mut asked, old) = (0, matter("Lampu PJU Gang Swadaya Pejaten Timur padam", -60));
+    let all = Matter::by(&complaint, &reading, |_| {
+        asked += 1;
+        true
+    });
+    let none = Matter::by(&complaint, &reading, |_| false).unwrap();
+    assert!(asked > 0);
+    assert_eq!(all, Matter::of(&complaint, &reading));
+    let known = |new: &Matter| {
+        evidence(new, &old, &Thresholds::default()).unwrap().values()[Sign::SubjectRare as usize]
+            + evidence(new, &old, &Thresholds::default()).unwrap().values()[Sign::SubjectCommon as usize]
+    };
+    assert!(known(&all.unwrap()) > 0.0);
+    assert!(known(&none).abs() < f64::EPSILON);
 }
 
 #[test]

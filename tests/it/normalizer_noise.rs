@@ -8,7 +8,7 @@ use muara_normalizer::{
     complaint::{Kind, NotAComplaint},
     draft::Attachment,
     language,
-    learned::{COMPLAINT, Counts, KINDS_SMOOTHING, NOISE, Tally, stems_and_pairs},
+    learned::{COMPLAINT, Counts, KINDS_SMOOTHING, NOISE, Said, Tally, stems_and_pairs},
     noise,
     reading::Reading,
 };
@@ -159,4 +159,18 @@ fn languages_are_told_by_small_words() {
     assert_eq!(told("The street light near my house is broken"), "en");
     assert_eq!(told("Bonjour la rue est cassee"), "und");
     assert_eq!(told("🙏🙏"), "und");
+}
+
+#[test]
+fn how_a_message_is_written_is_counted_and_read_again() {
+    let mut tally = Tally::default();
+    for _ in 0..20 {
+        tally.text(&stems_and_pairs(&Reading::of("wrintil ya?"), "wrintil ya?"), NOISE);
+        tally.text(&stems_and_pairs(&Reading::of("wrintil ya"), "wrintil ya"), COMPLAINT);
+    }
+    // a file has remarks, too, which begin with `# `
+    let counts = Counts::read(&format!("# a remark\n{tally}"), KINDS_SMOOTHING);
+    let odds = |text: &str| counts.odds(&Said::stems_and_pairs(&Reading::of(text), text), NOISE, COMPLAINT);
+    assert!(odds("wrintil ya?") > 1.0);
+    assert!(odds("wrintil ya") < -1.0);
 }
