@@ -223,7 +223,7 @@ fn digits(word: &Word) -> Option<String> {
 
 /// `RW XI`, and `RT tiga RW lima`, in which both are spelled.
 fn spelled(word: &Word, pair: bool) -> Option<String> {
-    let of = |names: &[&str]| names.iter().position(|name| *name == word.folded);
+    let of = |names: &[&str]| names.iter().position(|name| word.folded == *name);
     let roman = of(&ROMAN).filter(|_| word.capital);
     let number = roman.or_else(|| of(&NUMERALS).filter(|_| pair))?;
     Some(format!("{:03}", number + 1))

@@ -259,7 +259,7 @@ impl Gazetteer {
             return None;
         }
         if first.gap == Gap::Hash {
-            return self.names.get(&first.folded).map(|names| (1, *names));
+            return self.names.get(first.folded.as_str()).map(|names| (1, *names));
         }
         let mut name = String::with_capacity(24);
         let mut found = None;

@@ -5,7 +5,10 @@ use std::sync::LazyLock;
 
 use foldhash::HashMap;
 
-use crate::reading::Reading;
+use crate::{
+    reading::Reading,
+    words::{Token, hash},
+};
 
 /// With fewer known words than this nothing is sure; the certainty grows up to it.
 const SURE: f64 = 4.0;
@@ -21,21 +24,21 @@ const SUREST: f64 = 0.99;
 /// The languages of which words are known; `other` is all the others together.
 const CODES: [&str; 3] = ["id", "en", "other"];
 
-/// Of which of [`CODES`] a word is one.
-static WORDS: LazyLock<HashMap<&'static str, [bool; CODES.len()]>> = LazyLock::new(|| {
-    let mut known: HashMap<&str, [bool; CODES.len()]> = HashMap::default();
+/// Of which of [`CODES`] a word is one, by its hash.
+static WORDS: LazyLock<HashMap<u64, [bool; CODES.len()]>> = LazyLock::new(|| {
+    let mut known: HashMap<u64, [bool; CODES.len()]> = HashMap::default();
     let lines = include_str!("../data/language_words.txt").lines().filter(|line| !line.starts_with('#'));
     for (code, words) in lines.filter_map(|line| line.split_once(':')) {
         let Some(code) = CODES.iter().position(|known| *known == code.trim()) else { continue };
-        words.split_whitespace().for_each(|word| known.entry(word).or_default()[code] = true);
+        words.split_whitespace().for_each(|word| known.entry(hash(word)).or_default()[code] = true);
     }
     known
 });
 
 /// How many of these words are each language's.
-fn count<'a>(words: impl Iterator<Item = &'a str>) -> [u32; CODES.len()] {
+fn count<'a>(words: impl Iterator<Item = &'a Token>) -> [u32; CODES.len()] {
     let mut counts = [0; CODES.len()];
-    for of in words.take(READ).filter_map(|word| WORDS.get(word)) {
+    for of in words.take(READ).filter_map(|word| WORDS.get(&word.hash())) {
         counts.iter_mut().zip(of).for_each(|(count, of)| *count += u32::from(*of));
     }
     counts
@@ -45,8 +48,8 @@ fn count<'a>(words: impl Iterator<Item = &'a str>) -> [u32; CODES.len()] {
 #[must_use]
 pub fn language(reading: &Reading) -> (&'static str, Option<f64>) {
     const NONE: (&str, Option<f64>) = ("und", None);
-    let written = count(reading.words.iter().map(|word| word.folded.as_str()));
-    let meant = count(reading.terms.iter().map(|term| term.text.as_str()));
+    let written = count(reading.words.iter().map(|word| &word.folded));
+    let meant = count(reading.terms.iter().map(|term| &term.text));
     // as they were written or as they were meant, whichever tells more
     let [indonesian, english, other] = [0, 1, 2].map(|code: usize| written[code].max(meant[code]));
     let (code, most) = if english > indonesian { ("en", english) } else { ("id", indonesian) };

@@ -14,7 +14,11 @@ use std::{
 
 use foldhash::HashMap;
 
-use crate::{name::Part, reading::Reading};
+use crate::{
+    name::Part,
+    reading::Reading,
+    words::{Token, hash, hash_on},
+};
 
 /// So many words of a text are read: whoever says what is the matter says it before.
 const READ: usize = 200;
@@ -107,7 +111,7 @@ impl Counts {
                     let gain = ((f64::from(count) + smoothing) / smoothing).ln();
                     Some((u16::try_from(place(class)?).ok()?, single(gain)))
                 }));
-                (hash(START, word), begin..end(&gains))
+                (hash(word), begin..end(&gains))
             })
             .collect();
         Self { classes, words, gains }
@@ -174,7 +178,7 @@ impl Counts {
         let mut telling: Vec<(f32, &String)> = words
             .iter()
             .filter_map(|word| {
-                let gains = self.gains(hash(START, word))?;
+                let gains = self.gains(hash(word))?;
                 let own = gains.iter().find(|(known, _)| usize::from(*known) == place)?.1;
                 let all: f32 = gains.iter().map(|(_, gain)| gain).sum();
                 (own * 2.0 > all).then_some((own, word))
@@ -255,13 +259,6 @@ impl fmt::Display for Tally {
 /// Between the words of a pair.
 const PAIR: &str = "_";
 
-/// Where a hash begins, and how a text goes on with it: FNV-1a, the same on every machine.
-const START: u64 = 0xcbf2_9ce4_8422_2325;
-
-fn hash(state: u64, text: &str) -> u64 {
-    text.bytes().fold(state, |state, byte| (state ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
-}
-
 /// What a text says, as the hashes by which [`Counts`] know it: each once, in order.
 #[derive(Clone, Debug, Default)]
 pub struct Said(Vec<u64>);
@@ -270,7 +267,7 @@ impl Said {
     /// The stems of the words; no numbers, no names of places.
     #[must_use]
     pub fn stems(reading: &Reading) -> Self {
-        Self::of(said(reading).map(|(stem, _)| hash(START, stem)).collect())
+        Self::of(said(reading).map(|(stem, _)| stem.hash()).collect())
     }
 
     /// The same with each two that stand together, and what the writing itself shows.
@@ -278,7 +275,8 @@ impl Said {
     pub fn stems_and_pairs(reading: &Reading, text: &str) -> Self {
         let mut hashes = Vec::new();
         features(reading, text, |parts| {
-            hashes.push(parts.iter().fold(START, |state, part| hash(state, part)));
+            let (first, rest) = parts.split_first().map_or(("", parts), |(first, rest)| (*first, rest));
+            hashes.push(rest.iter().fold(hash(first), |state, part| hash_on(state, part)));
         });
         Self::of(hashes)
     }
@@ -293,7 +291,7 @@ impl Said {
 /// The stems of a text's words, each once; no numbers, no names of places.
 #[must_use]
 pub fn stems(reading: &Reading) -> BTreeSet<String> {
-    said(reading).map(|(stem, _)| stem.to_owned()).collect()
+    said(reading).map(|(stem, _)| stem.to_string()).collect()
 }
 
 /// The same with each two that stand together, and what the writing itself shows: numbers, capitals, a question, length.
@@ -309,7 +307,7 @@ pub fn stems_and_pairs(reading: &Reading, text: &str) -> BTreeSet<String> {
 /// Hands out each feature of a text, in parts that belong together.
 fn features(reading: &Reading, text: &str, mut take: impl FnMut(&[&str])) {
     const LENGTHS: [&str; 9] = ["0", "1", "2", "3", "4", "5", "6", "7", "8"];
-    let all: Vec<(&str, usize)> = said(reading).collect();
+    let all: Vec<(&str, usize)> = said(reading).map(|(stem, place)| (stem.as_str(), place)).collect();
     for (stem, _) in &all {
         take(&[stem]);
     }
@@ -331,11 +329,11 @@ fn features(reading: &Reading, text: &str, mut take: impl FnMut(&[&str])) {
     take(&["#length-", LENGTHS[(all.len() / 5).min(LENGTHS.len() - 1)]]);
 }
 
-fn said(reading: &Reading) -> impl Iterator<Item = (&str, usize)> {
+fn said(reading: &Reading) -> impl Iterator<Item = (&Token, usize)> {
     reading.terms.iter().take(READ).enumerate().filter_map(|(place, term)| {
         // where it is says nothing of what it is
         let named = matches!(reading.names.get(term.word)?, Part::Name | Part::Single);
         let number = term.stem.bytes().any(|byte| byte.is_ascii_digit() || byte == b' ');
-        (!named && !number).then_some((term.stem.as_str(), place))
+        (!named && !number).then_some((&term.stem, place))
     })
 }

@@ -33,6 +33,7 @@ pub mod reading;
 pub mod region;
 pub mod reply;
 pub mod schema;
+pub mod sense;
 pub mod similarity;
 pub mod status;
 pub mod stem;

@@ -6,7 +6,7 @@ use foldhash::HashMap;
 
 use crate::{
     category, region,
-    words::{Gap, Word, words},
+    words::{Gap, Token, Word, words},
 };
 
 /// What a word is of a name.
@@ -28,13 +28,13 @@ const STREET: usize = 3;
 /// Of so many words at the beginning it is asked whether capital letters tell anything.
 const HEAD: usize = 40;
 
-/// What stands behind the first word of names of regions, and of what is called after something else, by that word.
-static NAMES: LazyLock<HashMap<String, Vec<Vec<String>>>> = LazyLock::new(|| {
-    let mut names: HashMap<String, Vec<Vec<String>>> = HashMap::default();
+/// What stands behind the first word of names of regions, and of what is called after something else, by the hash of that word.
+static NAMES: LazyLock<HashMap<u64, Vec<Vec<Token>>>> = LazyLock::new(|| {
+    let mut names: HashMap<u64, Vec<Vec<Token>>> = HashMap::default();
     for name in region::all().map(|region| region.name.as_str()).chain(category::called()) {
         let mut words = words(name).into_iter().map(|word| word.folded);
         if let Some(first) = words.next() {
-            names.entry(first).or_default().push(words.collect());
+            names.entry(first.hash()).or_default().push(words.collect());
         }
     }
     names
@@ -50,7 +50,7 @@ pub(crate) fn parts(words: &[Word]) -> Vec<Part> {
     };
     let mut single = Vec::new();
     for (at, word) in words.iter().enumerate() {
-        for rest in NAMES.get(&word.folded).into_iter().flatten() {
+        for rest in NAMES.get(&word.folded.hash()).into_iter().flatten() {
             let end = at + 1 + rest.len();
             let said = words.get(at + 1..end);
             if rest.is_empty() {

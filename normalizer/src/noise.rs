@@ -9,14 +9,14 @@ use std::sync::LazyLock;
 use foldhash::HashSet;
 
 use crate::{
-    category,
-    complaint::{CategorySuggestion, Kind, NotAComplaint},
+    complaint::{Kind, NotAComplaint},
     draft::Draft,
-    kind, language,
     learned::{self, Counts, Said},
     reading::{Reading, Term},
-    region, text,
-    words::words,
+    region,
+    sense::Sense,
+    text,
+    words::{Token, words},
 };
 use phrases::{Scores, Section, phrases};
 
@@ -72,15 +72,10 @@ const REASONS: [(NotAComplaint, Section); 7] = [
     (NotAComplaint::Chatter, Section::Chatter),
 ];
 
-/// Why a message is no complaint; nothing if it may be one. `reading` is of title and text, and `rules` what
-/// [`category::by_rules`] says of it.
+/// Why a message is no complaint; nothing if it may be one. `reading` is of title and text, as is `sense`.
 #[must_use]
-pub fn not_a_complaint(
-    draft: &Draft,
-    reading: &Reading,
-    rules: &[CategorySuggestion],
-) -> Option<NotAComplaint> {
-    with_counts(draft, reading, rules, &learned::KINDS)
+pub fn not_a_complaint(draft: &Draft, reading: &Reading, sense: &Sense) -> Option<NotAComplaint> {
+    with_counts(draft, reading, sense, &learned::KINDS)
 }
 
 /// The same by these counts of words.
@@ -88,23 +83,22 @@ pub fn not_a_complaint(
 pub fn with_counts(
     draft: &Draft,
     reading: &Reading,
-    rules: &[CategorySuggestion],
+    sense: &Sense,
     counts: &Counts,
 ) -> Option<NotAComplaint> {
     let shows = !draft.attachments.is_empty() || draft.has_point();
     // who chose a category, or sat before an officer, did not come to chat
     let meant = draft.category.is_some() || draft.office.is_some();
     let scores = scores(draft, reading);
-    let asks = || !shows && !meant && draft.kind.is_none() && only_asks(reading, &scores);
-    let matter = rules.first().map(|best| best.confidence);
-    let reason = by_its_words(draft, reading, &scores, || matter)
+    let asks = || !shows && !meant && draft.kind.is_none() && only_asks(reading, sense, &scores);
+    let reason = by_its_words(draft, reading, sense, &scores)
         .or_else(|| asks().then_some(NotAComplaint::Question))
-        .or_else(|| if shows || meant { None } else { without_matter(reading, &scores, matter) });
+        .or_else(|| if shows || meant { None } else { without_matter(reading, sense, &scores) });
     // what shows something, was meant for us or is urgent is not held for its words alone; what is English seldom comes,
     // so its words would seem to be those of advertisements
     let meant = || {
         let sent_to_us = shows || meant || draft.kind.is_some();
-        sent_to_us || category::urgent(reading) || language::language(reading).0 == "en"
+        sent_to_us || sense.urgent || sense.language.0 == "en"
     };
     // thanks and talk name the matters of the city, too
     let certain =
@@ -126,21 +120,20 @@ pub fn with_counts(
 }
 
 /// Whether it asks what a desk tells, and says of nothing that it goes wrong. `kapan diperbaiki?` is no such question.
-fn only_asks(reading: &Reading, scores: &Scores) -> bool {
+fn only_asks(reading: &Reading, sense: &Sense, scores: &Scores) -> bool {
     let grievance = scores.of(Section::Grievance).max(scores.of(Section::Contrast));
     scores.of(Section::Asks) >= ENOUGH
         && scores.of(Section::Told) == 0
         && grievance <= scores.of(Section::Asked) + SPOKEN_OF
         && reading.terms.len() <= SENTENCES
-        && kind::said(reading) != Some(Kind::Complaint)
-        && !category::urgent(reading)
+        && sense.kind != Some(Kind::Complaint)
+        && !sense.urgent
 }
 
 /// The same of a message in a talk, which by itself need not say what is the matter: only what its own words tell.
 #[must_use]
 pub fn in_a_talk(draft: &Draft, reading: &Reading) -> Option<NotAComplaint> {
-    let matter = || category::by_rules(reading).first().map(|best| best.confidence);
-    by_its_words(draft, reading, &scores(draft, reading), matter)
+    by_its_words(draft, reading, &Sense::of(reading), &scores(draft, reading))
 }
 
 /// How much of each section a message holds.
@@ -160,7 +153,7 @@ fn scores(draft: &Draft, reading: &Reading) -> Scores {
         scores.add(Section::Announcement, 3);
     }
     let mut mood = draft.text.chars().take(SIGNS).filter(|c| !c.is_ascii() && !c.is_alphanumeric());
-    if mood.any(|c| phrases().has(Section::Sign, c.encode_utf8(&mut [0; 4]))) {
+    if mood.any(|c| phrases().has(Section::Sign, &Token::from(&*c.encode_utf8(&mut [0; 4])))) {
         scores.add(Section::Chatter, 2);
     }
     scores
@@ -174,13 +167,7 @@ fn quotes(text: &str) -> bool {
         .is_some_and(|(_, comment)| comment.split_whitespace().nth(COMMENT).is_some())
 }
 
-/// `matter` is how sure the rules are of a category.
-fn by_its_words(
-    draft: &Draft,
-    reading: &Reading,
-    scores: &Scores,
-    matter: impl FnOnce() -> Option<f64>,
-) -> Option<NotAComplaint> {
+fn by_its_words(draft: &Draft, reading: &Reading, sense: &Sense, scores: &Scores) -> Option<NotAComplaint> {
     if draft.automatic {
         return Some(NotAComplaint::AutoReply);
     }
@@ -211,24 +198,25 @@ fn by_its_words(
         return None;
     }
     // few words for noise do not outweigh that something is wrong
-    let doubtful = score < CERTAIN && kind::said(reading) == Some(Kind::Complaint);
+    let doubtful = score < CERTAIN && sense.kind == Some(Kind::Complaint);
     // an app sends the point of whoever chats, too
     let shown = shows && reason == NotAComplaint::Chatter && score < UNDENIABLE;
     // who complains leaves a number, too
-    let surely = reason == NotAComplaint::Advertisement && score < UNDENIABLE && matter() >= Some(SURELY);
-    let mocked = score < 2 * UNDENIABLE && mocks(reason, scores, reading);
+    let surely =
+        reason == NotAComplaint::Advertisement && score < UNDENIABLE && sense.matter() >= Some(SURELY);
+    let mocked = score < 2 * UNDENIABLE && mocks(reason, scores, sense);
     (!doubtful && !surely && !shown && !mocked).then_some(reason)
 }
 
 /// Whether an offer is another's that is mocked: who offers something says how to get it.
-fn mocks(reason: NotAComplaint, scores: &Scores, reading: &Reading) -> bool {
+fn mocks(reason: NotAComplaint, scores: &Scores, sense: &Sense) -> bool {
     matches!(reason, NotAComplaint::Advertisement | NotAComplaint::Fraud)
         && scores.of(Section::Means) == 0
-        && (scores.of(Section::Grievance) > 0 || kind::said(reading) == Some(Kind::Complaint))
+        && (scores.of(Section::Grievance) > 0 || sense.kind == Some(Kind::Complaint))
 }
 
 /// What is noise less by its own words than because nothing in it is the city's to mend.
-fn without_matter(reading: &Reading, scores: &Scores, matter: Option<f64>) -> Option<NotAComplaint> {
+fn without_matter(reading: &Reading, sense: &Sense, scores: &Scores) -> Option<NotAComplaint> {
     let grievance = scores.of(Section::Grievance) + scores.of(Section::Contrast);
     let (reason, score) = REASONS
         .iter()
@@ -237,21 +225,21 @@ fn without_matter(reading: &Reading, scores: &Scores, matter: Option<f64>) -> Op
     // most complaints end here
     let certain = grievance >= CERTAIN && reason != NotAComplaint::Announcement;
     let much = certain || grievance > score + NO_MATTER;
-    if much || reading.terms.len() > LETTER || mocks(reason, scores, reading) {
+    if much || reading.terms.len() > LETTER || mocks(reason, scores, sense) {
         return None;
     }
-    let said = match kind::said(reading) {
+    let said = match sense.kind {
         Some(Kind::Complaint) => WRONG,
         Some(Kind::Aspiration) => WISH,
         Some(Kind::InformationRequest) => QUESTION,
         None => 0,
     };
-    let urgent = if category::urgent(reading) { URGENT } else { 0 };
+    let urgent = if sense.urgent { URGENT } else { 0 };
     let complaint = grievance + said + urgent;
-    let Some(confidence) = matter else {
+    let Some(confidence) = sense.matter() else {
         let small = score == 0 && complaint <= 1 && reading.terms.len() <= SMALL_TALK;
         // where it is, is a part of what is the matter
-        if small && !says_where(reading) && language::language(reading).0 != "en" {
+        if small && !says_where(reading) && sense.language.0 != "en" {
             return Some(NotAComplaint::Chatter);
         }
         let enough = if says_where(reading) { ENOUGH - 1 } else { 1 };
@@ -267,13 +255,15 @@ fn without_matter(reading: &Reading, scores: &Scores, matter: Option<f64>) -> Op
 }
 
 /// The words of the regions' names.
-static NAMES: LazyLock<HashSet<String>> =
-    LazyLock::new(|| region::all().flat_map(|region| words(&region.name)).map(|word| word.folded).collect());
+static NAMES: LazyLock<HashSet<u64>> = LazyLock::new(|| {
+    region::all().flat_map(|region| words(&region.name)).map(|word| word.folded.hash()).collect()
+});
 
 /// Whether a place or a number is named.
 fn says_where(reading: &Reading) -> bool {
-    let named = |word: &str| phrases().has(Section::Where, word) || word.bytes().any(|b| b.is_ascii_digit());
-    reading.words.iter().any(|word| named(&word.folded) || NAMES.contains(&word.folded))
+    let named =
+        |word: &Token| phrases().has(Section::Where, word) || word.bytes().any(|b| b.is_ascii_digit());
+    reading.words.iter().any(|word| named(&word.folded) || NAMES.contains(&word.folded.hash()))
 }
 
 /// Thanks for what was done, in which the grievance is named that is no more; or thanks for nothing in particular.
@@ -297,7 +287,7 @@ fn small_talk(terms: &[Term]) -> Option<NotAComplaint> {
         return None;
     }
     for term in terms {
-        let word = term.text.as_str();
+        let word = &term.text;
         if phrases.has(Section::OnlyGreeting, word) {
             greeting += 1;
         } else if phrases.has(Section::OnlyThanks, word) {

@@ -15,9 +15,10 @@ use crate::{
     event::{Amended, AmendedChange},
     identity::{self, PersonRef, PrivacyKey},
     ids::{ChannelId, ComplaintId, Reference},
-    kind, language, noise, place,
+    noise, place,
     polygons::Polygons,
     reading::Reading,
+    sense::Sense,
     similarity::Matter,
     text, time,
 };
@@ -117,17 +118,18 @@ impl Normalizer {
         };
         let reading = Reading::of(&written);
         let location = place::locate(&draft.place, &reading, &written, &self.polygons, &mut flags);
-        if draft.urgent || category::urgent(&reading) {
+        let sense = Sense::of(&reading);
+        if draft.urgent || sense.urgent {
             flags.push(Flag::Urgent);
         }
-        let rules = category::by_rules(&reading);
-        let not_a_complaint = noise::not_a_complaint(&draft, &reading, &rules);
+        let not_a_complaint = noise::not_a_complaint(&draft, &reading, &sense);
         flags.extend(not_a_complaint.map(|_| Flag::NotAComplaint));
-        let category = category::suggest(&receipt.connector, draft.category.as_deref(), &reading, rules);
+        let category =
+            category::suggest(&receipt.connector, draft.category.as_deref(), &reading, sense.categories);
         let asks = not_a_complaint == Some(NotAComplaint::Question);
-        let kind = if asks { Kind::InformationRequest } else { kind::kind(&reading) };
+        let kind = if asks { Kind::InformationRequest } else { sense.kind.unwrap_or(Kind::Complaint) };
         let kind = draft.kind.unwrap_or(kind);
-        let (language, language_confidence) = language::language(&reading);
+        let (language, language_confidence) = sense.language;
 
         let found = contact::find(&written);
         flags.extend(found.flags());

@@ -6,7 +6,10 @@
 
 use foldhash::HashMap;
 
-use crate::reading::{NEGATIONS, Reading};
+use crate::{
+    reading::{NEGATIONS, Reading},
+    words::hash,
+};
 
 /// So many other words may stand in a `..`.
 const GAP: usize = 4;
@@ -18,9 +21,9 @@ pub(crate) const READ: usize = 600;
 /// Phrases with what each of them means.
 #[derive(Debug)]
 pub(crate) struct Phrases<T> {
-    /// Words known by their stem and by their exact form; one number means one or the other.
-    stems: HashMap<String, u32>,
-    exact: HashMap<String, u32>,
+    /// Words known by their stem and by their exact form, by its hash; one number means one or the other.
+    stems: HashMap<u64, u32>,
+    exact: HashMap<u64, u32>,
     /// The phrases that may begin with a word, by its number.
     first: Vec<Vec<usize>>,
     phrases: Vec<Phrase<T>>,
@@ -167,7 +170,7 @@ impl<T: Clone> Phrases<T> {
             let next = u32::try_from(self.first.len()).unwrap_or(0);
             let (known, key) =
                 if exact { (&mut self.exact, term.text) } else { (&mut self.stems, term.stem) };
-            let number = *known.entry(key).or_insert(next);
+            let number = *known.entry(key.hash()).or_insert(next);
             if number == next {
                 self.first.push(Vec::new());
             }
@@ -180,15 +183,15 @@ impl<T: Clone> Phrases<T> {
 impl<T> Phrases<T> {
     /// What of the phrases a text says, every place of it, from its beginning on.
     pub(crate) fn find(&self, reading: &Reading) -> Vec<Hit<'_, T>> {
-        let number = |known: &HashMap<String, u32>, word: &str| known.get(word).copied().unwrap_or(0);
+        let number = |known: &HashMap<u64, u32>, word: u64| known.get(&word).copied().unwrap_or(0);
         let said: Vec<[u32; 2]> = reading
             .terms
             .iter()
             .take(READ)
             .map(|term| {
-                let exact = number(&self.exact, &term.text);
-                let bare = || term.text.strip_suffix("nya").map_or(0, |bare| number(&self.exact, bare));
-                [number(&self.stems, &term.stem), if exact > 0 { exact } else { bare() }]
+                let exact = number(&self.exact, term.text.hash());
+                let bare = || term.text.strip_suffix("nya").map_or(0, |bare| number(&self.exact, hash(bare)));
+                [number(&self.stems, term.stem.hash()), if exact > 0 { exact } else { bare() }]
             })
             .collect();
         let (mut hits, mut places) = (Vec::new(), Vec::new());

@@ -8,7 +8,7 @@ use foldhash::HashMap;
 use crate::{
     name::{self, Part},
     stem,
-    words::{Gap, Word, words},
+    words::{Gap, Token, Word, hash, words},
 };
 
 /// A text with all that the rules ask of it, made once.
@@ -26,9 +26,9 @@ pub struct Reading {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Term {
     /// Spelled out: `tdk` is `tidak`, `lubang2` is `lubang`, `bangettt` is `banget`.
-    pub text: String,
+    pub text: Token,
     /// Its light stem ([`stem::stem`]).
-    pub stem: String,
+    pub stem: Token,
     /// The word it stands for, in [`Reading::words`].
     pub word: usize,
     /// A negation (`tidak`, `bukan`, `belum`, `jangan`, `tanpa`) stands up to three words before it in its sentence.
@@ -42,11 +42,12 @@ const READ: usize = 24_000;
 /// So far does a negation reach.
 const REACH: usize = 3;
 
-static SLANG: LazyLock<HashMap<&'static str, Vec<&'static str>>> = LazyLock::new(|| {
+/// What is meant by what is written, by the hash of it.
+static SLANG: LazyLock<HashMap<u64, Vec<&'static str>>> = LazyLock::new(|| {
     let lines =
         include_str!("../data/slang.txt").lines().map(str::trim).filter(|line| !line.starts_with('#'));
     let pairs = lines.filter_map(|line| line.split_once('='));
-    pairs.map(|(short, meant)| (short.trim(), meant.split_whitespace().collect())).collect()
+    pairs.map(|(short, meant)| (hash(short.trim()), meant.split_whitespace().collect())).collect()
 });
 
 impl Reading {
@@ -72,37 +73,40 @@ impl Reading {
                 continue;
             }
             let single = unrepeated(&word.folded);
-            let meant = SLANG.get(word.folded.as_str()).or_else(|| match &single {
+            let meant = SLANG.get(&word.folded.hash()).or_else(|| match &single {
                 Cow::Borrowed(_) => None,
-                Cow::Owned(single) => SLANG.get(single.as_str()),
+                Cow::Owned(single) => SLANG.get(&hash(single)),
             });
             // `anak-anak`
             if meant.is_none()
                 && word.gap == Gap::Hyphen
-                && terms.last().is_some_and(|last| last.text == single || last.text == stem::stem(&single))
+                && terms.last().is_some_and(|last| last.text == *single || last.text == *stem::stem(&single))
             {
                 continue;
             }
-            let mut push = |text: &str| {
-                let negation = NEGATIONS.contains(&text);
+            let mut push = |text: Token| {
+                let negation = NEGATIONS.contains(&text.as_str());
                 terms.push(Term {
-                    text: text.to_owned(),
-                    stem: stem::stem(text),
+                    stem: stem::of(&text),
+                    text,
                     word: place,
                     negated: reach > 0 && !negation,
                 });
                 reach = if negation { REACH } else { usize::saturating_sub(reach, 1) };
             };
             match meant {
-                Some(meant) => meant.iter().for_each(|word| push(word)),
-                None => push(&single),
+                Some(meant) => meant.iter().for_each(|word| push(Token::from(*word))),
+                None => push(match single {
+                    Cow::Borrowed(_) => word.folded.clone(),
+                    Cow::Owned(single) => Token::from(single.as_str()),
+                }),
             }
             // `pukul 08.00` is an hour, not a blow
             let hour = words
                 .get(place + 1)
                 .is_some_and(|next| next.folded.starts_with(|c: char| c.is_ascii_digit()));
             if let Some(last) = terms.last_mut().filter(|last| hour && last.text == "pukul") {
-                "jam".clone_into(&mut last.stem);
+                last.stem = Token::from("jam");
             }
         }
         Self { names: name::parts(&words), words, terms }

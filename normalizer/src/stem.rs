@@ -6,6 +6,8 @@ use std::{borrow::Cow, sync::LazyLock};
 
 use foldhash::HashMap;
 
+use crate::words::Token;
+
 /// What is cut off the end: first the particles and possessives, then the suffixes that make words of words.
 const PARTICLES: [&str; 5] = ["nya", "lah", "kah", "pun", "tah"];
 const SUFFIXES: [&str; 4] = ["kan", "in", "an", "i"];
@@ -46,20 +48,29 @@ static WORDS: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| {
     stems
 });
 
+/// The stem of a word.
+#[must_use]
+pub fn of(word: &Token) -> Token {
+    match stem(word) {
+        Cow::Borrowed(stem) if stem.len() == word.len() && *stem == **word => word.clone(),
+        stem => Token::from(&*stem),
+    }
+}
+
 /// The stem of a folded word.
 #[must_use]
-pub fn stem(word: &str) -> String {
+pub fn stem(word: &str) -> Cow<'_, str> {
     if !word.is_ascii() || word.bytes().any(|b| b.is_ascii_digit()) {
-        return word.to_owned();
+        return Cow::Borrowed(word);
     }
     if let Some(stem) = WORDS.get(word) {
-        return (*stem).to_owned();
+        return Cow::Borrowed(stem);
     }
     let mut rest = word;
     if let Some(cut) = PARTICLES.iter().find_map(|end| rest.strip_suffix(end)).filter(|cut| cut.len() >= 3) {
         rest = cut;
         if let Some(stem) = WORDS.get(rest) {
-            return (*stem).to_owned();
+            return Cow::Borrowed(stem);
         }
     }
     let cut = SUFFIXES.iter().find_map(|end| rest.strip_suffix(end)).filter(|cut| cut.len() >= SHORTEST);
@@ -75,7 +86,7 @@ pub fn stem(word: &str) -> String {
             (word, nasal) => nasal.into_iter().chain(word[cut..].chars()).collect::<String>().into(),
         };
     }
-    stem.into_owned()
+    stem
 }
 
 /// How much is cut off the beginning, and the letter that then stands there again.

@@ -73,7 +73,7 @@ pub fn street(text: &str, words: &[Word]) -> Option<String> {
         let begin = place + 1;
         let first = words.get(begin).filter(|word| word.gap.joins() || word.gap == Gap::Dot)?;
         // `jalan` and `gang` are also plain words: their names are written like names, or not ended by the next word
-        let abbreviated = words[place].folded != kind.to_lowercase();
+        let abbreviated = words[place].folded != *kind.to_lowercase();
         // `Jl. Dr. Saharjo`: not the `dr` that is `dari`
         let titled = first.capital && words.get(begin + 1).is_some_and(|next| next.gap == Gap::Dot);
         if (begins_no_name(rules, first) && !titled)
@@ -242,5 +242,5 @@ pub fn postal_code(words: &[Word]) -> Option<String> {
             .is_some_and(|next| next.gap.joins() && next.folded.starts_with(|c: char| c.is_ascii_digit()));
         stated || (after_name && !goes_on && RULES.postal_codes.contains(word))
     });
-    found.map(|place| words[place].folded.clone())
+    found.map(|place| words[place].folded.to_string())
 }

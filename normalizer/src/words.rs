@@ -1,12 +1,89 @@
 //! A text as words for matching: folded, with what stands between them. Never for what is shown.
 
+use std::{fmt, ops::Deref};
+
+use compact_str::CompactString;
 use unicode_normalization::UnicodeNormalization;
+
+/// A word's letters with their hash, made once: each room of the rules asks whether it knows the word.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Token {
+    hash: u64,
+    text: CompactString,
+}
+
+impl Token {
+    /// The letters.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The hash of the letters, the same on every machine.
+    #[must_use]
+    pub fn hash(&self) -> u64 {
+        self.hash
+    }
+}
+
+impl From<CompactString> for Token {
+    fn from(text: CompactString) -> Self {
+        Self { hash: hash(&text), text }
+    }
+}
+
+impl From<&str> for Token {
+    fn from(text: &str) -> Self {
+        CompactString::from(text).into()
+    }
+}
+
+impl Deref for Token {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.text
+    }
+}
+
+impl PartialEq<str> for Token {
+    fn eq(&self, other: &str) -> bool {
+        self.text == other
+    }
+}
+
+impl PartialEq<&str> for Token {
+    fn eq(&self, other: &&str) -> bool {
+        self.text == *other
+    }
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Where a hash begins (FNV-1a).
+const START: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// The hash of a text.
+#[must_use]
+pub(crate) fn hash(text: &str) -> u64 {
+    hash_on(START, text)
+}
+
+/// The hash of a text of which one part was hashed before.
+#[must_use]
+pub(crate) fn hash_on(state: u64, text: &str) -> u64 {
+    text.bytes().fold(state, |state, byte| (state ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
 
 /// One word of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Word {
     /// Lower case, compatibility forms resolved.
-    pub folded: String,
+    pub folded: Token,
     /// First byte in the text.
     pub start: usize,
     /// First byte after it.
@@ -79,7 +156,7 @@ pub fn words(text: &str) -> Vec<Word> {
                 let before = words.last().map_or(0, |word| word.end);
                 let written = text[start..place].trim_end_matches(['\'', '\u{2019}']);
                 words.push(Word {
-                    folded: fold(written),
+                    folded: fold(written).into(),
                     start,
                     end: start + written.len(),
                     gap: if words.is_empty() && text[..start].trim().is_empty() {
@@ -97,9 +174,10 @@ pub fn words(text: &str) -> Vec<Word> {
     words
 }
 
-fn fold(written: &str) -> String {
+fn fold(written: &str) -> CompactString {
     if written.is_ascii() {
-        let mut folded = written.to_ascii_lowercase();
+        let mut folded = CompactString::from(written);
+        folded.make_ascii_lowercase();
         folded.retain(|c| c != '\'');
         return folded;
     }

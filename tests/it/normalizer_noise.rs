@@ -4,20 +4,21 @@
 use std::{fs, path::Path};
 
 use muara_normalizer::{
-    Draft, category,
+    Draft,
     complaint::{Kind, NotAComplaint},
     draft::Attachment,
     language,
     learned::{COMPLAINT, Counts, KINDS_SMOOTHING, NOISE, Said, Tally, stems_and_pairs},
     noise,
     reading::Reading,
+    sense::Sense,
 };
 
 use crate::normalizer::normalize;
 
 fn reason(draft: &Draft) -> Option<NotAComplaint> {
     let reading = Reading::of(&draft.text);
-    noise::not_a_complaint(draft, &reading, &category::by_rules(&reading))
+    noise::not_a_complaint(draft, &reading, &Sense::of(&reading))
 }
 
 fn said(text: &str) -> Draft {
@@ -143,9 +144,19 @@ fn words_known_from_noise_hold_what_no_rule_names_but_not_what_was_meant_for_us(
         }
     }
     let counts = Counts::of(&tally, KINDS_SMOOTHING);
-    let held = |draft: &Draft| noise::with_counts(draft, &Reading::of(&draft.text), &[], &counts);
+    let held = |draft: &Draft| {
+        noise::with_counts(draft, &Reading::of(&draft.text), &Sense::of(&Reading::of(&draft.text)), &counts)
+    };
     let text = "gembili wrintil sekilo buat bapak Hartono di ujung sana";
-    assert_eq!(noise::with_counts(&said(text), &Reading::of(text), &[], &Counts::default()), None);
+    assert_eq!(
+        noise::with_counts(
+            &said(text),
+            &Reading::of(text),
+            &Sense::of(&Reading::of(text)),
+            &Counts::default()
+        ),
+        None
+    );
     assert_eq!(held(&said(text)), Some(NotAComplaint::Chatter));
     // who chose a category came to complain
     assert_eq!(held(&Draft { category: Some("Jalan".to_owned()), ..said(text) }), None);

@@ -144,12 +144,13 @@ impl Store {
         Ok(())
     }
 
-    /// Reads anew which matters are not filed: before this gateway leads, another one kept them.
+    /// Reads anew which matters are not filed, and under which blocks others are: before this gateway leads, another one kept
+    /// them.
     ///
     /// # Errors
     /// The store cannot be read; what is in memory stays.
     pub async fn recall_matters(&self) -> Result<(), StoreError> {
-        let recent = self.read(Recent::read).await?;
+        let recent = self.read(Recent::read_with_blocks).await?;
         self.shared.recent.replace(recent);
         Ok(())
     }
@@ -226,7 +227,7 @@ fn best(
                 candidates.insert(*serial, Some((*id, other)));
             }
         }
-        if most > 0 {
+        if most > 0 && recent.may_be_filed(block.key) {
             let mut rows = newest.query((block.key, own, i64::try_from(most).unwrap_or(i64::MAX)))?;
             while let Some(row) = rows.next()? {
                 let point = row.get::<Option<i32>>(1)?.zip(row.get::<Option<i32>>(2)?);

@@ -10,6 +10,7 @@ use muara_normalizer::{
     },
     noise,
     reading::Reading,
+    sense::Sense,
 };
 
 use super::labelled;
@@ -60,8 +61,8 @@ pub(crate) fn learn_files(folder: &Path) -> Result<(String, String), Box<dyn Err
                 }
             }
             if let Some(complaint) = text.complaint {
-                let rules = category::by_rules(&text.reading);
-                let noise = noise::with_counts(&text.draft, &text.reading, &rules, &kinds).is_some();
+                let sense = Sense::of(&text.reading);
+                let noise = noise::with_counts(&text.draft, &text.reading, &sense, &kinds).is_some();
                 is += u32::from(!complaint);
                 said += u32::from(noise);
                 right += u32::from(noise && !complaint);

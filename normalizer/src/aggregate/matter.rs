@@ -396,7 +396,7 @@ impl Heard {
                 && term.stem.chars().count() > 2
                 && !term.stem.starts_with(|c: char| c.is_ascii_digit())
             {
-                matter.stems.insert(term.stem.clone());
+                matter.stems.insert(term.stem.to_string());
             }
         }
         let neighbourhood = address::neighbourhood(&reading.words);

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use foldhash::HashMap;
 
-use crate::reading::Reading;
+use crate::{reading::Reading, words::Token};
 
 /// What a phrase tells of its message; `data/chat_words.txt` says what each means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,15 +47,15 @@ pub(super) enum Sign {
 
 struct Phrase {
     /// The stems after the first.
-    rest: Vec<String>,
+    rest: Vec<Token>,
     /// The words as they stand, where no other form of them is meant.
-    exact: Option<Vec<String>>,
+    exact: Option<Vec<Token>>,
     sign: Sign,
 }
 
 struct Phrases {
     /// By the stem of the first word, longest first.
-    by_first: HashMap<String, Vec<Phrase>>,
+    by_first: HashMap<u64, Vec<Phrase>>,
     /// For each subject's bit the subjects that go together with it.
     kin: Vec<u64>,
     /// Subjects of which people ask how it is done.
@@ -134,7 +134,7 @@ impl Phrases {
                 let mut stems = terms.into_iter().map(|term| term.stem);
                 if let Some(first) = stems.next() {
                     let phrase = Phrase { rest: stems.collect(), exact, sign };
-                    phrases.by_first.entry(first).or_default().push(phrase);
+                    phrases.by_first.entry(first.hash()).or_default().push(phrase);
                 }
             }
         }
@@ -149,7 +149,7 @@ impl Phrases {
 /// phrases at one term only the longest is told.
 pub(super) fn signs(reading: &Reading, mut found: impl FnMut(Sign, usize, usize)) {
     for (at, term) in reading.terms.iter().enumerate() {
-        let Some(list) = PHRASES.by_first.get(&term.stem) else { continue };
+        let Some(list) = PHRASES.by_first.get(&term.stem.hash()) else { continue };
         let mut told: Vec<std::mem::Discriminant<Sign>> = Vec::new();
         for phrase in list {
             let Some(terms) = reading.terms.get(at..=at + phrase.rest.len()) else { continue };

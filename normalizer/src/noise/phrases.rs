@@ -7,6 +7,7 @@ use foldhash::{HashMap, HashSet};
 use crate::{
     reading::{NEGATIONS, Term},
     stem,
+    words::{Token, hash},
 };
 
 /// What a phrase speaks for.
@@ -86,7 +87,14 @@ impl Scores {
 
 /// One word of a phrase, by its alternatives.
 enum Slot {
-    Words { texts: HashSet<&'static str>, stems: HashSet<String>, number: bool, money: bool, phone: bool },
+    /// Words and stems, by their hashes.
+    Words {
+        texts: HashSet<u64>,
+        stems: HashSet<u64>,
+        number: bool,
+        money: bool,
+        phone: bool,
+    },
     Gap,
 }
 
@@ -102,12 +110,12 @@ struct Phrase {
 /// All of them, found by the first word.
 pub(super) struct Phrases {
     all: Vec<Phrase>,
-    by_text: HashMap<&'static str, Vec<usize>>,
-    by_stem: HashMap<String, Vec<usize>>,
+    by_text: HashMap<u64, Vec<usize>>,
+    by_stem: HashMap<u64, Vec<usize>>,
     by_number: Vec<usize>,
     by_money: Vec<usize>,
     by_phone: Vec<usize>,
-    alone: HashSet<(Section, &'static str)>,
+    alone: HashSet<(Section, u64)>,
 }
 
 pub(super) fn phrases() -> &'static Phrases {
@@ -149,13 +157,13 @@ impl Phrases {
         let place = self.all.len();
         if let Some(Slot::Words { texts, stems, number, money, phone }) = phrase.slots.first() {
             for text in texts {
-                self.by_text.entry(text).or_default().push(place);
+                self.by_text.entry(*text).or_default().push(place);
                 if phrase.slots.len() == 1 {
-                    self.alone.insert((phrase.section, text));
+                    self.alone.insert((phrase.section, *text));
                 }
             }
             for stem in stems {
-                self.by_stem.entry(stem.clone()).or_default().push(place);
+                self.by_stem.entry(*stem).or_default().push(place);
             }
             if *number {
                 self.by_number.push(place);
@@ -171,9 +179,8 @@ impl Phrases {
     }
 
     /// Whether a word by itself is one of the section's.
-    pub(super) fn has(&self, section: Section, word: &str) -> bool {
-        // the lifetimes of a pair's parts must agree, so the word is looked up as the file's own
-        self.by_text.get_key_value(word).is_some_and(|(own, _)| self.alone.contains(&(section, *own)))
+    pub(super) fn has(&self, section: Section, word: &Token) -> bool {
+        self.alone.contains(&(section, word.hash()))
     }
 
     /// What a text holds; it begins at the term `begin`.
@@ -182,8 +189,8 @@ impl Phrases {
         let mut seen = vec![false; self.all.len()];
         for (at, term) in terms.iter().enumerate() {
             let lists = [
-                self.by_text.get(term.text.as_str()),
-                self.by_stem.get(&term.stem),
+                self.by_text.get(&term.text.hash()),
+                self.by_stem.get(&term.stem.hash()),
                 is_number(&term.text).then_some(&self.by_number),
                 is_money(&term.text).then_some(&self.by_money),
                 is_phone(&term.text).then_some(&self.by_phone),
@@ -238,13 +245,13 @@ impl Slot {
         for one in word.split('|') {
             match one.strip_prefix('~') {
                 Some(word) => {
-                    stems.insert(stem::stem(word));
+                    stems.insert(hash(&stem::stem(word)));
                 }
                 None if one == "#" => number = true,
                 None if one == "$" => money = true,
                 None if one == "@" => phone = true,
                 None => {
-                    texts.insert(one);
+                    texts.insert(hash(one));
                 }
             }
         }
@@ -255,8 +262,8 @@ impl Slot {
         match self {
             Self::Gap => false,
             Self::Words { texts, stems, number, money, phone } => {
-                texts.contains(term.text.as_str())
-                    || stems.contains(&term.stem)
+                texts.contains(&term.text.hash())
+                    || (!stems.is_empty() && stems.contains(&term.stem.hash()))
                     || (*number && is_number(&term.text))
                     || (*money && is_money(&term.text))
                     || (*phone && is_phone(&term.text))

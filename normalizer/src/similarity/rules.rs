@@ -12,7 +12,7 @@ use super::{
 use crate::{
     reading::Reading,
     region::{self, Level},
-    text,
+    text, words,
 };
 
 /// A word of so many patterns is spoken of; one of fewer may be a name.
@@ -20,9 +20,10 @@ const SPOKEN: u32 = 4;
 
 #[derive(Debug, Default)]
 pub(super) struct Rules {
-    words: HashMap<String, WordId>,
+    /// Stems that rules use, by their hashes.
+    words: HashMap<u64, WordId>,
     /// Words that rules use with their endings only.
-    exact: HashMap<String, WordId>,
+    exact: HashMap<u64, WordId>,
     /// Words of the rules with their endings.
     plain: HashSet<String>,
     pub(super) concepts: Vec<Concept>,
@@ -279,13 +280,13 @@ impl Rules {
     fn sequence(&mut self, written: &str) -> Vec<WordId> {
         if let Some(exact) = written.strip_prefix('=') {
             self.plain.insert(exact.to_owned());
-            let id = self.id(written.to_owned());
-            self.exact.insert(exact.to_owned(), id);
+            let id = self.id(words::hash(written));
+            self.exact.insert(words::hash(exact), id);
             return vec![id];
         }
         let reading = Reading::of(&written.replace('_', " "));
-        self.plain.extend(reading.terms.iter().map(|term| term.text.clone()));
-        reading.terms.into_iter().map(|term| self.id(term.stem)).collect()
+        self.plain.extend(reading.terms.iter().map(|term| term.text.to_string()));
+        reading.terms.into_iter().map(|term| self.id(term.stem.hash())).collect()
     }
 
     fn ids(&mut self, list: &str) -> Vec<WordId> {
@@ -293,13 +294,13 @@ impl Rules {
             .flat_map(|word| {
                 // a word is also known as it is written: slang may make something else of it
                 let mut ids = self.sequence(word);
-                ids.push(self.id(word.to_owned()));
+                ids.push(self.id(words::hash(word)));
                 ids
             })
             .collect()
     }
 
-    fn id(&mut self, stem: String) -> WordId {
+    fn id(&mut self, stem: u64) -> WordId {
         let next = WordId::try_from(self.words.len()).unwrap_or(WordId::MAX);
         *self.words.entry(stem).or_insert(next)
     }
@@ -336,12 +337,17 @@ impl Rules {
 
     /// The number of a stem that rules use.
     pub(super) fn word(&self, stem: &str) -> Option<WordId> {
-        self.words.get(stem).copied()
+        self.known(words::hash(stem))
     }
 
-    /// The number of a word that rules use with its endings only.
-    pub(super) fn exact(&self, word: &str) -> Option<WordId> {
-        self.exact.get(word).copied()
+    /// The same by its hash.
+    pub(super) fn known(&self, stem: u64) -> Option<WordId> {
+        self.words.get(&stem).copied()
+    }
+
+    /// The number of a word that rules use with its endings only, by its hash.
+    pub(super) fn exact(&self, word: u64) -> Option<WordId> {
+        self.exact.get(&word).copied()
     }
 
     /// The kelurahan, kecamatan or kota of this name, by its code's digits.

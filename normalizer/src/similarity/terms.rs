@@ -76,12 +76,12 @@ impl<'a> Text<'a> {
         let ids: Vec<Option<WordId>> = terms
             .iter()
             .zip(&region)
-            .map(|(term, region)| if *region { None } else { rules.word(&term.stem) })
+            .map(|(term, region)| if *region { None } else { rules.known(term.stem.hash()) })
             .collect();
         let exact: Vec<Option<WordId>> = terms
             .iter()
             .zip(&region)
-            .map(|(term, region)| if *region { None } else { rules.exact(&term.text) })
+            .map(|(term, region)| if *region { None } else { rules.exact(term.text.hash()) })
             .collect();
         let mut places: Vec<(WordId, usize)> = [&ids, &exact]
             .into_iter()
@@ -335,7 +335,7 @@ impl<'a> Text<'a> {
             // `Kemiri Dua` is `Kemiri II`
             let counted = ordinal(&word.folded).filter(|_| street && !first);
             let number = counted.is_some() || word.folded.starts_with(|c: char| c.is_ascii_digit());
-            let id = rules.word(&word.folded).or_else(|| rules.word(&term.stem));
+            let id = rules.known(word.folded.hash()).or_else(|| rules.known(term.stem.hash()));
             let region = self.region[place] && (first || self.region[place - 1]);
             // the name of a region is a name of its own: `perumahan Rorotan`
             let ended = !first && !street && !region && self.region[place - 1];
@@ -397,14 +397,14 @@ impl<'a> Text<'a> {
             && word.gap == Gap::Space
             && plain
             && !self.region[place + 1]
-            && rules.word(&word.folded).or_else(|| rules.word(&next.stem)).is_none()
+            && rules.known(word.folded.hash()).or_else(|| rules.known(next.stem.hash())).is_none()
     }
 
     /// Hashes of the words that say something.
     pub(super) fn words(&self, rules: &Rules) -> Vec<u32> {
         let mut words = Vec::new();
         for (place, term) in self.terms.iter().enumerate() {
-            let id = rules.word(&term.text).or(self.ids[place]);
+            let id = rules.known(term.text.hash()).or(self.ids[place]);
             let empty = id.is_some_and(|id| rules.stops.contains(&id))
                 || self.ids[place].is_some_and(|id| rules.stops.contains(&id));
             if self.region[place]
