@@ -40,7 +40,7 @@ pub(crate) fn said(reading: &Reading) -> Option<Kind> {
     let hits = WORDS.find(reading);
     let says = |speaks| hits.iter().any(|hit| hit.phrase.load == speaks);
     let wrong = hits.iter().filter(|hit| hit.phrase.load == Speaks::Wrong).any(|hit| {
-        let denied = |term: &usize| reading.terms.get(*term).is_some_and(|term| term.negated);
+        let denied = |term: usize| reading.terms.get(term).is_some_and(|term| term.negated);
         hit.phrase.negates || !hit.terms.iter().any(denied)
     });
     if wrong {

@@ -15,6 +15,8 @@ use crate::{
 const GAP: usize = 4;
 /// So far apart may the words about a `&` be.
 const NEAR: usize = 12;
+/// Words of a phrase.
+const LONGEST: usize = 10;
 /// So many words of a text are read: whoever says what is the matter says it before, and a rule's time has a bound.
 pub(crate) const READ: usize = 600;
 
@@ -86,6 +88,34 @@ enum Link {
     Near,
 }
 
+/// The places of a phrase's words, in its order; a phrase of more than so many words is not read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Places {
+    places: [u16; LONGEST],
+    length: usize,
+}
+
+impl Places {
+    fn push(&mut self, place: usize) {
+        if let (Some(next), Ok(place)) = (self.places.get_mut(self.length), u16::try_from(place)) {
+            *next = place;
+            self.length += 1;
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.length
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
+        self.places.iter().take(self.length).map(|place| usize::from(*place))
+    }
+
+    pub(crate) fn contains(&self, place: usize) -> bool {
+        self.iter().any(|known| known == place)
+    }
+}
+
 /// A phrase that a text says.
 #[derive(Debug)]
 pub(crate) struct Hit<'a, T> {
@@ -93,7 +123,7 @@ pub(crate) struct Hit<'a, T> {
     /// Its number, in the order of the rules.
     pub number: usize,
     /// The places of its words in [`Reading::terms`], in the order of the phrase.
-    pub terms: Vec<usize>,
+    pub terms: Places,
     /// Its one word has the same stem but is made otherwise, so that it may mean something else.
     pub loose: bool,
 }
@@ -115,7 +145,7 @@ impl<T: Clone> Phrases<T> {
     pub(crate) fn add(&mut self, list: &str, load: &T) {
         for written in list.split(',').map(str::trim).filter(|written| !written.is_empty()) {
             let slots = self.slots(written);
-            let Some(first) = slots.first() else { continue };
+            let Some(first) = slots.first().filter(|_| slots.len() <= LONGEST) else { continue };
             let number = self.phrases.len();
             for &word in &first.any {
                 if let Some(begun) = self.first.get_mut(word as usize) {
@@ -194,13 +224,22 @@ impl<T> Phrases<T> {
                 [number(&self.stems, term.stem.hash()), if exact > 0 { exact } else { bare() }]
             })
             .collect();
-        let (mut hits, mut places) = (Vec::new(), Vec::new());
+        // the words of the phrases that are said, as bits
+        let mut any = vec![0_u64; self.first.len() / 64 + 1];
+        for word in said.iter().flatten() {
+            any[*word as usize / 64] |= 1 << (word % 64);
+        }
+        let is_said = |word: &u32| any[*word as usize / 64] >> (word % 64) & 1 == 1;
+        let mut hits = Vec::new();
         for (at, words) in said.iter().enumerate() {
             for &word in words.iter().filter(|&&word| word > 0) {
                 for &number in self.first.get(word as usize).into_iter().flatten() {
                     let Some(phrase) = self.phrases.get(number) else { continue };
-                    if phrase.at(at, &said, &mut places) {
-                        let terms = places.clone();
+                    // most phrases end here: their second word is not said at all
+                    if !phrase.slots.get(1).is_none_or(|second| second.any.iter().any(is_said)) {
+                        continue;
+                    }
+                    if let Some(terms) = phrase.at(at, &said) {
                         let said = reading.terms.get(at).map(|term| Made::of(&term.text, &term.stem));
                         let loose = phrase.made.is_some() && phrase.made != said;
                         hits.push(Hit { phrase, number, terms, loose });
@@ -213,12 +252,12 @@ impl<T> Phrases<T> {
 }
 
 impl<T> Phrase<T> {
-    /// Whether it begins at this place; then `terms` are the places of its words.
-    fn at(&self, begin: usize, said: &[[u32; 2]], terms: &mut Vec<usize>) -> bool {
+    /// The places of its words, if it begins at this one.
+    fn at(&self, begin: usize, said: &[[u32; 2]]) -> Option<Places> {
         let is = |slot: &Slot, at: usize| {
             said.get(at).is_some_and(|words| words.iter().any(|word| *word > 0 && slot.any.contains(word)))
         };
-        terms.clear();
+        let mut terms = Places::default();
         terms.push(begin);
         let mut last = begin;
         for slot in self.slots.iter().skip(1) {
@@ -230,10 +269,10 @@ impl<T> Phrase<T> {
                     .filter(|&at| at != begin && is(slot, at))
                     .min_by_key(|at| at.abs_diff(begin)),
             };
-            let Some(at) = at else { return false };
+            let at = at?;
             terms.push(at);
             last = at;
         }
-        true
+        Some(terms)
     }
 }

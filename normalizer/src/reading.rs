@@ -33,10 +33,14 @@ pub struct Term {
     pub word: usize,
     /// A negation (`tidak`, `bukan`, `belum`, `jangan`, `tanpa`) stands up to three words before it in its sentence.
     pub negated: bool,
+    /// `sih` or `mah` stands behind it: it is spoken of for contrast, `airnya sih jernih, tapi bau`.
+    pub topic: bool,
 }
 
 /// Words that turn the meaning of what follows round.
 pub const NEGATIONS: [&str; 5] = ["tidak", "bukan", "belum", "jangan", "tanpa"];
+/// Words that say that the one before them is only spoken of for contrast.
+const TOPIC: [&str; 3] = ["sih", "mah", "teh"];
 /// So many bytes of a text are read, the ten pages of a long letter, so that the rules' time has a bound.
 const READ: usize = 24_000;
 /// So far does a negation reach.
@@ -77,6 +81,11 @@ impl Reading {
                 Cow::Borrowed(_) => None,
                 Cow::Owned(single) => SLANG.get(&hash(single)),
             });
+            if TOPIC.contains(&word.folded.as_str())
+                && let Some(last) = terms.last_mut()
+            {
+                last.topic = true;
+            }
             // `anak-anak`
             if meant.is_none()
                 && word.gap == Gap::Hyphen
@@ -91,6 +100,7 @@ impl Reading {
                     text,
                     word: place,
                     negated: reach > 0 && !negation,
+                    topic: false,
                 });
                 reach = if negation { REACH } else { usize::saturating_sub(reach, 1) };
             };

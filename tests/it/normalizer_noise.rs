@@ -183,5 +183,5 @@ fn how_a_message_is_written_is_counted_and_read_again() {
     let counts = Counts::read(&format!("# a remark\n{tally}"), KINDS_SMOOTHING);
     let odds = |text: &str| counts.odds(&Said::stems_and_pairs(&Reading::of(text), text), NOISE, COMPLAINT);
     assert!(odds("wrintil ya?") > 1.0);
-    assert!(odds("wrintil ya") < -1.0);
+    assert!(odds("wrintil ya").abs() < 1.0);
 }

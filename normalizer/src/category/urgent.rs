@@ -39,11 +39,11 @@ pub fn urgent(reading: &Reading) -> bool {
     // who has leaks in his `leher` stands in no water up to it
     let of = |means| hits.iter().filter(move |hit| hit.phrase.load == means && !hit.loose);
     of(Means::Danger).any(|danger| {
-        let spoken_for = |term: &usize| of(Means::None).any(|none| none.terms.contains(term));
-        let over = |term: &usize| {
-            of(Means::Past).any(|past| past.terms.iter().any(|then| then.abs_diff(*term) <= NEAR))
+        let spoken_for = |term: usize| of(Means::None).any(|none| none.terms.contains(term));
+        let over = |term: usize| {
+            of(Means::Past).any(|past| past.terms.iter().any(|then| then.abs_diff(term) <= NEAR))
         };
-        let denied = |term: &usize| denied(reading, *term);
+        let denied = |term: usize| denied(reading, term);
         !danger.terms.iter().any(spoken_for)
             && !danger.terms.iter().any(over)
             && (danger.phrase.negates || !danger.terms.iter().any(denied))

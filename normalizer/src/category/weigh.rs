@@ -1,6 +1,6 @@
 //! What the words of a text say about its category: evidence of three strengths, added up for each category.
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::sync::LazyLock;
 
 use super::{
     MOST,
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     complaint::{CategorySource, CategorySuggestion},
-    phrase::{Phrases, READ},
+    phrase::{Phrases, Places, READ},
     reading::Reading,
 };
 
@@ -68,7 +68,7 @@ static READ_RULES: LazyLock<Rules> = LazyLock::new(|| {
 struct Evidence<'a> {
     number: usize,
     value: f64,
-    terms: Vec<usize>,
+    terms: Places,
     written: &'a str,
 }
 
@@ -76,19 +76,23 @@ struct Evidence<'a> {
 pub(super) fn weigh(reading: &Reading) -> Vec<CategorySuggestion> {
     let rules = &*READ_RULES;
     let context = Context::of(reading, READ);
-    let mut evidence: BTreeMap<usize, Vec<Evidence<'_>>> = BTreeMap::new();
+    let mut evidence: Vec<(usize, Evidence<'_>)> = Vec::new();
     for hit in rules.phrases.find(reading) {
         let Load { category, weight } = hit.phrase.load;
         let loose = if hit.loose { LOOSE } else { 1.0 };
         let value = weight * loose * counts(&context, &hit.terms, hit.phrase.negates);
         let (number, written) = (hit.number, hit.phrase.written.as_str());
-        evidence.entry(category).or_default().push(Evidence { number, value, terms: hit.terms, written });
+        evidence.push((category, Evidence { number, value, terms: hit.terms, written }));
     }
-    let mut scores: Vec<(usize, f64, Vec<String>)> = evidence
-        .into_iter()
-        .map(|(category, evidence)| {
-            let (score, reasons) = sum(evidence);
-            (category, score, reasons)
+    evidence.sort_by(|(one, a), (other, b)| {
+        let heavier = descending(a.value.abs(), b.value.abs()).then(b.terms.len().cmp(&a.terms.len()));
+        one.cmp(other).then(heavier)
+    });
+    let mut scores: Vec<(usize, f64, Vec<&str>)> = evidence
+        .chunk_by(|(one, _), (other, _)| one == other)
+        .filter_map(|evidence| {
+            let (score, reasons) = sum(evidence.iter().map(|(_, one)| one));
+            Some((evidence.first()?.0, score, reasons))
         })
         .filter(|(_, score, _)| *score > 0.0)
         .collect();
@@ -97,9 +101,9 @@ pub(super) fn weigh(reading: &Reading) -> Vec<CategorySuggestion> {
     let likely = |score: f64| ((score - best) / UNIT).exp();
     let all: f64 = scores.iter().map(|(_, score, _)| likely(*score)).sum::<f64>() + likely(DOUBT);
     let mut suggestions: Vec<CategorySuggestion> = Vec::with_capacity(MOST);
-    for (category, score, reasons) in scores.iter_mut().take(MOST) {
+    for (category, score, reasons) in scores.iter().take(MOST) {
         let Some(name) = rules.names.get(*category) else { continue };
-        let reasons = std::mem::take(reasons);
+        let reasons = reasons.iter().map(|reason| (*reason).to_owned()).collect();
         suggestions.extend(suggestion(name, likely(*score) / all, CategorySource::Rule, reasons));
     }
     for near in scores.iter().filter_map(|(category, ..)| rules.near.get(*category)).take(2).flatten() {
@@ -116,8 +120,8 @@ pub(super) fn weigh(reading: &Reading) -> Vec<CategorySuggestion> {
 
 /// How much of its weight a phrase has where it stands: that of its best word, less if one is denied or a street's, and
 /// nothing if one is a name's.
-fn counts(context: &Context, terms: &[usize], negates: bool) -> f64 {
-    let of = |values: &[f64], at: &usize| values.get(*at).copied().unwrap_or(1.0);
+fn counts(context: &Context, terms: &Places, negates: bool) -> f64 {
+    let of = |values: &[f64], at: usize| values.get(at).copied().unwrap_or(1.0);
     let weights = || terms.iter().map(|at| of(&context.weight, at));
     let least = weights().fold(STREET, f64::min);
     let weight = if least <= 0.0 {
@@ -133,22 +137,21 @@ fn counts(context: &Context, terms: &[usize], negates: bool) -> f64 {
     terms.iter().map(|at| of(&context.negation, at)).fold(weight, f64::min)
 }
 
-/// The evidence for one category added up; a phrase counts once, and a word in full once.
-fn sum(mut evidence: Vec<Evidence<'_>>) -> (f64, Vec<String>) {
-    evidence.sort_by(|a, b| descending(a.value.abs(), b.value.abs()).then(b.terms.len().cmp(&a.terms.len())));
+/// The evidence for one category added up, the heaviest first; a phrase counts once, and a word in full once.
+fn sum<'a>(evidence: impl Iterator<Item = &'a Evidence<'a>>) -> (f64, Vec<&'a str>) {
     let (mut used, mut phrases): (Vec<usize>, Vec<usize>) = (Vec::new(), Vec::new());
     let mut score = 0.0;
-    let mut reasons: Vec<String> = Vec::new();
+    let mut reasons: Vec<&str> = Vec::new();
     for Evidence { number, value, terms, written } in evidence {
-        if phrases.contains(&number) || value == 0.0 {
+        if phrases.contains(number) || *value == 0.0 {
             continue;
         }
-        phrases.push(number);
-        let fresh = terms.iter().all(|term| !used.contains(term));
-        score += if fresh { value } else { value * AGAIN };
-        used.extend(terms);
-        if reasons.len() < REASONS && value > 0.0 && !reasons.iter().any(|known| known == written) {
-            reasons.push(written.to_owned());
+        phrases.push(*number);
+        let fresh = terms.iter().all(|term| !used.contains(&term));
+        score += if fresh { *value } else { *value * AGAIN };
+        used.extend(terms.iter());
+        if reasons.len() < REASONS && *value > 0.0 && !reasons.contains(written) {
+            reasons.push(written);
         }
     }
     (score, reasons)

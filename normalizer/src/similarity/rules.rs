@@ -15,6 +15,9 @@ use crate::{
     text, words,
 };
 
+/// Words by their hashes.
+pub(super) type Marks = HashSet<u64>;
+
 /// A word of so many patterns is spoken of; one of fewer may be a name.
 const SPOKEN: u32 = 4;
 
@@ -44,21 +47,21 @@ pub(super) struct Rules {
     /// Words before a number of which there are many, with what they stand for: `sdn 5` and `sd 05` are one.
     pub(super) numbered: HashMap<&'static str, &'static str>,
     /// Words before a trouble that has not come yet.
-    pub(super) feared: HashSet<&'static str>,
+    pub(super) feared: Marks,
     /// Events, words before them that say that they are over, and words behind them that say so.
-    pub(super) event: HashSet<&'static str>,
-    pub(super) past: HashSet<&'static str>,
-    pub(super) ended: HashSet<&'static str>,
+    pub(super) event: Marks,
+    pub(super) past: Marks,
+    pub(super) ended: Marks,
     /// Words of trouble that is none behind `tidak`.
-    pub(super) sound: HashSet<&'static str>,
+    pub(super) sound: Marks,
     /// Words that mean something else behind others.
-    pub(super) part: HashMap<&'static str, Vec<&'static str>>,
+    pub(super) part: HashMap<u64, Vec<&'static str>>,
     /// Words of what is all right.
-    pub(super) fine: HashSet<&'static str>,
+    pub(super) fine: Marks,
     /// Words behind `tidak` that say the same.
-    pub(super) mild: HashSet<&'static str>,
+    pub(super) mild: Marks,
     /// Words of what goes again, or was mended.
-    pub(super) works: HashSet<&'static str>,
+    pub(super) works: Marks,
     /// Words that many names have.
     pub(super) titles: HashSet<&'static str>,
     /// Words by which a subject is named.
@@ -67,9 +70,9 @@ pub(super) struct Rules {
     uses: HashMap<WordId, u32>,
     /// Words that alone are a detail: a sort of tree, of goods.
     pub(super) sorts: Words,
-    /// Names of kelurahan, kecamatan and kota, longest first: the rest of the name by its first word, and the digits of
+    /// Names of kelurahan, kecamatan and kota, longest first: the rest of the name by the hash of its first word, and the digits of
     /// the code.
-    pub(super) regions: HashMap<String, Vec<(Vec<String>, u32)>>,
+    pub(super) regions: HashMap<u64, Vec<(Vec<String>, u32)>>,
     region_names: HashMap<u32, String>,
     /// The kelurahan that is named like its kecamatan, by the kecamatan: people seldom say which they mean.
     namesakes: HashMap<u32, u32>,
@@ -176,18 +179,18 @@ impl Rules {
                     let key = words.next().unwrap_or_default();
                     rules.numbered.extend(words.map(|word| (word, key)));
                 }
-                "feared" => rules.feared.extend(words),
-                "event" => rules.event.extend(words),
-                "past" => rules.past.extend(words),
-                "ended" => rules.ended.extend(words),
-                "sound" => rules.sound.extend(words),
+                "feared" => rules.feared.extend(words.map(words::hash)),
+                "event" => rules.event.extend(words.map(words::hash)),
+                "past" => rules.past.extend(words.map(words::hash)),
+                "ended" => rules.ended.extend(words.map(words::hash)),
+                "sound" => rules.sound.extend(words.map(words::hash)),
                 "part" => {
-                    let word = words.next().unwrap_or_default();
+                    let word = words::hash(words.next().unwrap_or_default());
                     rules.part.insert(word, words.collect());
                 }
-                "fine" => rules.fine.extend(words),
-                "mild" => rules.mild.extend(words),
-                "works" => rules.works.extend(words),
+                "fine" => rules.fine.extend(words.map(words::hash)),
+                "mild" => rules.mild.extend(words.map(words::hash)),
+                "works" => rules.works.extend(words.map(words::hash)),
                 "title" => rules.titles.extend(rest.split_whitespace()),
                 _ => {}
             }
@@ -323,7 +326,7 @@ impl Rules {
             self.region_names.insert(code, name.clone());
             let mut words = name.split_whitespace().map(str::to_owned);
             let Some(first) = words.next() else { continue };
-            self.regions.entry(first).or_default().push((words.collect(), code));
+            self.regions.entry(words::hash(&first)).or_default().push((words.collect(), code));
         }
         for rests in self.regions.values_mut() {
             rests.sort_by_key(|(rest, code)| std::cmp::Reverse((rest.len(), *code)));
@@ -354,7 +357,7 @@ impl Rules {
     pub(super) fn called(&self, name: &str) -> Option<u32> {
         let (first, rest) = name.split_once(' ').unwrap_or((name, ""));
         let fits = |(words, _): &&(Vec<String>, u32)| rest.split_whitespace().eq(words.iter());
-        self.regions.get(first)?.iter().find(fits).map(|(_, code)| *code)
+        self.regions.get(&words::hash(first))?.iter().find(fits).map(|(_, code)| *code)
     }
 
     /// Whether a rule uses this very word.

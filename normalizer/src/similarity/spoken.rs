@@ -1,13 +1,21 @@
 //! What single words of a text stand for: numbers, names of regions, and what is said not to be so.
 
-use super::{features::is_kelurahan, rules::Rules};
-use crate::reading::{Reading, Term};
+use super::{
+    features::is_kelurahan,
+    rules::{Marks, Rules},
+};
+use crate::{
+    reading::{NEGATIONS, Reading, Term},
+    words::Token,
+};
 
 /// Words after `sih` in which something is said to be all right.
 const FINE: usize = 2;
 /// Words between what is all right and that it is, and from there to what is not.
 const SAID: usize = 5;
 const NEXT: usize = 2;
+/// Words from what is mended to the word that says so.
+const MENDED: usize = 8;
 /// Words behind what is mended in which another trouble is told of.
 const BUT: usize = 5;
 
@@ -40,7 +48,7 @@ pub(super) fn part_of(rules: &Rules, terms: &[Term], place: usize) -> bool {
     if terms[place].text == "kali" && before.starts_with(|c: char| c.is_ascii_digit()) {
         return true;
     }
-    rules.part.get(terms[place].text.as_str()).is_some_and(|words| words.contains(&before))
+    rules.part.get(&terms[place].text.hash()).is_some_and(|words| words.contains(&before))
 }
 
 /// How a term is said not to be there.
@@ -54,11 +62,41 @@ pub(super) enum Denial {
     Untrue,
 }
 
+/// Terms that may say something against another one: where none is near, none is asked.
+pub(super) struct Doubts(Vec<bool>);
+
+impl Doubts {
+    /// Words before a term that may deny it, and words behind it.
+    const BEFORE: usize = 7;
+    const AFTER: usize = 10;
+
+    pub(super) fn of(rules: &Rules, terms: &[Term]) -> Self {
+        let mut near = vec![false; terms.len()];
+        for (place, term) in terms.iter().enumerate() {
+            let text = term.text.as_str();
+            // what it denies stands behind it, what it calls all right before it
+            let denies = NEGATIONS.contains(&text);
+            let fine = denies
+                || term.topic
+                || [&rules.fine, &rules.works].iter().any(|marks| marks.contains(&term.text.hash()));
+            let from = if fine { place.saturating_sub(Self::AFTER) } else { place };
+            let to = if denies { (place + Self::BEFORE + 1).min(terms.len()) } else { place + 1 };
+            near[from..to.max(from)].fill(true);
+        }
+        Self(near)
+    }
+
+    /// Whether something near a term may deny it.
+    pub(super) fn has(&self, place: usize) -> bool {
+        self.0[place]
+    }
+}
+
 /// Whether a term is said not to be there.
 pub(super) fn denial(rules: &Rules, terms: &[Term], place: usize) -> Denial {
     let word = |back: usize| place.checked_sub(back).map_or("", |place| terms[place].text.as_str());
     let none = |first: &str, second: &str| second == "ada" && matches!(first, "tidak" | "belum" | "tanpa");
-    let text = terms[place].text.as_str();
+    let text = &terms[place].text;
     let about = |word: &str| {
         matches!(word, "soal" | "masalah" | "karena" | "gara" | "perkara" | "urusan" | "masuk" | "dari")
     };
@@ -67,7 +105,7 @@ pub(super) fn denial(rules: &Rules, terms: &[Term], place: usize) -> Denial {
         let before = place.checked_sub(back).and_then(|before| terms.get(before));
         before.is_some_and(|term| term.stem == "hubung" && term.negated)
     };
-    if matches!(word(1), "tidak" | "belum") && rules.sound.contains(text)
+    if matches!(word(1), "tidak" | "belum") && rules.sound.contains(&text.hash())
         || word(1) == "bukan"
         || word(2) == "bukan"
         || word(3) == "bukan" && about(word(2))
@@ -92,10 +130,10 @@ pub(super) fn is_of_another_time(rules: &Rules, terms: &[Term], place: usize) ->
     let term = &terms[place];
     let before = |back: usize| terms[place.saturating_sub(back)..place].iter();
     let after = || terms[place + 1..].iter().take(2);
-    term.stem == "banjir" && before(2).any(|term| rules.feared.contains(term.text.as_str()))
-        || rules.event.contains(term.text.as_str())
-            && (before(1).any(|term| rules.past.contains(term.text.as_str()))
-                || after().any(|term| rules.ended.contains(term.text.as_str()) && !term.negated))
+    term.stem == "banjir" && before(2).any(|term| rules.feared.contains(&term.text.hash()))
+        || rules.event.contains(&term.text.hash())
+            && (before(1).any(|term| rules.past.contains(&term.text.hash()))
+                || after().any(|term| rules.ended.contains(&term.text.hash()) && !term.negated))
 }
 
 /// Whether a term is said to be all right: `liftnya sih aman, airnya yang parah`, `antrean depan sih tidak masalah`, `lift
@@ -107,18 +145,22 @@ fn fine(rules: &Rules, terms: &[Term], place: usize) -> bool {
     let known = apart || terms[place].text.ends_with("nya");
     let word = |ahead: usize| text(place + ahead + usize::from(apart));
     let fine = |ahead: usize| {
-        let fine = |term: &Term| !term.negated && rules.fine.contains(term.text.as_str());
+        let fine = |term: &Term| !term.negated && rules.fine.contains(&term.text.hash());
         terms.get(place + ahead + usize::from(apart)).is_some_and(fine)
     };
     // `lampunya tidak rusak`, `antre sih tidak lama`
-    let sound = |ahead: usize| {
-        let next = word(ahead + 1);
-        word(ahead) == "tidak" && (rules.sound.contains(next) || rules.mild.contains(next))
+    let marked = |marks: &Marks, ahead: usize| {
+        let term = terms.get(place + ahead + usize::from(apart));
+        term.is_some_and(|term| marks.contains(&term.text.hash()))
     };
-    let works = |ahead: usize| fine(ahead) || rules.works.contains(word(ahead));
-    let topic = |ahead: usize| matches!(word(ahead), "sih" | "mah");
-    if let Some(topic) = (1..=2).find(|ahead| topic(*ahead)) {
-        let after = topic + 1;
+    let sound = |ahead: usize| {
+        word(ahead) == "tidak" && (marked(&rules.sound, ahead + 1) || marked(&rules.mild, ahead + 1))
+    };
+    let works = |ahead: usize| fine(ahead) || marked(&rules.works, ahead);
+    let topic = |place: usize| terms.get(place).is_some_and(|term| term.topic);
+    let last = place + usize::from(apart);
+    if let Some(after) = (1..=2).find(|ahead| topic(last + ahead - 1)) {
+        let after = after + usize::from(matches!(word(after), "mah" | "teh"));
         return (after..after + FINE).any(fine) || sound(after) || word(after) == "sudah" && works(after + 1);
     }
     // `lampu lalu lintas menyala normal, tapi hijaunya`
@@ -127,11 +169,15 @@ fn fine(rules: &Rules, terms: &[Term], place: usize) -> bool {
     {
         return true;
     }
+    // `zebra cross depan SMP sudah dicat ulang, tapi rambunya`
+    let mended = |ahead: usize| word(ahead) == "sudah" && works(ahead + 1);
+    if (1..=MENDED)
+        .any(|ahead| mended(ahead) && contrasted(terms.get(place + ahead + 2..).unwrap_or_default(), BUT))
+    {
+        return true;
+    }
     match word(1) {
-        "sudah" if works(2) => {
-            let shown = |ahead: usize| matches!(word(ahead), "kok" | "bukan");
-            known && fine(2) || shown(3) || contrasted(terms.get(place + 3..).unwrap_or_default(), BUT)
-        }
+        "sudah" if works(2) => known && fine(2) || matches!(word(3), "kok" | "bukan"),
         "masih" | "sendiri" | "memang" | "tetap" | "sudah" | "juga" if known => fine(2),
         _ => known && (fine(1) || sound(1)),
     }
@@ -150,10 +196,11 @@ fn contrasted(after: &[Term], within: usize) -> bool {
 /// Which terms belong to the name of a region, and the kelurahan that is named if it is only one.
 pub(super) fn regions(rules: &Rules, reading: &Reading, terms: &[Term]) -> (Vec<bool>, u32) {
     let mut marks = vec![false; terms.len()];
-    let written = |place: usize| terms.get(place).map(|term| reading.words[term.word].folded.as_str());
+    let token = |place: usize| terms.get(place).map(|term| &reading.words[term.word].folded);
+    let written = |place: usize| token(place).map(Token::as_str);
     let (mut place, mut named, mut several) = (0, 0, false);
-    while let Some(first) = written(place) {
-        let found = rules.regions.get(first).and_then(|rests| {
+    while let Some(first) = token(place) {
+        let found = rules.regions.get(&first.hash()).and_then(|rests| {
             let fits = |(rest, _): &&(Vec<String>, u32)| {
                 rest.iter()
                     .enumerate()

@@ -7,7 +7,7 @@ use super::{
     hash, mix,
     patterns::{Part, Pattern, Patterns},
     rules::Rules,
-    spoken::{Denial, denial, is_of_another_time, ordinal, part_of, regions},
+    spoken::{Denial, Doubts, denial, is_of_another_time, ordinal, part_of, regions},
 };
 use crate::{
     mention,
@@ -90,7 +90,10 @@ impl<'a> Text<'a> {
         places.sort_unstable();
         let mut said = Words::default();
         said.extend(places.iter().map(|(id, _)| *id));
-        let denied: Vec<Denial> = (0..terms.len()).map(|place| denial(rules, terms, place)).collect();
+        let doubts = Doubts::of(rules, terms);
+        let denied =
+            |place: usize| if doubts.has(place) { denial(rules, terms, place) } else { Denial::None };
+        let denied: Vec<Denial> = (0..terms.len()).map(denied).collect();
         let void = |place: usize| {
             denied[place] != Denial::None
                 || part_of(rules, terms, place)
@@ -241,7 +244,7 @@ impl<'a> Text<'a> {
                 place += 2;
                 continue;
             }
-            let id = rules.word(written);
+            let id = rules.known(reading.words[self.terms[place].word].folded.hash());
             let street = id.is_some_and(|id| rules.streets.contains(&id));
             // `Pasar Baru` is a region before it is a market
             if !street && (self.region[place] || !id.is_some_and(|id| rules.anchors.contains(&id))) {
@@ -365,15 +368,9 @@ impl<'a> Text<'a> {
                 let alley = first && matches!(sign, "gang" | "gg");
                 // so is `jl mahoni`
                 let sort = first && sign != "jalan" && id.is_some_and(|id| rules.sorts.contains(&id));
-                // and `jl balai pustaka`, unlike `jl pasar becek`
-                let called =
-                    first && mention::is_shortened(sign) && self.is_called(rules, reading, place, id);
                 !spoken
                     || street
-                        && (word.capital
-                            || sort
-                            || called
-                            || alley && id.is_some_and(|id| rules.anchors.contains(&id)))
+                        && (word.capital || sort || alley && id.is_some_and(|id| rules.anchors.contains(&id)))
             };
             if !joined || !taken || ended || word.folded.len() < 2 && !number {
                 break;
@@ -386,18 +383,6 @@ impl<'a> Text<'a> {
             place += 1;
         }
         (text, place, capital)
-    }
-
-    /// Whether a place's word begins a name, as the word behind it shows, which no rule has.
-    fn is_called(&self, rules: &Rules, reading: &Reading, place: usize, id: Option<WordId>) -> bool {
-        let Some(next) = self.terms.get(place + 1) else { return false };
-        let word = &reading.words[next.word];
-        let plain = word.folded.bytes().all(|byte| byte.is_ascii_alphabetic());
-        id.is_some_and(|id| rules.anchors.contains(&id))
-            && word.gap == Gap::Space
-            && plain
-            && !self.region[place + 1]
-            && rules.known(word.folded.hash()).or_else(|| rules.known(next.stem.hash())).is_none()
     }
 
     /// Hashes of the words that say something.
