@@ -35,8 +35,10 @@ static CATEGORIES: LazyLock<BTreeMap<String, &'static str>> = LazyLock::new(|| {
 static CODES: LazyLock<HashMap<&'static str, &'static str>> =
     LazyLock::new(|| CATEGORIES.iter().map(|(code, name)| (*name, code.as_str())).collect());
 
-/// The most suggestions for one complaint.
+/// The most suggestions for one complaint, and how many there are of those that are hardly likely.
 const MOST: usize = 5;
+const UNLIKELY: usize = 3;
+const HARDLY: f64 = 0.01;
 /// How much the words that were learned count against the rules, which a category that they do not name has so much of.
 const LEARNED: f64 = 0.2;
 const NO_RULE: f64 = 0.01;
@@ -140,8 +142,11 @@ pub fn with_counts(
     let weight = |score: &f64| ((score - highest) * SHARP).exp();
     let all: f64 = best.iter().chain(&*rest).map(|(_, score)| weight(score)).sum();
     let mut suggestions = Vec::with_capacity(MOST);
-    for (class, score) in best {
+    for (place, (class, score)) in best.iter().enumerate() {
         let (code, confidence) = (counts.name(*class), weight(score) / all);
+        if place >= UNLIKELY && confidence < HARDLY {
+            break;
+        }
         suggestions.extend(match rules.iter().position(|rule| rule.code == code) {
             Some(place) => {
                 Some(CategorySuggestion { confidence: rounded(confidence), ..rules.swap_remove(place) })
@@ -156,17 +161,16 @@ pub fn with_counts(
     suggestions
 }
 
-/// A suggestion of the category of this name, if the city has it.
+/// A suggestion of the category of this name, or code, if the city has it.
 fn suggestion(
     name: &str,
     confidence: f64,
     source: CategorySource,
     reasons: Vec<String>,
 ) -> Option<CategorySuggestion> {
-    let (code, name) = match CODES.get_key_value(name) {
-        Some((name, code)) => (*code, *name),
-        None => CATEGORIES.get_key_value(&text::fold(name)).map(|(code, name)| (code.as_str(), *name))?,
-    };
+    let of_code = |code: &str| CATEGORIES.get_key_value(code).map(|(code, name)| (code.as_str(), *name));
+    let of_name = |name: &str| CODES.get_key_value(name).map(|(name, code)| (*code, *name));
+    let (code, name) = of_name(name).or_else(|| of_code(name)).or_else(|| of_code(&text::fold(name)))?;
     let (code, name) = (code.to_owned(), name.to_owned());
     Some(CategorySuggestion { code, name, confidence: rounded(confidence), source, reasons })
 }

@@ -7,7 +7,7 @@ use foldhash::{HashMap, HashSet};
 
 use crate::{
     region::{self, Level, Region},
-    words::{Gap, Word},
+    words::{Gap, Word, hash, hash_on},
 };
 
 /// The most words that a name has.
@@ -84,13 +84,14 @@ impl Sign {
 
 /// All names and signs.
 pub(crate) struct Gazetteer {
-    /// By the name's letters without spaces: `pulogadung` is also written `Pulo Gadung`.
-    names: HashMap<String, Names>,
+    /// By the hash of the name's letters without spaces: `pulogadung` is also written `Pulo Gadung`.
+    names: HashMap<u64, Names>,
     /// The first three letters of all names, or all of a shorter first word: most words of a text begin no name.
     heads: HashSet<[u8; 3]>,
     /// Names that a slip may be of, by their first letter and their number of letters.
     alike: HashMap<(u8, usize), Vec<(&'static str, Names)>>,
-    signs: HashMap<&'static str, Sign>,
+    /// By the hash of the word.
+    signs: HashMap<u64, Sign>,
     /// Words that are one letter away from a name.
     no_slips: HashSet<&'static str>,
 }
@@ -142,7 +143,7 @@ impl Gazetteer {
                 "common" => Meaning::Common,
                 _ => continue,
             };
-            if let Some(names) = gazetteer.names.get_mut(&letters(rest)) {
+            if let Some(names) = gazetteer.names.get_mut(&hash(&letters(rest))) {
                 names.meaning = meaning;
             }
         }
@@ -150,7 +151,7 @@ impl Gazetteer {
             region::all().filter(|region| matches!(region.level, Level::Kecamatan | Level::Kelurahan))
         {
             let name: &'static str = letters(&region.name).leak();
-            let Some(names) = gazetteer.names.get(name).copied() else { continue };
+            let Some(names) = gazetteer.names.get(&hash(name)).copied() else { continue };
             let Some(first) = name.bytes().next() else { continue };
             gazetteer.alike.entry((first, name.len())).or_default().push((name, names));
         }
@@ -158,12 +159,12 @@ impl Gazetteer {
     }
 
     fn rule(&mut self, rule: &str, rest: &'static str, shorts: &[(&str, &str)]) {
-        let mut sign = |set: fn(&mut Sign)| set(self.signs.entry(rest).or_default());
+        let mut sign = |set: fn(&mut Sign)| set(self.signs.entry(hash(rest)).or_default());
         match rule {
             "level" => {
                 if let Some((word, level)) = rest.split_once(' ') {
                     let level = if level == "kecamatan" { Level::Kecamatan } else { Level::Kelurahan };
-                    self.signs.entry(word).or_default().level = Some(level);
+                    self.signs.entry(hash(word)).or_default().level = Some(level);
                 }
             }
             "not-before" => sign(|sign| sign.not_before = true),
@@ -182,7 +183,7 @@ impl Gazetteer {
             "no-slip" => drop(self.no_slips.insert(rest)),
             "other" => {
                 self.heads.insert(head(rest.split(' ').next().unwrap_or_default()));
-                self.names.entry(letters(rest)).or_default().meaning = Meaning::Other;
+                self.names.entry(hash(&letters(rest))).or_default().meaning = Meaning::Other;
             }
             "kelurahan" | "kecamatan" | "kota" => {
                 let level = match rule {
@@ -233,7 +234,7 @@ impl Gazetteer {
         let joined = letters(name);
         self.heads.insert(head(name.split(' ').next().unwrap_or_default()));
         self.heads.insert(head(&joined));
-        let names = self.names.entry(joined).or_default();
+        let names = self.names.entry(hash(&joined)).or_default();
         match region.level {
             Level::Kelurahan => names.kelurahan = Some(region),
             Level::Kecamatan => names.kecamatan = Some(region),
@@ -244,12 +245,12 @@ impl Gazetteer {
 
     /// What a word says of the name beside it.
     pub(crate) fn sign(&self, word: &Word) -> Sign {
-        self.signs.get(word.folded.as_str()).copied().unwrap_or_default()
+        self.signs.get(&word.folded.hash()).copied().unwrap_or_default()
     }
 
     /// Whether a word is a sign and so begins no name with a slip.
     pub(crate) fn is_sign(&self, word: &Word) -> bool {
-        self.signs.contains_key(word.folded.as_str())
+        self.signs.contains_key(&word.folded.hash())
     }
 
     /// The longest name that begins at a word, with its number of words.
@@ -259,15 +260,16 @@ impl Gazetteer {
             return None;
         }
         if first.gap == Gap::Hash {
-            return self.names.get(first.folded.as_str()).map(|names| (1, *names));
+            return self.names.get(&first.folded.hash()).map(|names| (1, *names));
         }
-        let mut name = String::with_capacity(24);
-        let mut found = None;
+        let (mut name, mut found) = (None, None);
         for length in 1..=joined(words, place) {
-            name.push_str(&words[place + length - 1].folded);
-            if let Some(names) = self.names.get(&name) {
+            let word = &words[place + length - 1].folded;
+            let letters = name.map_or(word.hash(), |name| hash_on(name, word));
+            if let Some(names) = self.names.get(&letters) {
                 found = Some((length, *names));
             }
+            name = Some(letters);
         }
         found
     }

@@ -116,7 +116,7 @@ impl Default for Thresholds {
     fn default() -> Self {
         let families = rules::RULES.families.iter().map(|family| (family.name.to_owned(), family.metres));
         let radii = families.filter(|(_, metres)| *metres != RADIUS).collect();
-        Self { days: 14, score: 0.55, radius_m: RADIUS, radii }
+        Self { days: 14, score: 0.6, radius_m: RADIUS, radii }
     }
 }
 

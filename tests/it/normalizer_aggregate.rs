@@ -257,6 +257,17 @@ fn what_is_gathered_goes_on_until_another_place_or_matter_is_said() {
 }
 
 #[test]
+fn where_it_is_may_be_said_afterwards() {
+    let what = said("anak tetangga saya 8 th disuruh ngamen sampe malem sama pamannya");
+    let begun = [open([what.message(0)])];
+    let there = said("di perempatan Matraman, kalo ga setor dipukul");
+    assert_eq!(decide(&there.message(18), &begun, &[], &Policy::default()), Decision::Join(0));
+    // but not where another matter is that is said to be another one
+    let another = said("sama di Jl. Kelapa Dua Wetan pohon tumbang nutup jalan");
+    assert_eq!(decide(&another.message(18), &begun, &[], &Policy::default()), Decision::Begin);
+}
+
+#[test]
 fn a_first_question_is_none_of_what_was_spoken_of() {
     let asked = said("Mau tanya kak, bikin surat pindah itu bisa di kelurahan tujuan langsung ngga ya?");
     assert_eq!(decide(&asked.message(0), &[], &[], &Policy::default()), Decision::Aside);

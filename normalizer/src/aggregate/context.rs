@@ -273,6 +273,11 @@ impl<'a> Context<'a> {
         if heard.matter.same_subject(known) || heard.content < 2 {
             return false;
         }
+        // who said what it is, but not where, says it now
+        let told = self.is_spoken() && !known.is_placed();
+        if told && heard.there && !heard.besides && !heard.other {
+            return false;
+        }
         let begins = heard.announces || heard.greets || placed;
         if self.rested()
             && begins

@@ -118,6 +118,8 @@ pub(super) struct Heard {
     pub(super) wrong: bool,
     /// It begins with an address.
     pub(super) address: bool,
+    /// It begins with where it is: `di perempatan Matraman, kalau tidak setor dipukul`.
+    pub(super) there: bool,
     /// It speaks of a landmark.
     pub(super) beside: bool,
     /// Its only subject is a landmark.
@@ -366,6 +368,7 @@ impl Heard {
         heard.besides = besides.iter().take(head).any(|besides| *besides);
         heard.address = address.iter().take(head).any(|address| *address);
         heard.beside = beside.contains(&true);
+        heard.there = terms.iter().take(head).any(|term| term.text == "di");
         let first = polite.iter().zip(&small).position(|(polite, small)| !polite && !small);
         // `galonnya dicuci pakai air got`: of what was spoken of before
         let known = first.is_some_and(|first| {

@@ -65,6 +65,12 @@ pub(super) struct Family {
 pub(super) struct Words(Vec<u64>);
 
 impl Words {
+    /// None, with room for so many.
+    pub(super) fn with_room(words: usize) -> Self {
+        let bits = usize::try_from(u64::BITS).unwrap_or(1);
+        Self(vec![0; words.div_ceil(bits)])
+    }
+
     pub(super) fn contains(&self, word: &WordId) -> bool {
         let (place, bit) = Self::place(*word);
         self.0.get(place).is_some_and(|bits| bits >> bit & 1 == 1)

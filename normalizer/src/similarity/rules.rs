@@ -338,6 +338,11 @@ impl Rules {
         self.namesakes.get(&region).copied().unwrap_or(region)
     }
 
+    /// No words, with room for all.
+    pub(super) fn no_words(&self) -> Words {
+        Words::with_room(self.words.len())
+    }
+
     /// The number of a stem that rules use.
     pub(super) fn word(&self, stem: &str) -> Option<WordId> {
         self.known(words::hash(stem))

@@ -88,7 +88,7 @@ impl<'a> Text<'a> {
             .flat_map(|ids| ids.iter().enumerate().filter_map(|(place, id)| Some(((*id)?, place))))
             .collect();
         places.sort_unstable();
-        let mut said = Words::default();
+        let mut said = rules.no_words();
         said.extend(places.iter().map(|(id, _)| *id));
         let doubts = Doubts::of(rules, terms);
         let denied =

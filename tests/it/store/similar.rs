@@ -109,6 +109,8 @@ async fn what_is_about_to_be_filed_is_found_in_every_state_and_after_a_crash(fre
         async |store: &Store| alike(store, vec![new.clone()]).await[0].as_ref().map(|link| link.serial);
     let unfiled = || fresh.number("SELECT count(*) FROM matter_unfiled");
 
+    // who refines knows under which blocks something is filed, and looks nowhere else
+    fresh.store.recall_matters().await.unwrap();
     fresh.store.keep_matters(vec![sought]).await.unwrap();
     let mut serial = 1;
     while serial < 6_000 {
@@ -121,6 +123,7 @@ async fn what_is_about_to_be_filed_is_found_in_every_state_and_after_a_crash(fre
             .collect();
         fresh.store.keep_matters(more).await.unwrap();
         let crashed = fresh.beside();
+        crashed.recall_matters().await.unwrap();
         assert_eq!(found(&crashed).await, Some(1), "by another process, with {serial} kept");
         crashed.close().await;
     }
@@ -129,4 +132,7 @@ async fn what_is_about_to_be_filed_is_found_in_every_state_and_after_a_crash(fre
     assert_eq!(unfiled(), 0);
     assert_eq!(found(&fresh.store).await, Some(1), "in the store");
     assert_eq!(found(&fresh.beside()).await, Some(1), "in the store, by another process");
+    let refines = fresh.beside();
+    refines.recall_matters().await.unwrap();
+    assert_eq!(found(&refines).await, Some(1), "in the store, by another process that refines");
 }
