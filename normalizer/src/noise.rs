@@ -48,6 +48,8 @@ const QUESTION: u32 = 2;
 const MATTERS: [(f64, u32); 4] = [(0.7, 6), (0.5, 4), (0.3, 2), (0.0, 1)];
 /// So sure of a category, hardly a doubt is left of what is the matter.
 const SURELY: f64 = 0.85;
+/// So likely a category, words that were learned alone hold nothing.
+const LIKELY: f64 = 0.7;
 /// What is quoted at the beginning is what is complained about, if so many words follow.
 const QUOTED: u32 = 6;
 const COMMENT: usize = 6;
@@ -111,7 +113,8 @@ pub fn with_counts(
     if reason.is_some() {
         return reason.filter(|_| odds > DOUBTED);
     }
-    if odds < KNOWN {
+    // `selamat pagi, terima kasih sebelumnya, got mampet`: many words of noise, and few of what is the matter
+    if odds < KNOWN || sense.matter() >= Some(LIKELY) {
         return None;
     }
     let likeliest = REASONS.iter().max_by_key(|(_, section)| scores.of(*section));

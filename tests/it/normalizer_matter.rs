@@ -149,6 +149,9 @@ fn one_of_many_is_told_by_its_number_whatever_else_is_shared() {
     assert!(!has(Sign::NumbersDiffer, tower, "rusunawa jatinegara barat twr A liftnya mati, kampung melayu"));
     let street = "Bangunan tanpa PBG di Jl. Rasamala II, Menteng Dalam";
     assert!(has(Sign::StreetsDiffer, street, "Bangunan tanpa PBG di Rasamala VII Menteng Dalam"));
+    // so is what half a dozen kelurahan are called
+    let balcony = "Balkon menjorok ke jalan, Jl. Cipinang Lontar, Pisangan Timur";
+    assert!(has(Sign::StreetsDiffer, balcony, "balkon jorok ke jalan, jl cipinang kebembem pisangan timur"));
     // the kelurahan's own name is in the names of many streets
     let dug = "Galian kabel Jl. Kemanggisan Ilir III belum ditutup, Kel. Kemanggisan";
     assert!(has(Sign::StreetsDiffer, dug, "galian PAM jl kemanggisan raya belum ditutup. kel kemanggisan"));

@@ -88,9 +88,14 @@ fn given(name: &Name, matter: &Matter) -> bool {
         }
         let common = || words(mine).filter(|word| words(others).any(|other| alike(word, other)));
         // `Haji Mansyur` and `Haji Naim` share a title only, `Kemanggisan Ilir` and `Kemanggisan Raya` the kelurahan that
-        // both are in; `Mangga Besar` and `Mangga` are one
+        // both are in, `Cipinang Lontar` and `Cipinang Kebembem` what half a dozen kelurahan are called; `Mangga Besar` and
+        // `Mangga` are one
         let region = RULES.region_name(matter.region).unwrap_or_default();
-        let shared = |word: &str| RULES.titles.contains(word) || words(region).any(|part| part == word);
+        let shared = |word: &str| {
+            RULES.titles.contains(word)
+                || words(region).any(|part| part == word)
+                || RULES.begins_several(word)
+        };
         let own = |text: &str| words(text).any(|word| !shared(word));
         let bare = !own(mine) && !own(others);
         common().count() * 2 >= count.min(other_count) && (bare || common().any(|word| !shared(word)))

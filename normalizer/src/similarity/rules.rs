@@ -365,6 +365,11 @@ impl Rules {
         self.regions.get(&words::hash(first))?.iter().find(fits).map(|(_, code)| *code)
     }
 
+    /// Whether the names of several regions begin with this word.
+    pub(super) fn begins_several(&self, word: &str) -> bool {
+        self.regions.get(&words::hash(word)).is_some_and(|rests| rests.len() > 2)
+    }
+
     /// Whether a rule uses this very word.
     pub(super) fn knows(&self, word: &str) -> bool {
         self.plain.contains(word)
