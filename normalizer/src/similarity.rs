@@ -30,7 +30,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{complaint::Links, ids::ComplaintId};
+use crate::{complaint::Links, ids::ComplaintId, words};
 
 pub use compare::{compare, evidence};
 pub use evidence::{Apart, Evidence};
@@ -149,11 +149,7 @@ impl Links {
 
 /// A hash that is the same on every machine and in every release (FNV-1a with a final mix): hashes are stored.
 fn hash(bytes: &[u8]) -> u64 {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for byte in bytes {
-        hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    }
-    mix(hash)
+    mix(words::hash_bytes(bytes))
 }
 
 /// Spreads a number over all bits (the end of splitmix64).

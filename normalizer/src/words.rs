@@ -76,7 +76,17 @@ pub(crate) fn hash(text: &str) -> u64 {
 /// The hash of a text of which one part was hashed before.
 #[must_use]
 pub(crate) fn hash_on(state: u64, text: &str) -> u64 {
-    text.bytes().fold(state, |state, byte| (state ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    hash_bytes_on(state, text.as_bytes())
+}
+
+/// The hash of bytes.
+#[must_use]
+pub(crate) fn hash_bytes(bytes: &[u8]) -> u64 {
+    hash_bytes_on(START, bytes)
+}
+
+fn hash_bytes_on(state: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(state, |state, byte| (state ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// One word of a text.

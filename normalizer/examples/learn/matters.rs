@@ -8,7 +8,11 @@
 //! be. So each set is read without the patterns that only it has, and with the categories that all others teach.
 //! The same texts give the same weights on every machine.
 
-use std::{collections::BTreeMap, error::Error, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    error::Error,
+    path::Path,
+};
 
 use jiff::Timestamp;
 use muara_normalizer::{
@@ -108,12 +112,12 @@ fn read(folder: &Path) -> Result<Vec<Set>, Box<dyn Error>> {
         let texts: Vec<Text> = set.lines.into_iter().map(Text::of).collect::<Result<_, _>>()?;
         sets.push((set.name, texts));
     }
-    // in which sets a pattern is, as bits
-    let mut known: BTreeMap<u32, u64> = BTreeMap::new();
+    // in which sets a pattern is
+    let mut known: BTreeMap<u32, BTreeSet<usize>> = BTreeMap::new();
     for (place, (_, texts)) in sets.iter().enumerate() {
         for text in texts {
             drop(Matter::by(&text.complaint, &text.reading, |pattern| {
-                *known.entry(pattern).or_default() |= 1 << place;
+                known.entry(pattern).or_default().insert(place);
                 true
             }));
         }
@@ -124,7 +128,9 @@ fn read(folder: &Path) -> Result<Vec<Set>, Box<dyn Error>> {
             for Text { complaint, reading, .. } in &mut texts {
                 complaint.category = category::with_counts(reading, category::by_rules(reading), &counts);
             }
-            let elsewhere = |pattern: u32| known.get(&pattern).is_some_and(|sets| sets & !(1 << place) != 0);
+            let elsewhere = |pattern: u32| {
+                known.get(&pattern).is_some_and(|sets| sets.iter().any(|other| *other != place))
+            };
             Set::of(name, texts, elsewhere)
         })
         .collect();

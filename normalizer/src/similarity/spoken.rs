@@ -165,14 +165,14 @@ fn fine(rules: &Rules, terms: &[Term], place: usize) -> bool {
     }
     // `lampu lalu lintas menyala normal, tapi hijaunya`
     if (1..=SAID)
-        .any(|ahead| fine(ahead) && contrasted(terms.get(place + ahead + 1..).unwrap_or_default(), NEXT))
+        .any(|ahead| fine(ahead) && contrasted(terms.get(last + ahead + 1..).unwrap_or_default(), NEXT))
     {
         return true;
     }
     // `zebra cross depan SMP sudah dicat ulang, tapi rambunya`
     let mended = |ahead: usize| word(ahead) == "sudah" && works(ahead + 1);
     if (1..=MENDED)
-        .any(|ahead| mended(ahead) && contrasted(terms.get(place + ahead + 2..).unwrap_or_default(), BUT))
+        .any(|ahead| mended(ahead) && contrasted(terms.get(last + ahead + 2..).unwrap_or_default(), BUT))
     {
         return true;
     }
