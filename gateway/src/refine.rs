@@ -12,7 +12,10 @@ use std::{
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use muara_normalizer::{ComplaintId, Normalizer, similarity::Thresholds};
+use muara_normalizer::{
+    ComplaintId, Normalizer,
+    similarity::{Kept, Thresholds},
+};
 use row::{Step, step};
 use tokio_util::sync::CancellationToken;
 
@@ -24,7 +27,6 @@ use crate::{
         Store, StoreError,
         inbox::{Next, Refined, Waiting},
         media::File,
-        similar::Kept,
     },
     traces,
     watch::Clocks,
@@ -183,7 +185,7 @@ fn search(store: &Store, thresholds: &Thresholds, rows: &mut [(Waiting, Step)]) 
         if step.may_repeat(row)
             && let (Some(said), Some(alike)) = (step.said(), alike.next())
         {
-            said.before.alike = alike;
+            said.alike = alike;
         }
     }
     Ok(())
@@ -201,7 +203,7 @@ async fn finish(store: &Store, rules: &Rules, batch: Batch) -> Result<(usize, Ve
     let said = read.iter_mut().filter_map(|(_, step)| step.said());
     said.zip(referred).for_each(|(said, referred)| said.refers_to(referred));
     if rules.duplicates.enabled {
-        let searched = read.iter().filter_map(|(row, step)| Some((step.kept(row)?, step.alike())));
+        let searched = read.iter_mut().filter_map(|(row, step)| Some((step.kept(row)?, step.alike())));
         let before = store.before(unseen, searched.collect(), rules.duplicates.thresholds()).await?;
         let mut before = before.into_iter();
         for (row, step) in &mut read {

@@ -15,6 +15,7 @@ mod concept;
 mod distance;
 mod evidence;
 mod features;
+mod group;
 mod index;
 mod names;
 mod patterns;
@@ -34,6 +35,7 @@ use crate::{complaint::Links, ids::ComplaintId, words};
 
 pub use compare::{compare, evidence};
 pub use evidence::{Apart, Evidence};
+pub use group::{Kept, Link, link, together};
 pub use index::{Block, CANDIDATES, Index};
 
 /// What a complaint is about, for comparison. Holds no personal data but the keyed reference of who reported.
@@ -116,7 +118,7 @@ impl Default for Thresholds {
     fn default() -> Self {
         let families = rules::RULES.families.iter().map(|family| (family.name.to_owned(), family.metres));
         let radii = families.filter(|(_, metres)| *metres != RADIUS).collect();
-        Self { days: 14, score: 0.6, radius_m: RADIUS, radii }
+        Self { days: 14, score: 0.65, radius_m: RADIUS, radii }
     }
 }
 

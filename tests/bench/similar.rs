@@ -6,14 +6,14 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use muara::store::{Settings, Store, SyncMode, similar::Kept};
+use muara::store::{Settings, Store, SyncMode};
 use muara_normalizer::{
     ComplaintId, Draft, Normalizer, Receipt,
     draft::{DraftPlace, SourceTime},
     identity::PrivacyKey,
     ids::ReferenceKey,
     region::{self, Level},
-    similarity::{Matter, Thresholds},
+    similarity::{Kept, Matter, Thresholds},
 };
 
 use crate::{reports::Numbers, table::Verdict};
@@ -89,20 +89,23 @@ pub(crate) async fn search(folder: &Path) -> bool {
                 // over the window, in order
                 matter.at =
                     now - SignedDuration::from_secs(14 * 86_400 * i64::from(size - serial) / i64::from(size));
-                Kept { serial: i64::from(serial) + 1, id: ComplaintId(numbers.uuid()), matter }
+                let serial = i64::from(serial) + 1;
+                Kept { serial, id: ComplaintId(numbers.uuid()), first: serial, matter }
             });
             store.keep_matters(part.collect()).await.unwrap();
             filled = end;
         }
-        let mut times = Vec::new();
+        let (mut times, thresholds) = (Vec::new(), Thresholds::default());
         let mut linked = 0;
         for _ in 0..SEARCHES {
             let matter = matter(&normalizer, &mut numbers, now);
-            let new = Kept { serial: i64::MAX, id: ComplaintId(numbers.uuid()), matter };
+            let new = Kept { serial: i64::MAX, id: ComplaintId(numbers.uuid()), first: i64::MAX, matter };
             let start = Instant::now();
-            let links = store.alike(&[new], &Thresholds::default()).unwrap();
+            let alike = store.alike(std::slice::from_ref(&new), &thresholds).unwrap();
+            let batch = vec![(new, alike.into_iter().next().unwrap())];
+            let before = store.before(Vec::new(), batch, thresholds.clone()).await.unwrap();
             times.push(start.elapsed());
-            linked += u32::from(links[0].is_some());
+            linked += u32::from(before[0].alike.is_some());
         }
         times.sort_unstable();
         let bytes = [&file, &file.with_extension("db-wal")]

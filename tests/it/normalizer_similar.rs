@@ -3,17 +3,24 @@
 
 use jiff::SignedDuration;
 use muara_normalizer::{
-    Draft, Receipt,
+    ComplaintId, Draft, Receipt,
     complaint::{AttachmentKind, AttachmentRef},
     draft::{DraftPlace, DraftReporter, SourceTime},
     similarity::{
-        Apart, Index, Likeness, Matter, Thresholds, compare, evidence,
+        Apart, Index, Kept, Likeness, Link, Matter, Thresholds, compare, evidence, link,
         signs::{self, SIGNS, Speaks},
+        unmet,
     },
 };
 use proptest::{collection::vec, prelude::*};
 
 use crate::normalizer::{normalizer, now, receipt, said};
+
+/// The complaint of a number.
+fn kept(serial: i64, text: &str, hours: i64) -> Kept {
+    let id = ComplaintId::from_parts(now(), &[u8::try_from(serial).unwrap(); 10]);
+    Kept { serial, id, first: serial, matter: matter(said(text), hours).unwrap() }
+}
 
 /// What somebody complains of, so many hours after the first.
 fn matter(draft: Draft, hours: i64) -> Option<Matter> {
@@ -25,11 +32,6 @@ fn matter(draft: Draft, hours: i64) -> Option<Matter> {
 
 fn likeness(first: Draft, second: Draft) -> Option<Likeness> {
     compare(&matter(second, 30)?, &matter(first, 0)?, &Thresholds::default())
-}
-
-/// The same of what is told of within two hours.
-fn soon(first: Draft, second: Draft) -> Option<Likeness> {
-    compare(&matter(second, 2)?, &matter(first, 0)?, &Thresholds::default())
 }
 
 #[test]
@@ -65,7 +67,7 @@ fn one_trouble_is_known_in_the_words_of_two_and_what_works_again_is_none() {
 fn who_names_the_rw_may_mean_the_flood_of_the_whole_kelurahan() {
     let flood = "Banjir setinggi dada di Kel. Rawajati, warga minta perahu karet";
     let same = "banjir rawajati rt 3 rw 7 min tolong evakuasi nenek";
-    assert!(soon(said(flood), said(same)).is_some());
+    assert!(likeness(said(flood), said(same)).is_some());
 }
 
 #[test]
@@ -194,7 +196,7 @@ fn the_same_is_said_in_many_words() {
 fn a_flood_is_told_of_in_many_words_at_once() {
     let (one, other) =
         ("banjir kel. jati, butuh perahu", "ketinggian air 150 cm di kel. jati, arus deras, warga mengungsi");
-    assert!(soon(said(one), said(other)).is_some());
+    assert!(likeness(said(one), said(other)).is_some());
 }
 
 #[test]
@@ -294,8 +296,8 @@ fn a_contradiction_says_which_it_is() {
 fn an_index_finds_by_a_name_what_no_kelurahan_and_no_kind_joins() {
     let found = |first: &str, second: &str| {
         let mut index = Index::default();
-        index.insert(1, matter(said(first), 0).unwrap());
-        index.best(&matter(said(second), 5).unwrap(), &Thresholds::default()).is_some()
+        index.insert(kept(1, first, 0));
+        !index.alike(&matter(said(second), 5).unwrap(), &Thresholds::default()).is_empty()
     };
     // only the kecamatan is said, and the street without a capital letter
     assert!(found(
@@ -357,7 +359,7 @@ fn old_matters_are_not_joined() {
 }
 
 #[test]
-fn an_index_finds_the_best_and_of_equals_the_first() {
+fn an_index_finds_those_that_are_alike_the_oldest_first() {
     let mut index = Index::default();
     let texts = [
         "anjing liar mengejar warga di kel. cibubur rw 8",
@@ -366,12 +368,43 @@ fn an_index_finds_the_best_and_of_equals_the_first() {
         "banjir di kel. rawa buaya",
     ];
     for (number, text) in (0..).zip(texts) {
-        index.insert(number, matter(said(text), number).unwrap());
+        index.insert(kept(number, text, number));
     }
     let dogs = matter(said("segerombol anjing tanpa pemilik, Cibubur RW 08"), 30).unwrap();
-    assert_eq!(index.best(&dogs, &Thresholds::default()).map(|(number, _)| *number), Some(0));
+    let alike = |matter: &Matter| index.alike(matter, &Thresholds::default());
+    assert_eq!(alike(&dogs).iter().map(|link| link.serial).collect::<Vec<_>>(), [0, 2]);
     let library = matter(said("perpustakaan keliling tidak datang di kel. marunda"), 30).unwrap();
-    assert!(index.best(&library, &Thresholds::default()).is_none());
+    assert_eq!(alike(&library), []);
+}
+
+/// Which of two, the second of which repeats the first, another repeats.
+fn repeated(first: &str, second: &str, third: &str) -> Option<i64> {
+    let (first, second) = (kept(1, first, 0), Kept { first: 1, ..kept(2, second, 2) });
+    let third = matter(said(third), 4).unwrap();
+    let thresholds = Thresholds::default();
+    let mut index = Index::default();
+    for kept in [&first, &second] {
+        index.insert(kept.clone());
+    }
+    let alike: Vec<Link> =
+        { index.alike(&third, &thresholds).into_iter() }.map(|link| Link { first: 1, ..link }).collect();
+    assert!(alike.iter().any(|link| link.serial == 2), "it is like the second: {alike:?}");
+    let mut asked = 0;
+    let link = link(&third, alike, &thresholds, |first_serial, report| {
+        assert_eq!(first_serial, 1);
+        asked += 1;
+        [&first, &second].iter().for_each(|kept| report(&kept.matter));
+        Ok::<_, ()>(())
+    });
+    assert_eq!(asked, 1, "once for one matter");
+    link.unwrap().map(|link| link.serial)
+}
+
+#[test]
+fn who_repeats_a_matter_agrees_with_all_its_reports_and_not_with_one_alone() {
+    let (quarter, mosque) = ("lubang depan masjid kel. ancol rw 5", "lubang besar depan masjid kel. ancol");
+    assert!(repeated(quarter, mosque, "jalan lubang depan masjid rw 5 kel. ancol makin lebar").is_some());
+    assert_eq!(repeated(quarter, mosque, "jalan lubang depan masjid rw 7 kel. ancol makin lebar"), None);
 }
 
 #[test]

@@ -1,13 +1,17 @@
 //! `muara normalize --jsonl`: the gateway's rules over lines of standard input.
 
-use std::io::{BufRead, Write, stdin, stdout};
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    io::{BufRead, Write, stdin, stdout},
+};
 
 use jiff::Timestamp;
 use muara_normalizer::{
     ChannelId, ComplaintId, Draft, Receipt, contact,
     draft::{DraftPlace, SourceTime},
     ids::ReferenceKey,
-    similarity::{Index, Thresholds},
+    similarity::{Index, Kept, Link, Matter, Thresholds, link},
 };
 use serde::{Deserialize, Serialize};
 
@@ -48,9 +52,35 @@ impl From<contact::Found> for Found {
     }
 }
 
+/// The complaints before a line.
+#[derive(Default)]
+struct Earlier {
+    all: Index,
+    /// Places of the reports of a matter, by the number of the first.
+    matters: HashMap<i64, Vec<usize>>,
+    thresholds: Thresholds,
+}
+
+impl Earlier {
+    /// Adds one. Returns the one that it repeats.
+    fn add(&mut self, id: ComplaintId, matter: Matter) -> Option<Link> {
+        let serial = i64::try_from(self.all.len()).unwrap_or(i64::MAX);
+        let alike = self.all.alike(&matter, &self.thresholds);
+        let Ok(link) = link(&matter, alike, &self.thresholds, |first, report| {
+            let places = self.matters.get(&first).into_iter().flatten();
+            places.filter_map(|place| self.all.get(*place)).for_each(|kept| report(&kept.matter));
+            Ok::<_, Infallible>(())
+        });
+        let first = link.as_ref().map_or(serial, |link| link.first);
+        let place = self.all.insert(Kept { serial, id, first, matter });
+        self.matters.entry(first).or_default().push(place);
+        link
+    }
+}
+
 pub(super) fn jsonl() -> Result<(), CliError> {
     let (rules, references) = (normalizer(), ReferenceKey::new([0; 16]));
-    let (mut earlier, thresholds) = (Index::default(), Thresholds::default());
+    let mut earlier = Earlier::default();
     let mut out = std::io::BufWriter::new(stdout().lock());
     for (line, number) in stdin().lock().lines().zip(1..) {
         let line = line?;
@@ -77,11 +107,10 @@ pub(super) fn jsonl() -> Result<(), CliError> {
         };
         let (complaint, found, error) = match rules.normalize(draft, &receipt) {
             Ok(mut made) => {
-                if let Some(matter) = made.matter {
-                    if let Some((id, likeness)) = earlier.best(&matter, &thresholds) {
-                        made.complaint.links.repeats(*id, likeness);
-                    }
-                    earlier.insert(made.complaint.id, matter);
+                if let Some(matter) = made.matter
+                    && let Some(link) = earlier.add(made.complaint.id, matter)
+                {
+                    made.complaint.links.repeats(link.id, link.likeness);
                 }
                 (Some(made.complaint), Found::from(made.found), None)
             }

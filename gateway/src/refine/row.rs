@@ -9,7 +9,7 @@ use muara_normalizer::{
     complaint::NotAComplaint,
     draft::Change,
     identity::PersonRef,
-    similarity::{Likeness, compare},
+    similarity::{Kept, Likeness, Link, compare},
 };
 
 use super::Rules;
@@ -23,7 +23,7 @@ use crate::{
         links::{Referred, Referring},
         outbox::NewEvent,
         reply::NewCorrespondence,
-        similar::{Before, Kept, Link},
+        similar::Before,
     },
 };
 
@@ -53,6 +53,8 @@ pub(super) struct Said {
     answered: Option<NewCorrespondence>,
     publish_not_a_complaint: bool,
     referred: Referred,
+    /// The stored ones that it is alike enough to.
+    pub(super) alike: Vec<Link>,
     pub(super) before: Before,
 }
 
@@ -122,13 +124,12 @@ impl Step {
         if !self.may_repeat(row) {
             return None;
         }
-        Some(Kept { serial: row.serial, id: row.id, matter: said.made.matter.clone()? })
+        Some(Kept { serial: row.serial, id: row.id, first: row.serial, matter: said.made.matter.clone()? })
     }
 
-    /// The stored one that it is most alike.
-    pub(super) fn alike(&self) -> Option<Link> {
-        let Self::Said(said) = self else { return None };
-        said.before.alike.clone()
+    /// The stored ones that it is alike enough to.
+    pub(super) fn alike(&mut self) -> Vec<Link> {
+        self.said().map(|said| std::mem::take(&mut said.alike)).unwrap_or_default()
     }
 
     /// Whether it may be about the same as another one.
@@ -201,6 +202,7 @@ fn said(
         answered,
         publish_not_a_complaint: configured.is_some_and(|channel| channel.publish_not_a_complaint),
         referred: Referred::default(),
+        alike: Vec::new(),
         before: Before::default(),
     })
 }
@@ -226,7 +228,7 @@ pub(super) fn refine(row: &Waiting, step: Step, rules: &Rules) -> Refined {
     let Said { made, mut answered, persons, referred, before, .. } = said;
     let Normalized { mut complaint, original, matter, .. } = made;
     let follows = first.as_ref().map(|(serial, ..)| *serial);
-    let mut duplicate_of = None;
+    let (mut duplicate_of, mut of_matter) = (None, None);
     let (event, matter) = match first {
         Some((_, first, alike)) => {
             complaint.links.follow_up_of = Some(first);
@@ -242,6 +244,7 @@ pub(super) fn refine(row: &Waiting, step: Step, rules: &Rules) -> Refined {
         }
         None => {
             if let Some(link) = before.alike {
+                of_matter = Some(link.first);
                 complaint.links.repeats(link.id, link.likeness);
             }
             duplicate_of = complaint.links.duplicate_of;
@@ -256,6 +259,7 @@ pub(super) fn refine(row: &Waiting, step: Step, rules: &Rules) -> Refined {
             answered,
             follows,
             duplicate_of,
+            first: of_matter,
             original,
             matter,
             persons: referred.person.map(|person| (person, persons)),

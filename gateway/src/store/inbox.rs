@@ -9,8 +9,11 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use muara_connectors::Cursor;
 use muara_normalizer::{
-    ChannelId, ComplaintId, IdempotencyKey, complaint::NotAComplaint, event::ClockKind, identity::PersonRef,
-    similarity::Matter,
+    ChannelId, ComplaintId, IdempotencyKey,
+    complaint::NotAComplaint,
+    event::ClockKind,
+    identity::PersonRef,
+    similarity::{Kept, Matter},
 };
 use uuid::Uuid;
 
@@ -21,7 +24,6 @@ use super::{
     quarantine::{self, NewQuarantine},
     reply::{NewCorrespondence, NewReply},
     report::NewReport,
-    similar::Kept,
     sql::{self, OptionalExtension},
     writer::size,
 };
@@ -178,6 +180,8 @@ pub struct NewComplaint {
     pub follows: Option<i64>,
     /// The complaint on the same matter.
     pub duplicate_of: Option<ComplaintId>,
+    /// Number of the receipt of the first report of that matter.
+    pub first: Option<i64>,
     /// The citizen's words, if the event masks them.
     pub original: Option<String>,
     /// What it is about, if later ones are to be held against it.
@@ -365,7 +369,8 @@ fn put(db: &Db<'_>, row: &Waiting, made: &NewComplaint) -> sql::Result<Option<Ke
         super::links::one_person(db, reference, ids)?;
     }
     let Some(matter) = made.matter.clone() else { return Ok(None) };
-    let kept = Kept { serial: row.serial, id: row.id, matter };
+    let first = made.first.unwrap_or(row.serial);
+    let kept = Kept { serial: row.serial, id: row.id, first, matter };
     Ok(super::similar::remember(db, &kept)?.then_some(kept))
 }
 

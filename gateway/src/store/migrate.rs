@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/sqlite_8.sql"),
     include_str!("../../migrations/sqlite_9.sql"),
     include_str!("../../migrations/sqlite_10.sql"),
+    include_str!("../../migrations/sqlite_11.sql"),
 ];
 
 /// Functions that SQLite has and PostgreSQL has not; before the migrations.

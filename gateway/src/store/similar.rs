@@ -13,7 +13,7 @@ use std::{
 use jiff::Timestamp;
 use muara_normalizer::{
     ComplaintId,
-    similarity::{CANDIDATES, Index, Likeness, Matter, Thresholds, compare},
+    similarity::{CANDIDATES, Index, Kept, Link, Matter, Thresholds, compare, link},
 };
 
 use self::recent::Generations;
@@ -26,50 +26,28 @@ use super::{
 /// A person's latest complaints that a new one of theirs is held against.
 const MOST_RECENT: u32 = 8;
 
-/// A complaint that another seems to repeat.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Link {
-    /// Its serial number.
-    pub serial: i64,
-    /// Its id.
-    pub id: ComplaintId,
-    /// How alike the two are, and why.
-    pub likeness: Likeness,
-}
-
-/// What a complaint is about, with the complaint.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Kept {
-    /// Its serial number.
-    pub serial: i64,
-    /// Its id.
-    pub id: ComplaintId,
-    /// What it is about.
-    pub matter: Matter,
-}
-
 /// What came before a complaint.
 #[derive(Clone, Debug, Default)]
 pub struct Before {
-    /// The older complaint that it is most alike, if it is alike enough to one.
+    /// The older complaint that it repeats, if it is alike enough to one.
     pub alike: Option<Link>,
     /// The latest complaints of its sender, newest first.
     pub own: Vec<Kept>,
 }
 
 impl Store {
-    /// For each of a batch the stored complaint that it is most alike, if it is alike enough to one. Blocks.
+    /// For each of a batch the stored complaints that it is alike enough to, oldest first. Blocks.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub fn alike(&self, batch: &[Kept], thresholds: &Thresholds) -> Result<Vec<Option<Link>>, StoreError> {
+    pub fn alike(&self, batch: &[Kept], thresholds: &Thresholds) -> Result<Vec<Vec<Link>>, StoreError> {
         self.read_here(|connection| {
-            let one = |kept| best(connection, &self.shared.recent.look(), kept, thresholds);
+            let one = |kept| alike(connection, &self.shared.recent.look(), kept, thresholds);
             batch.iter().map(one).collect()
         })
     }
 
-    /// For each of a batch what came before it: the older complaint that it is most alike, of [`Store::alike`]'s, of
+    /// For each of a batch what came before it: the complaint that it repeats, of those that [`Store::alike`] found, of
     /// those that this did not see, and of the earlier ones of the batch; and what its sender said lately that may be the
     /// same.
     ///
@@ -78,40 +56,40 @@ impl Store {
     pub async fn before(
         &self,
         unseen: Vec<Kept>,
-        batch: Vec<(Kept, Option<Link>)>,
+        batch: Vec<(Kept, Vec<Link>)>,
         thresholds: Thresholds,
     ) -> Result<Vec<Before>, StoreError> {
         self.read(move |connection| {
             let mut earlier = Index::default();
-            for Kept { serial, id, matter } in unseen {
-                earlier.insert((serial, id), matter);
+            for kept in unseen {
+                earlier.insert(kept);
             }
             let mut befores = Vec::with_capacity(batch.len());
             let mut senders: HashMap<[u8; 16], Vec<usize>> = HashMap::new();
-            for (Kept { serial, id, matter }, stored) in batch {
-                let beside = earlier.best(&matter, &thresholds).map(|(key, likeness)| {
-                    let (serial, id) = *key;
-                    Link { serial, id, likeness }
-                });
-                let alike = match (stored, beside) {
-                    // of equals the older
-                    (Some(stored), Some(beside)) if beside.likeness.score > stored.likeness.score => {
-                        Some(beside)
-                    }
-                    (stored, beside) => stored.or(beside),
-                };
+            // of the batch: those of `unseen` are in the store by now
+            let mut matters: HashMap<i64, Vec<usize>> = HashMap::new();
+            for (mut kept, mut candidates) in batch {
+                candidates.extend(earlier.alike(&kept.matter, &thresholds));
+                let alike = link(&kept.matter, candidates, &thresholds, |first, report| {
+                    stored_reports(connection, first, kept.serial, report)?;
+                    let here = matters.get(&first).into_iter().flatten();
+                    here.filter_map(|place| earlier.get(*place)).for_each(|kept| report(&kept.matter));
+                    Ok::<_, sql::Error>(())
+                })?;
+                if let Some(link) = &alike {
+                    kept.first = link.first;
+                }
                 let mut own = Vec::new();
-                let sender = matter.sender;
+                let sender = kept.matter.sender;
                 if let Some(sender) = &sender {
                     let known = senders.get(sender).into_iter().flatten().rev();
-                    own.extend(known.filter_map(|place| earlier.get(*place)).map(|(key, matter)| {
-                        let (serial, id) = *key;
-                        Kept { serial, id, matter: matter.clone() }
-                    }));
-                    own.extend(recent_of(connection, sender, serial)?);
+                    own.extend(known.filter_map(|place| earlier.get(*place)).cloned());
+                    own.extend(recent_of(connection, sender, kept.serial)?);
                 }
                 befores.push(Before { alike, own });
-                let place = earlier.insert((serial, id), matter);
+                let first = kept.first;
+                let place = earlier.insert(kept);
+                matters.entry(first).or_default().push(place);
                 if let Some(sender) = sender {
                     senders.entry(sender).or_default().push(place);
                 }
@@ -193,10 +171,12 @@ impl Store {
 }
 
 /// Keeps what a complaint is about; a second time changes nothing. Whether it is new.
-pub(super) fn remember(db: &Db<'_>, Kept { serial, id, matter }: &Kept) -> sql::Result<bool> {
+pub(super) fn remember(db: &Db<'_>, Kept { serial, id, first, matter }: &Kept) -> sql::Result<bool> {
+    let first = Some(first).filter(|first| *first != serial);
     let kept = db.execute(
-        "INSERT INTO matter VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
-        (serial, id.0, matter.at.as_millisecond(), matter.sender, matter.to_bytes()),
+        "INSERT INTO matter (serial, id, at, sender, matter, first) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT DO NOTHING",
+        (serial, id.0, matter.at.as_millisecond(), matter.sender, matter.to_bytes(), first),
     )?;
     if kept == 0 {
         return Ok(false);
@@ -205,26 +185,24 @@ pub(super) fn remember(db: &Db<'_>, Kept { serial, id, matter }: &Kept) -> sql::
     Ok(true)
 }
 
-/// The one of memory and store that is most alike, of equals the oldest; never the complaint itself.
-fn best(
+/// Those of memory and store that are alike enough, oldest first; never the complaint itself.
+fn alike(
     connection: &Connection,
     recent: &Generations,
     Kept { serial: own, matter, .. }: &Kept,
     thresholds: &Thresholds,
-) -> sql::Result<Option<Link>> {
+) -> sql::Result<Vec<Link>> {
     // memory first, where those are that the store has not filed
-    let mut candidates: BTreeMap<i64, Option<(ComplaintId, &Matter)>> = BTreeMap::new();
+    let mut candidates: BTreeMap<i64, Option<&Kept>> = BTreeMap::new();
     let sql = "SELECT serial, lat, lon FROM matter_block WHERE block = ?1 AND serial <> ?2
                ORDER BY serial DESC LIMIT ?3";
     let mut newest = connection.prepare_cached(sql)?;
     for block in matter.sought_in() {
         let mut most = block.most;
-        for ((serial, id), other) in
-            recent.newest(block.key).filter(|((serial, _), _)| serial != own).take(most)
-        {
+        for other in recent.newest(block.key).filter(|other| other.serial != *own).take(most) {
             most -= 1;
-            if !thresholds.too_far(matter.point(), other.point()) {
-                candidates.insert(*serial, Some((*id, other)));
+            if !thresholds.too_far(matter.point(), other.matter.point()) {
+                candidates.insert(other.serial, Some(other));
             }
         }
         if most > 0 && recent.may_be_filed(block.key) {
@@ -241,31 +219,50 @@ fn best(
             break;
         }
     }
-    let mut one = connection.prepare_cached("SELECT id, matter FROM matter WHERE serial = ?1")?;
-    let mut best: Option<Link> = None;
+    let mut one = connection
+        .prepare_cached("SELECT id, matter, coalesce(first, serial) FROM matter WHERE serial = ?1")?;
+    let mut alike = Vec::new();
     for (serial, known) in candidates {
-        let alike = match known {
-            Some((id, other)) => compare(matter, other, thresholds).map(|likeness| (id, likeness)),
+        alike.extend(match known {
+            Some(Kept { id, first, matter: other, .. }) => compare(matter, other, thresholds)
+                .map(|likeness| Link { serial, id: *id, first: *first, likeness }),
             None => one
                 .query_row([serial], |row| {
                     let Some(other) = Matter::from_bytes(row.get_ref(1)?.as_blob()?) else { return Ok(None) };
                     let Some(likeness) = compare(matter, &other, thresholds) else { return Ok(None) };
-                    Ok(Some((ComplaintId(row.get(0)?), likeness)))
+                    Ok(Some(Link { serial, id: ComplaintId(row.get(0)?), first: row.get(2)?, likeness }))
                 })
                 .optional()?
                 .flatten(),
-        };
-        let Some((id, likeness)) = alike else { continue };
-        if best.as_ref().is_none_or(|known| likeness.score > known.likeness.score) {
-            best = Some(Link { serial, id, likeness });
+        });
+    }
+    Ok(alike)
+}
+
+/// The stored reports of the matter with that first one, the newest of them, without the complaint itself.
+fn stored_reports(
+    connection: &Connection,
+    first: i64,
+    own: i64,
+    report: &mut dyn FnMut(&Matter),
+) -> sql::Result<()> {
+    let of = "SELECT matter FROM matter WHERE serial = ?1 AND serial <> ?2";
+    let repeating =
+        "SELECT matter FROM matter WHERE first = ?1 AND serial <> ?2 ORDER BY serial DESC LIMIT 8";
+    for sql in [of, repeating] {
+        let mut statement = connection.prepare_cached(sql)?;
+        let mut rows = statement.query((first, own))?;
+        while let Some(row) = rows.next()? {
+            Matter::from_bytes(row.get_ref(0)?.as_blob()?).iter().for_each(&mut *report);
         }
     }
-    Ok(best)
+    Ok(())
 }
 
 /// A person's latest complaints before this one, newest first.
 fn recent_of(connection: &Connection, sender: &[u8; 16], before: i64) -> sql::Result<Vec<Kept>> {
-    let sql = "SELECT serial, id, matter FROM matter WHERE sender = ?1 AND serial < ?2
+    let sql =
+        "SELECT serial, id, matter, coalesce(first, serial) FROM matter WHERE sender = ?1 AND serial < ?2
                ORDER BY serial DESC LIMIT ?3";
     let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map((sender, before, MOST_RECENT), kept)?;
@@ -276,5 +273,6 @@ fn recent_of(connection: &Connection, sender: &[u8; 16], before: i64) -> sql::Re
 fn kept(row: &Row<'_>) -> sql::Result<Option<Kept>> {
     let matter = Matter::from_bytes(row.get_ref(2)?.as_blob()?);
     let (serial, id) = (row.get(0)?, ComplaintId(row.get(1)?));
-    Ok(matter.map(|matter| Kept { serial, id, matter }))
+    let first = row.get(3)?;
+    Ok(matter.map(|matter| Kept { serial, id, first, matter }))
 }

@@ -24,6 +24,7 @@ use muara_normalizer::{
     similarity::{
         Apart, Matter, Thresholds, evidence,
         signs::{BY_HAND, COUNT, SIGNS, Sign, Speaks, Weights, probability},
+        together,
     },
 };
 
@@ -35,11 +36,11 @@ use super::{
 /// How strongly weights are held near the guess.
 const KEEN: f64 = 8.0;
 /// How much more a wrong link costs than a missed one.
-const WARY: f64 = 4.0;
+const WARY: f64 = 2.0;
 /// Steps of the search; far fewer are needed.
 const STEPS: usize = 4_000;
 /// Scores from which two might be linked.
-const CURVE: [f64; 8] = [0.4, 0.5, 0.55, 0.6, 0.7, 0.8, 0.9, 0.95];
+const CURVE: [f64; 8] = [0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.9, 0.95];
 /// Where the search ends: no weight moves by more.
 const STILL: f64 = 1e-6;
 
@@ -60,6 +61,8 @@ struct Set {
     cases: Vec<Case>,
     /// Pairs of one matter that contradictions part: beyond what weights can mend.
     parted: Vec<(usize, usize, Apart)>,
+    /// Pairs of which nothing says that they are of one place.
+    unplaced: BTreeSet<(usize, usize)>,
     groups: Vec<Option<String>>,
 }
 
@@ -165,6 +168,7 @@ fn pairs(folder: &Path) -> Result<Set, Box<dyn Error>> {
         whole.groups.extend(set.groups);
         let parted = set.parted.into_iter().map(|(new, old, apart)| (new + begin, old + begin, apart));
         whole.parted.extend(parted);
+        whole.unplaced.extend(set.unplaced.into_iter().map(|(new, old)| (new + begin, old + begin)));
         let moved = |case: Case| Case { pair: (case.pair.0 + begin, case.pair.1 + begin), ..case };
         whole.cases.extend(set.cases.into_iter().map(moved));
     }
@@ -206,13 +210,17 @@ impl Set {
         let matters: Vec<Option<Matter>> =
             texts.iter().map(|text| Matter::by(&text.complaint, &text.reading, &known)).collect();
         let thresholds = Thresholds::default();
-        let (mut cases, mut parted) = (Vec::new(), Vec::new());
+        let (mut cases, mut parted, mut unplaced) = (Vec::new(), Vec::new(), BTreeSet::new());
         for (new, one) in matters.iter().enumerate() {
             for (old, other) in matters[..new].iter().enumerate() {
                 let (Some(one), Some(other)) = (one, other) else { continue };
                 let group = |place: usize| texts[place].group.as_ref();
                 let same = group(new).is_some() && group(new) == group(old);
-                match evidence(one, other, &thresholds) {
+                let found = evidence(one, other, &thresholds);
+                if matches!(found, Err(Apart::Unplaced)) {
+                    unplaced.insert((new, old));
+                }
+                match found {
                     Ok(evidence) => {
                         let values = evidence.values().into_iter().enumerate();
                         let signs = values.filter(|(_, value)| *value != 0.0).collect();
@@ -224,29 +232,41 @@ impl Set {
             }
         }
         let (ids, groups) = texts.into_iter().map(|text| (text.id, text.group)).unzip();
-        Self { name, ids, cases, parted, groups }
+        Self { name, ids, cases, parted, unplaced, groups }
     }
 
-    /// Pairs linked rightly, linked wrongly and missed, where each complaint is linked with the likeliest before it.
+    /// Pairs linked rightly, linked wrongly and missed, where each complaint is linked as [`muara_normalizer::similarity::link`]
+    /// does it.
     fn judge(&self, weights: &Weights, least: f64) -> [usize; 3] {
-        let mut best: BTreeMap<usize, (f64, usize)> = BTreeMap::new();
-        for case in &self.cases {
-            let likely = probability(sum(case, weights));
-            let known = best.entry(case.pair.0).or_insert((least, usize::MAX));
-            if likely > known.0 || likely >= least && known.1 == usize::MAX {
-                *known = (likely, case.pair.1);
-            }
-        }
-        let mut cluster: Vec<usize> = (0..self.ids.len()).collect();
-        for (new, (_, old)) in best.into_iter().filter(|(_, (_, old))| *old != usize::MAX) {
-            let (one, other) = (cluster[new], cluster[old]);
-            cluster.iter_mut().filter(|known| **known == one).for_each(|known| *known = other);
+        let sums: BTreeMap<(usize, usize), f64> =
+            self.cases.iter().map(|case| (case.pair, sum(case, weights))).collect();
+        // the first report of what each is about, and those reports
+        let mut first: Vec<usize> = Vec::with_capacity(self.ids.len());
+        let mut reports: Vec<Vec<usize>> = vec![Vec::new(); self.ids.len()];
+        for new in 0..self.ids.len() {
+            let each = |old: &usize| match sums.get(&(new, *old)) {
+                Some(sum) => Ok(*sum),
+                None if self.unplaced.contains(&(new, *old)) => Err(Apart::Unplaced),
+                None => Err(Apart::Subject),
+            };
+            let alike = (0..new).filter(|old| each(old).is_ok_and(|sum| probability(sum) >= least));
+            let matters: BTreeSet<usize> = alike.map(|old| first[old]).collect();
+            let likely = matters.into_iter().filter_map(|matter| {
+                let sum = together(&reports[matter].iter().map(each).collect::<Vec<_>>())?;
+                Some((matter, probability(sum)))
+            });
+            let best = likely
+                .filter(|(_, likely)| *likely >= least)
+                .reduce(|best, other| if other.1 > best.1 { other } else { best });
+            let matter = best.map_or(new, |(matter, _)| matter);
+            first.push(matter);
+            reports[matter].push(new);
         }
         let mut count = [0; 3];
         for new in 0..self.ids.len() {
             for old in 0..new {
                 let same = self.groups[new].is_some() && self.groups[new] == self.groups[old];
-                match (cluster[new] == cluster[old], same) {
+                match (first[new] == first[old], same) {
                     (true, true) => count[0] += 1,
                     (true, false) => count[1] += 1,
                     (false, true) => count[2] += 1,

@@ -10,6 +10,7 @@ use super::{
     distance::distance,
     evidence::{Apart, Evidence},
     features::word_hash,
+    group::rounded,
     names::{differ, names, numbers},
     signs::{Sign, WEIGHTS, probability},
     spot::{landmarks, reach, spots},
@@ -30,7 +31,7 @@ const FEW: f64 = 4.0;
 pub fn compare(new: &Matter, old: &Matter, thresholds: &Thresholds) -> Option<Likeness> {
     let evidence = evidence(new, old, thresholds).ok()?;
     let score = probability(evidence.sum(&WEIGHTS));
-    let likeness = || Likeness { score: (score * 100.0).round() / 100.0, reasons: evidence.reasons(new) };
+    let likeness = || Likeness { score: rounded(score), reasons: evidence.reasons(new) };
     (score >= thresholds.score).then(likeness)
 }
 

@@ -3,7 +3,7 @@
 
 use foldhash::HashMap;
 
-use super::{Likeness, Matter, Name, Thresholds, compare, hash, mix, rules::RULES};
+use super::{Kept, Link, Matter, Name, Thresholds, compare, hash, mix, rules::RULES};
 
 /// Newest matters looked at in a block of a kelurahan and a kind of trouble. A kelurahan of Jakarta has about two
 /// complaints a day of all kinds together; thirty times of that is still seen whole for a day.
@@ -117,69 +117,63 @@ fn block(most: usize, sort: u64, what: u64, family: u64) -> Block {
     Block { key: mix(mix(what ^ sort << 56) ^ family).cast_signed(), most }
 }
 
-/// Matters in memory, each with a key of the caller's.
-#[derive(Clone, Debug)]
-pub struct Index<K> {
-    matters: Vec<(K, Matter)>,
-    /// Places of matters, oldest first.
+/// Complaints in memory, by what they are about.
+#[derive(Clone, Debug, Default)]
+pub struct Index {
+    all: Vec<Kept>,
+    /// Places of complaints, oldest first.
     blocks: HashMap<i64, Vec<usize>>,
 }
 
-impl<K> Default for Index<K> {
-    fn default() -> Self {
-        Self { matters: Vec::new(), blocks: HashMap::default() }
-    }
-}
-
-impl<K> Index<K> {
-    /// Adds a matter, which must not be older than those before it. Returns its place.
-    pub fn insert(&mut self, key: K, matter: Matter) -> usize {
-        let place = self.matters.len();
-        for block in matter.filed_under() {
+impl Index {
+    /// Adds one, which must not be older than those before it. Returns its place.
+    pub fn insert(&mut self, kept: Kept) -> usize {
+        let place = self.all.len();
+        for block in kept.matter.filed_under() {
             self.blocks.entry(block).or_default().push(place);
         }
-        self.matters.push((key, matter));
+        self.all.push(kept);
         place
     }
 
-    /// The matter at a place, with its key.
+    /// The one at a place.
     #[must_use]
-    pub fn get(&self, place: usize) -> Option<&(K, Matter)> {
-        self.matters.get(place)
+    pub fn get(&self, place: usize) -> Option<&Kept> {
+        self.all.get(place)
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.matters.len()
+        self.all.len()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.matters.is_empty()
+        self.all.is_empty()
     }
 
-    /// The matters, oldest first.
-    pub fn iter(&self) -> impl Iterator<Item = &(K, Matter)> {
-        self.matters.iter()
+    /// All of them, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Kept> {
+        self.all.iter()
     }
 
-    /// Each block of each matter, in no order.
-    pub fn blocks(&self) -> impl Iterator<Item = (i64, &(K, Matter))> {
+    /// Each block of each, in no order.
+    pub fn blocks(&self) -> impl Iterator<Item = (i64, &Kept)> {
         self.blocks.iter().flat_map(|(block, places)| {
-            places.iter().filter_map(|place| Some((*block, self.matters.get(*place)?)))
+            places.iter().filter_map(|place| Some((*block, self.all.get(*place)?)))
         })
     }
 
-    /// The matters under a block, newest first.
-    pub fn newest(&self, block: i64) -> impl Iterator<Item = &(K, Matter)> {
-        self.blocks.get(&block).into_iter().flatten().rev().filter_map(|place| self.matters.get(*place))
+    /// Those under a block, newest first.
+    pub fn newest(&self, block: i64) -> impl Iterator<Item = &Kept> {
+        self.blocks.get(&block).into_iter().flatten().rev().filter_map(|place| self.all.get(*place))
     }
 
-    /// The one that is most alike; of equals the oldest.
+    /// Those that are alike enough, oldest first.
     #[must_use]
-    pub fn best(&self, matter: &Matter, thresholds: &Thresholds) -> Option<(&K, Likeness)> {
+    pub fn alike(&self, matter: &Matter, thresholds: &Thresholds) -> Vec<Link> {
         let mut places: Vec<usize> = Vec::new();
         for block in matter.sought_in() {
             places.extend(self.blocks.get(&block.key).into_iter().flatten().rev().take(block.most));
@@ -187,13 +181,11 @@ impl<K> Index<K> {
         places.truncate(CANDIDATES);
         places.sort_unstable();
         places.dedup();
-        let mut best: Option<(&K, Likeness)> = None;
-        for (key, other) in places.into_iter().filter_map(|place| self.matters.get(place)) {
-            let Some(likeness) = compare(matter, other, thresholds) else { continue };
-            if best.as_ref().is_none_or(|(_, known)| likeness.score > known.score) {
-                best = Some((key, likeness));
-            }
-        }
-        best
+        let candidates = places.into_iter().filter_map(|place| self.all.get(place));
+        let alike = candidates.filter_map(|kept| {
+            let likeness = compare(matter, &kept.matter, thresholds)?;
+            Some(Link { serial: kept.serial, id: kept.id, first: kept.first, likeness })
+        });
+        alike.collect()
     }
 }

@@ -127,6 +127,7 @@ signs! {
     OwnWords "own_words" For 2.0 "share of two rare words that both have, of what everybody has his own of",
     CategoryRare "category_rare" For 1.0 "how rare the category is that both have first, from 0 to 1",
     SoonBrief "hours_apart_brief" For 1.5 "the same as hours_apart, of what is over in a day or two",
+    SoonWide "hours_apart_wide" For 1.5 "how soon one followed the other, of a flood and the like: 1 at once, a third after a day",
     Soon "hours_apart" For 0.6 "how soon one followed the other: 1 at once, a third after three hours",
     Late "days_apart" Against -0.8 "time between them, as share of the window",
 }

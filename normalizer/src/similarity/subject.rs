@@ -17,6 +17,8 @@ use crate::learned;
 
 /// After so many hours one is soon after another by a third only.
 const HOURS: f64 = 3.0;
+/// The same of a flood: the water stays for hours, and who lives there tells of it as it falls.
+const DAY: f64 = 24.0;
 /// After so long a brief trouble is over.
 const OVER: SignedDuration = SignedDuration::from_hours(48);
 
@@ -154,10 +156,16 @@ pub(super) fn subjects(
         return Err(Apart::Subject);
     }
     evidence.set(best.sign);
+    let wide = rules.family(best.families[0]).is_some_and(|family| family.wide);
     let brief = |subject: u16| rules.concept(subject).is_some_and(|concept| concept.brief);
     if brief(best.one) && brief(best.other) {
         let apart = new.at.duration_since(old.at).abs();
-        evidence.put(Sign::SoonBrief, soon(apart.as_secs_f64() / 3600.0));
+        let hours = apart.as_secs_f64() / 3600.0;
+        if wide {
+            evidence.put(Sign::SoonWide, (-hours / DAY).exp());
+        } else {
+            evidence.put(Sign::SoonBrief, soon(hours));
+        }
         if apart > OVER {
             evidence.set(Sign::OverLongAgo);
         }
@@ -167,7 +175,6 @@ pub(super) fn subjects(
         evidence.set(Sign::SubjectsClash);
     }
     if alone(rules, new, old) && alone(rules, old, new) {
-        let wide = rules.family(best.families[0]).is_some_and(|family| family.wide);
         if agreed == 0 && !wide {
             return Err(Apart::Subject);
         }

@@ -3,14 +3,11 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use muara::store::{
-    Store,
-    similar::{Before, Kept, Link},
-};
+use muara::store::{Store, similar::Before};
 use muara_normalizer::{
     ComplaintId, Draft, Receipt,
     draft::{DraftReporter, SourceTime},
-    similarity::Thresholds,
+    similarity::{Kept, Link, Thresholds},
 };
 use uuid::Uuid;
 
@@ -29,13 +26,13 @@ fn kept(serial: i64, text: &str, sender: &str, at: Timestamp) -> Kept {
     let draft = Draft { sent_at: Some(SourceTime::Instant(at)), reporter, ..said(text) };
     let id = ComplaintId(Uuid::now_v7());
     let made = normalizer(1).normalize(draft, &Receipt { id, received_at: at, ..receipt() }).unwrap();
-    Kept { serial, id, matter: made.matter.unwrap() }
+    Kept { serial, id, first: serial, matter: made.matter.unwrap() }
 }
 
 const HOLE: &str = "jalan bolong deket apotek pahlawan revolusi pondok bambu";
 
-/// What each of a batch is most alike.
-async fn alike(store: &Store, batch: Vec<Kept>) -> Vec<Option<Link>> {
+/// What each of a batch is alike enough to.
+async fn alike(store: &Store, batch: Vec<Kept>) -> Vec<Vec<Link>> {
     let store = store.clone();
     tokio::task::spawn_blocking(move || store.alike(&batch, &Thresholds::default()).unwrap()).await.unwrap()
 }
@@ -101,12 +98,13 @@ async fn what_is_about_to_be_filed_is_found_in_every_state_and_after_a_crash(fre
     let hour = SignedDuration::from_hours(1);
     // thousands elsewhere, and one that is sought
     let other = kept(1, "lampu jalan mati di kel. ancol rt 3 rw 2", "b", ago(hour));
-    let like = |kept: &Kept, serial| Kept { serial, id: ComplaintId(Uuid::now_v7()), ..kept.clone() };
+    let like =
+        |kept: &Kept, serial| Kept { serial, first: serial, id: ComplaintId(Uuid::now_v7()), ..kept.clone() };
     let sought =
         kept(1, "Aspal ambles di Jl. Pahlawan Revolusi dekat apotek, Kel. Pondok Bambu", "a", ago(hour));
     let new = kept(10_000, HOLE, "c", ago(SignedDuration::ZERO));
     let found =
-        async |store: &Store| alike(store, vec![new.clone()]).await[0].as_ref().map(|link| link.serial);
+        async |store: &Store| alike(store, vec![new.clone()]).await[0].first().map(|link| link.serial);
     let unfiled = || fresh.number("SELECT count(*) FROM matter_unfiled");
 
     // who refines knows under which blocks something is filed, and looks nowhere else

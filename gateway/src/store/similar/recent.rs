@@ -10,24 +10,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use muara_normalizer::{
-    ComplaintId,
-    similarity::{Index, Matter},
-};
+use muara_normalizer::similarity::{Index, Kept};
 
-use super::{Kept, kept};
+use super::kept;
 use crate::store::{
     Db,
     sql::{self, Connection},
 };
 
-/// Matters that are filed together: some 1.5 MB of memory, and twice as much while they are filed.
+/// Index that are filed together: some 1.5 MB of memory, and twice as much while they are filed.
 const TOGETHER: usize = 2048;
 /// Rows that are filed with each complaint that comes: more than it has blocks, so that filing ends before the next begins.
 const PART: usize = 16;
-
-/// A matter in memory: the key is its serial number and the id of its complaint.
-type Matters = Index<(i64, ComplaintId)>;
 
 #[derive(Debug, Default)]
 pub(in crate::store) struct Recent(RwLock<Generations>);
@@ -35,14 +29,14 @@ pub(in crate::store) struct Recent(RwLock<Generations>);
 /// What is in memory, by age.
 #[derive(Debug, Default)]
 pub(super) struct Generations {
-    young: Matters,
+    young: Index,
     /// When the first of the young came.
     began: Option<Instant>,
     filing: Option<Filing>,
     /// Where something may be filed; nothing is known of it before this gateway refines.
     blocks: Option<Blocks>,
     /// Filed wholly with the last commit. A search that began to read the store before it does not find them there.
-    filed: Matters,
+    filed: Index,
     number: u64,
 }
 
@@ -77,7 +71,7 @@ impl Blocks {
 
 #[derive(Debug)]
 struct Filing {
-    matters: Matters,
+    matters: Index,
     sheet: Arc<Sheet>,
     /// How many of the rows are in the store.
     done: usize,
@@ -112,7 +106,7 @@ impl Recent {
     /// Those that a store has not filed.
     pub(in crate::store) fn read(connection: &Connection) -> sql::Result<Self> {
         let recent = Self::default();
-        let sql = "SELECT serial, id, matter FROM matter JOIN matter_unfiled USING (serial) ORDER BY serial";
+        let sql = "SELECT serial, id, matter, coalesce(first, serial) FROM matter JOIN matter_unfiled USING (serial) ORDER BY serial";
         let unfiled: Vec<Kept> = connection
             .prepare_cached(sql)?
             .query_map([], kept)?
@@ -155,8 +149,8 @@ impl Recent {
     /// Adds what a commit has brought.
     pub(in crate::store) fn add(&self, new: impl IntoIterator<Item = Kept>) {
         let mut generations = self.change();
-        for Kept { serial, id, matter } in new {
-            generations.young.insert((serial, id), matter);
+        for kept in new {
+            generations.young.insert(kept);
             generations.began.get_or_insert_with(Instant::now);
         }
     }
@@ -196,7 +190,7 @@ impl Recent {
 
 impl Generations {
     /// Those under a block, the newest first.
-    pub(super) fn newest(&self, block: i64) -> impl Iterator<Item = &((i64, ComplaintId), Matter)> {
+    pub(super) fn newest(&self, block: i64) -> impl Iterator<Item = &Kept> {
         let filing = self.filing.as_ref().map(|filing| filing.matters.newest(block));
         self.young.newest(block).chain(filing.into_iter().flatten()).chain(self.filed.newest(block))
     }
@@ -214,7 +208,7 @@ impl Generations {
         let matters = std::mem::take(&mut self.young);
         let mut rows: Vec<Row> = matters
             .blocks()
-            .map(|(block, ((serial, _), matter))| Row { block, serial: *serial, point: matter.point() })
+            .map(|(block, kept)| Row { block, serial: kept.serial, point: kept.matter.point() })
             .collect();
         rows.sort_unstable_by_key(|row| (row.block, row.serial));
         if let Some(blocks) = &mut self.blocks {
@@ -222,13 +216,13 @@ impl Generations {
         }
         self.began = None;
         self.number += 1;
-        let serials = matters.iter().map(|((serial, _), _)| *serial).collect();
+        let serials = matters.iter().map(|kept| kept.serial).collect();
         self.filing = Some(Filing { matters, sheet: Arc::new(Sheet { rows, serials }), done: 0 });
     }
 
     fn part(&mut self, most: usize) -> Option<Part> {
         // whoever searched before the last commit is done
-        self.filed = Matters::default();
+        self.filed = Index::default();
         let Filing { sheet, done, .. } = self.filing.as_ref()?;
         let range = *done..(done + most).min(sheet.rows.len());
         Some(Part { sheet: Arc::clone(sheet), range, number: self.number })
