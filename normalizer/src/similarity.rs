@@ -25,6 +25,7 @@ mod spoken;
 mod spot;
 mod subject;
 mod terms;
+mod unmet;
 
 use std::collections::BTreeMap;
 
@@ -37,6 +38,7 @@ pub use compare::{compare, evidence};
 pub use evidence::{Apart, Evidence};
 pub use group::{Kept, Link, link, together};
 pub use index::{Block, CANDIDATES, Index};
+pub use unmet::unmet;
 
 /// What a complaint is about, for comparison. Holds no personal data but the keyed reference of who reported.
 #[derive(Clone, Debug, PartialEq)]

@@ -451,3 +451,9 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn every_pattern_is_met_by_its_own_words() {
+    let unmet = unmet();
+    assert!(unmet.is_empty(), "{} patterns are never met: {unmet:#?}", unmet.len());
+}

@@ -10,6 +10,8 @@ pub(super) struct Pattern {
     pub(super) concept: u16,
     parts: Range<u32>,
     without: Range<u32>,
+    /// It says itself what would make a word of it mean something else: `tidak_ada jpo`, `lumpur sisa banjir`.
+    pub(super) frank: bool,
 }
 
 /// Words in a row.
@@ -47,15 +49,21 @@ fn slice<'a, T>(all: &'a [T], range: &Range<u32>) -> &'a [T] {
 }
 
 impl Patterns {
-    /// Adds a pattern: words in a row with whether they are negated, and words that may not be said.
-    pub(super) fn add(&mut self, concept: u16, parts: &[(Vec<WordId>, bool)], without: &[WordId]) {
+    /// Adds a pattern: words in a row with whether they are negated, words that may not be said, and whether it is frank.
+    pub(super) fn add(
+        &mut self,
+        concept: u16,
+        parts: &[(Vec<WordId>, bool)],
+        without: &[WordId],
+        frank: bool,
+    ) {
         let first = place(self.parts.len());
         for (words, negated) in parts {
             let words = self.keep(words);
             self.parts.push(Part { words, negated: *negated });
         }
         let without = self.keep(without);
-        self.patterns.push(Pattern { concept, parts: first..place(self.parts.len()), without });
+        self.patterns.push(Pattern { concept, parts: first..place(self.parts.len()), without, frank });
     }
 
     fn keep(&mut self, words: &[WordId]) -> Range<u32> {

@@ -10,7 +10,7 @@ use super::{
     patterns::Patterns,
 };
 use crate::{
-    reading::Reading,
+    reading::{NEGATIONS, Reading},
     region::{self, Level},
     text, words,
 };
@@ -86,11 +86,11 @@ impl Rules {
         let mut names: HashMap<&'static str, u8> = HashMap::default();
         let mut keys: HashMap<String, u16> = HashMap::default();
         let mut alternatives: HashMap<&'static str, Vec<&'static str>> = HashMap::default();
-        let files =
-            [include_str!("../../data/matter_words.txt"), include_str!("../../data/matter_places.txt")];
-        let lines = files.into_iter().flat_map(str::lines).map(str::trim);
-        let lines: Vec<(&str, &str)> =
-            lines.filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(' ')).collect();
+        let lines: Vec<(&str, &str)> = lines().collect();
+        // patterns are told by them
+        for (_, rest) in lines.iter().filter(|(rule, _)| *rule == "past") {
+            rules.past.extend(rest.split_whitespace().map(words::hash));
+        }
         for (rule, rest) in &lines {
             let mut words = rest.split_whitespace();
             match *rule {
@@ -181,7 +181,6 @@ impl Rules {
                 }
                 "feared" => rules.feared.extend(words.map(words::hash)),
                 "event" => rules.event.extend(words.map(words::hash)),
-                "past" => rules.past.extend(words.map(words::hash)),
                 "ended" => rules.ended.extend(words.map(words::hash)),
                 "sound" => rules.sound.extend(words.map(words::hash)),
                 "part" => {
@@ -274,7 +273,10 @@ impl Rules {
                     self.sorts.extend(word);
                 }
             }
-            self.patterns.add(number, &parts, &without);
+            let frank = pattern.split([' ', '_']).any(|word| {
+                word.starts_with('!') || NEGATIONS.contains(&word) || self.past.contains(&words::hash(word))
+            });
+            self.patterns.add(number, &parts, &without, frank);
         }
         number
     }
@@ -428,6 +430,30 @@ pub(super) fn digits(code: &str) -> u32 {
     code.bytes()
         .filter(u8::is_ascii_digit)
         .fold(0, |sum, digit| u32::wrapping_add(u32::wrapping_mul(sum, 10), u32::from(digit - b'0')))
+}
+
+/// The rules of the files: what each is, and the rest of its line.
+fn lines() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let files = [include_str!("../../data/matter_words.txt"), include_str!("../../data/matter_places.txt")];
+    let lines = files.into_iter().flat_map(str::lines).map(str::trim);
+    lines.filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(' '))
+}
+
+/// The patterns as they are written, each with the number of its concept.
+pub(super) fn written() -> impl Iterator<Item = (u16, String)> {
+    let alternatives: HashMap<&str, Vec<&str>> = lines()
+        .filter(|(rule, _)| *rule == "words")
+        .filter_map(|(_, rest)| rest.split_once(' '))
+        .map(|(name, list)| (name, list.split_whitespace().collect()))
+        .collect();
+    let concepts = lines()
+        .filter(|(rule, _)| matches!(*rule, "subject" | "place" | "detail" | "another"))
+        .filter_map(|(_, rest)| rest.split('|').nth(2));
+    (0..).zip(concepts).flat_map(move |(number, list)| {
+        let patterns: Vec<String> =
+            list.split(',').flat_map(|pattern| spelled_out(pattern, &alternatives)).collect();
+        patterns.into_iter().map(move |pattern| (number, pattern))
+    })
 }
 
 /// A pattern with each of the words that `@NAME` stands for; behind `-` all of them at once.

@@ -45,6 +45,8 @@ enum Stand {
     Meant,
     /// As what is, or what is not.
     Said,
+    /// However it is meant: the pattern says it.
+    Frank,
 }
 
 /// A text as the rules of this room read it.
@@ -62,6 +64,8 @@ pub(super) struct Text<'a> {
     steps: Vec<usize>,
     /// The term means nothing of the matter: it is a part of a name, or said not to be there.
     void: Vec<bool>,
+    /// Only because of the word before it.
+    part_of: Vec<bool>,
     /// How the term is said not to be there: `tidak ada jukir`, `bukan parkir`.
     denied: Vec<Denial>,
     /// Where each word stands, by word.
@@ -94,13 +98,12 @@ impl<'a> Text<'a> {
         let denied =
             |place: usize| if doubts.has(place) { denial(rules, terms, place) } else { Denial::None };
         let denied: Vec<Denial> = (0..terms.len()).map(denied).collect();
+        let part_of: Vec<bool> = (0..terms.len()).map(|place| part_of(rules, terms, place)).collect();
         let void = |place: usize| {
-            denied[place] != Denial::None
-                || part_of(rules, terms, place)
-                || is_of_another_time(rules, terms, place)
+            denied[place] != Denial::None || part_of[place] || is_of_another_time(rules, terms, place)
         };
         let void = (0..terms.len()).map(void).collect();
-        Self { terms, ids, exact, region, named, void, denied, places, said, steps: Vec::new() }
+        Self { terms, ids, exact, region, named, void, part_of, denied, places, said, steps: Vec::new() }
     }
 
     /// Counts the words that say something of the matter: no names of regions, streets and places, and nothing of what
@@ -169,6 +172,7 @@ impl<'a> Text<'a> {
         {
             return false;
         }
+        let stand = if pattern.frank { Stand::Frank } else { stand };
         self.part(patterns, first, stand).any(|begin| {
             others.iter().all(|part| {
                 let mut places = self.part(patterns, part, stand);
@@ -207,14 +211,17 @@ impl<'a> Text<'a> {
             let whole = words.iter().enumerate().all(|(offset, word)| {
                 [&self.ids, &self.exact].iter().any(|ids| ids.get(place + offset) == Some(&Some(*word)))
             });
+            // `juru_parkir` names the word before `parkir` itself
+            let void = |at: usize| self.void[at] && (at == *place || !self.part_of[at]);
             let all = |holds: &dyn Fn(usize) -> bool| {
                 (*place..(place + words.len()).min(self.terms.len())).all(holds)
             };
             // what a pattern of several words negates itself, it may name
             let spoken = match stand {
                 _ if part.negated => self.terms[*place].negated,
-                Stand::Meant => all(&|place| !self.void[place]),
-                Stand::Said => all(&|place| self.denied[place] != Denial::None || !self.void[place]),
+                Stand::Frank => true,
+                Stand::Meant => all(&|at| !void(at)),
+                Stand::Said => all(&|at| self.denied[at] != Denial::None || !void(at)),
             };
             whole && spoken
         })
