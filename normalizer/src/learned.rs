@@ -12,7 +12,7 @@ use std::{
     sync::LazyLock,
 };
 
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 
 use crate::{
     name::Part,
@@ -329,11 +329,19 @@ fn features(reading: &Reading, text: &str, mut take: impl FnMut(&[&str])) {
     take(&["#length-", LENGTHS[(all.len() / 5).min(LENGTHS.len() - 1)]]);
 }
 
+/// English words that say nothing of the matter, by their hashes: few texts are English, so that each of them would seem to
+/// tell something.
+static EMPTY: LazyLock<HashSet<u64>> = LazyLock::new(|| {
+    let line = include_str!("../data/language_words.txt").lines().find_map(|line| line.strip_prefix("empty:"));
+    line.into_iter().flat_map(str::split_whitespace).map(hash).collect()
+});
+
 fn said(reading: &Reading) -> impl Iterator<Item = (&Token, usize)> {
     reading.terms.iter().take(READ).enumerate().filter_map(|(place, term)| {
         // where it is says nothing of what it is
         let named = matches!(reading.names.get(term.word)?, Part::Name | Part::Single);
         let number = term.stem.bytes().any(|byte| byte.is_ascii_digit() || byte == b' ');
-        (!named && !number).then_some((&term.stem, place))
+        let empty = EMPTY.contains(&term.text.hash());
+        (!named && !number && !empty).then_some((&term.stem, place))
     })
 }
