@@ -332,7 +332,8 @@ fn features(reading: &Reading, text: &str, mut take: impl FnMut(&[&str])) {
 /// English words that say nothing of the matter, by their hashes: few texts are English, so that each of them would seem to
 /// tell something.
 static EMPTY: LazyLock<HashSet<u64>> = LazyLock::new(|| {
-    let line = include_str!("../data/language_words.txt").lines().find_map(|line| line.strip_prefix("empty:"));
+    let line =
+        include_str!("../data/language_words.txt").lines().find_map(|line| line.strip_prefix("empty:"));
     line.into_iter().flat_map(str::split_whitespace).map(hash).collect()
 });
 

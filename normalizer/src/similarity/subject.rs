@@ -228,17 +228,20 @@ pub(super) fn details(new: &Matter, old: &Matter, evidence: &mut Evidence<'_>) {
         Some(Sort::Detail(sort)) => Some(sort),
         _ => None,
     };
-    let is_detail = |detail: &u16| sort(detail).is_some();
-    if let Some(shared) = new.details.iter().find(|one| is_detail(one) && old.details.contains(one)) {
-        if rules.concept(*shared).is_some_and(|concept| !concept.common) {
-            evidence.set(Sign::DetailSame);
-            evidence.detail = Some(*shared);
+    let of = |matter: &Matter, of: u32| -> Vec<u16> {
+        matter.details.iter().copied().filter(|detail| sort(detail) == Some(of)).collect()
+    };
+    let mut sorts: Vec<u32> = new.details.iter().filter_map(sort).collect();
+    sorts.dedup();
+    for kind in sorts {
+        let (mine, others) = (of(new, kind), of(old, kind));
+        match mine.iter().find(|one| others.contains(one)) {
+            Some(shared) if rules.concept(*shared).is_some_and(|concept| !concept.common) => {
+                evidence.set(Sign::DetailSame);
+                evidence.detail = Some(*shared);
+            }
+            None if !others.is_empty() => evidence.set(Sign::DetailDiffers),
+            _ => {}
         }
-    } else if new
-        .details
-        .iter()
-        .any(|one| is_detail(one) && old.details.iter().any(|other| sort(one) == sort(other)))
-    {
-        evidence.set(Sign::DetailDiffers);
     }
 }
