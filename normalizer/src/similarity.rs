@@ -36,7 +36,7 @@ use crate::{complaint::Links, ids::ComplaintId, words};
 
 pub use compare::{compare, evidence};
 pub use evidence::{Apart, Evidence};
-pub use group::{Kept, Link, link, together};
+pub use group::{Kept, Link, REPORTS, link, together};
 pub use index::{Block, CANDIDATES, Index};
 pub use unmet::unmet;
 

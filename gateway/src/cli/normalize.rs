@@ -1,7 +1,6 @@
 //! `muara normalize --jsonl`: the gateway's rules over lines of standard input.
 
 use std::{
-    collections::HashMap,
     convert::Infallible,
     io::{BufRead, Write, stdin, stdout},
 };
@@ -11,7 +10,7 @@ use muara_normalizer::{
     ChannelId, ComplaintId, Draft, Receipt, contact,
     draft::{DraftPlace, SourceTime},
     ids::ReferenceKey,
-    similarity::{Index, Kept, Link, Matter, Thresholds, link},
+    similarity::{Index, Kept, Link, Matter, REPORTS, Thresholds, link},
 };
 use serde::{Deserialize, Serialize};
 
@@ -56,8 +55,6 @@ impl From<contact::Found> for Found {
 #[derive(Default)]
 struct Earlier {
     all: Index,
-    /// Places of the reports of a matter, by the number of the first.
-    matters: HashMap<i64, Vec<usize>>,
     thresholds: Thresholds,
 }
 
@@ -67,13 +64,11 @@ impl Earlier {
         let serial = i64::try_from(self.all.len()).unwrap_or(i64::MAX);
         let alike = self.all.alike(&matter, &self.thresholds);
         let Ok(link) = link(&matter, alike, &self.thresholds, |first, report| {
-            let places = self.matters.get(&first).into_iter().flatten();
-            places.filter_map(|place| self.all.get(*place)).for_each(|kept| report(&kept.matter));
+            self.all.reports(first).take(REPORTS).for_each(|kept| report(&kept.matter));
             Ok::<_, Infallible>(())
         });
         let first = link.as_ref().map_or(serial, |link| link.first);
-        let place = self.all.insert(Kept { serial, id, first, matter });
-        self.matters.entry(first).or_default().push(place);
+        self.all.insert(Kept { serial, id, first, matter });
         link
     }
 }

@@ -7,13 +7,14 @@ mod recent;
 
 use std::{
     collections::{BTreeMap, HashMap},
+    sync::Arc,
     time::Duration,
 };
 
 use jiff::Timestamp;
 use muara_normalizer::{
     ComplaintId,
-    similarity::{CANDIDATES, Index, Kept, Link, Matter, Thresholds, compare, link},
+    similarity::{CANDIDATES, Index, Kept, Link, Matter, REPORTS, Thresholds, compare, link},
 };
 
 use self::recent::Generations;
@@ -59,22 +60,20 @@ impl Store {
         batch: Vec<(Kept, Vec<Link>)>,
         thresholds: Thresholds,
     ) -> Result<Vec<Before>, StoreError> {
+        let shared = Arc::clone(&self.shared);
         self.read(move |connection| {
+            let recent = shared.recent.look();
             let mut earlier = Index::default();
             for kept in unseen {
                 earlier.insert(kept);
             }
             let mut befores = Vec::with_capacity(batch.len());
             let mut senders: HashMap<[u8; 16], Vec<usize>> = HashMap::new();
-            // of the batch: those of `unseen` are in the store by now
-            let mut matters: HashMap<i64, Vec<usize>> = HashMap::new();
             for (mut kept, mut candidates) in batch {
                 candidates.extend(earlier.alike(&kept.matter, &thresholds));
                 let alike = link(&kept.matter, candidates, &thresholds, |first, report| {
-                    stored_reports(connection, first, kept.serial, report)?;
-                    let here = matters.get(&first).into_iter().flatten();
-                    here.filter_map(|place| earlier.get(*place)).for_each(|kept| report(&kept.matter));
-                    Ok::<_, sql::Error>(())
+                    let here = earlier.reports(first).chain(recent.reports(first));
+                    reports(connection, here, (first, kept.serial), report)
                 })?;
                 if let Some(link) = &alike {
                     kept.first = link.first;
@@ -87,9 +86,7 @@ impl Store {
                     own.extend(recent_of(connection, sender, kept.serial)?);
                 }
                 befores.push(Before { alike, own });
-                let first = kept.first;
                 let place = earlier.insert(kept);
-                matters.entry(first).or_default().push(place);
                 if let Some(sender) = sender {
                     senders.entry(sender).or_default().push(place);
                 }
@@ -239,21 +236,37 @@ fn alike(
     Ok(alike)
 }
 
-/// The stored reports of the matter with that first one, the newest of them, without the complaint itself.
-fn stored_reports(
+/// The newest reports of the matter with that first one, without the complaint itself: those in memory, the newest first,
+/// and where these are too few those of the store.
+fn reports<'a>(
     connection: &Connection,
-    first: i64,
-    own: i64,
+    here: impl Iterator<Item = &'a Kept>,
+    (first, own): (i64, i64),
     report: &mut dyn FnMut(&Matter),
 ) -> sql::Result<()> {
-    let of = "SELECT matter FROM matter WHERE serial = ?1 AND serial <> ?2";
-    let repeating =
-        "SELECT matter FROM matter WHERE first = ?1 AND serial <> ?2 ORDER BY serial DESC LIMIT 8";
-    for sql in [of, repeating] {
+    let mut seen = Vec::with_capacity(REPORTS + 1);
+    seen.push(own);
+    for kept in here {
+        if seen.len() <= REPORTS && !seen.contains(&kept.serial) {
+            seen.push(kept.serial);
+            report(&kept.matter);
+        }
+    }
+    // in memory is what came last: with the first all that followed it
+    if seen.len() > REPORTS || seen[1..].contains(&first) {
+        return Ok(());
+    }
+    let repeating = "SELECT serial, matter FROM matter WHERE first = ?1 ORDER BY serial DESC LIMIT ?2";
+    let itself = "SELECT serial, matter FROM matter WHERE serial = ?1 LIMIT ?2";
+    for sql in [repeating, itself] {
         let mut statement = connection.prepare_cached(sql)?;
-        let mut rows = statement.query((first, own))?;
+        let mut rows = statement.query((first, i64::try_from(seen.len() + REPORTS).unwrap_or(i64::MAX)))?;
         while let Some(row) = rows.next()? {
-            Matter::from_bytes(row.get_ref(0)?.as_blob()?).iter().for_each(&mut *report);
+            let serial = row.get(0)?;
+            if seen.len() <= REPORTS && !seen.contains(&serial) {
+                seen.push(serial);
+                Matter::from_bytes(row.get_ref(1)?.as_blob()?).iter().for_each(&mut *report);
+            }
         }
     }
     Ok(())

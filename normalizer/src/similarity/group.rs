@@ -15,6 +15,9 @@ const CONTRADICTS: f64 = -6.0;
 /// So much less than the likest report all together may weigh: the same photo is not outvoted.
 const OUTVOTED: f64 = 2.5;
 
+/// So many reports of a matter are compared at most, the newest.
+pub const REPORTS: usize = 8;
+
 /// A complaint and what it is about.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Kept {
@@ -42,7 +45,8 @@ pub struct Link {
 }
 
 /// Of complaints that are each alike enough, in order of time, the one to link to: the likest of the matter whose reports
-/// are likest together, of equals the oldest. `reports` calls back with the reports of the matter with that first one.
+/// are likest together, of equals the oldest. `reports` calls back with the newest [`REPORTS`] of the matter with that first
+/// one.
 ///
 /// # Errors
 /// What `reports` could not read.
@@ -60,9 +64,16 @@ pub fn link<E>(
             *known = link;
         }
     }
+    // the likest first, of equals the oldest: together none is likelier than its likest alone
+    let mut likest: Vec<Link> = likest.into_values().collect();
+    likest.sort_by(|one, other| other.likeness.score.total_cmp(&one.likeness.score));
     let mut best: Option<Link> = None;
-    for (first, mut link) in likest {
-        let mut each = Vec::new();
+    for mut link in likest {
+        let known = best.as_ref().map_or(0.0, |best| best.likeness.score);
+        if known > link.likeness.score {
+            break;
+        }
+        let (first, mut each) = (link.first, Vec::with_capacity(REPORTS));
         reports(first, &mut |report| {
             each.push(evidence(new, report, thresholds).map(|evidence| evidence.sum(&WEIGHTS)));
         })?;
@@ -75,7 +86,8 @@ pub fn link<E>(
             link.likeness.score = rounded(score);
             link.likeness.reasons.push(format!("{} reports of it were compared", each.len()));
         }
-        if best.as_ref().is_none_or(|best| link.likeness.score > best.likeness.score) {
+        let score = link.likeness.score;
+        if score > known || best.as_ref().is_none_or(|best| score >= known && first < best.first) {
             best = Some(link);
         }
     }

@@ -123,6 +123,8 @@ pub struct Index {
     all: Vec<Kept>,
     /// Places of complaints, oldest first.
     blocks: HashMap<i64, Vec<usize>>,
+    /// Places of the reports of a matter, oldest first, by the number of its first.
+    matters: HashMap<i64, Vec<usize>>,
 }
 
 impl Index {
@@ -132,6 +134,7 @@ impl Index {
         for block in kept.matter.filed_under() {
             self.blocks.entry(block).or_default().push(place);
         }
+        self.matters.entry(kept.first).or_default().push(place);
         self.all.push(kept);
         place
     }
@@ -169,6 +172,11 @@ impl Index {
     /// Those under a block, newest first.
     pub fn newest(&self, block: i64) -> impl Iterator<Item = &Kept> {
         self.blocks.get(&block).into_iter().flatten().rev().filter_map(|place| self.all.get(*place))
+    }
+
+    /// The reports of the matter with that first one, newest first.
+    pub fn reports(&self, first: i64) -> impl Iterator<Item = &Kept> {
+        self.matters.get(&first).into_iter().flatten().rev().filter_map(|place| self.all.get(*place))
     }
 
     /// Those that are alike enough, oldest first.

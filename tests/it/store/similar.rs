@@ -19,6 +19,7 @@ on_both! {
     what_a_person_reported_lately_is_found_newest_first,
     what_is_older_than_the_window_is_forgotten_step_by_step,
     what_is_about_to_be_filed_is_found_in_every_state_and_after_a_crash,
+    a_report_is_held_against_all_reports_of_a_matter_wherever_they_are,
 }
 
 fn kept(serial: i64, text: &str, sender: &str, at: Timestamp) -> Kept {
@@ -133,4 +134,25 @@ async fn what_is_about_to_be_filed_is_found_in_every_state_and_after_a_crash(fre
     let refines = fresh.beside();
     refines.recall_matters().await.unwrap();
     assert_eq!(found(&refines).await, Some(1), "in the store, by another process that refines");
+}
+
+async fn a_report_is_held_against_all_reports_of_a_matter_wherever_they_are(fresh: Fresh) {
+    let hour = SignedDuration::from_hours(1);
+    let first = kept(1, "lubang depan masjid kel. ancol rw 5", "a", ago(hour * 4));
+    // it says less, and so it is also like what is elsewhere
+    let second = kept(2, "lubang besar depan masjid kel. ancol", "b", ago(hour * 3));
+    let there = kept(3, "jalan lubang depan masjid rw 5 kel. ancol makin lebar", "c", ago(hour));
+    let elsewhere = kept(4, "jalan lubang depan masjid rw 7 kel. ancol makin lebar", "d", ago(hour));
+    let found = async |store: &Store, batch: &[&Kept]| -> Vec<Option<(i64, i64)>> {
+        let links = before(store, batch.iter().map(|kept| (*kept).clone()).collect()).await;
+        links.into_iter().map(|before| before.alike.map(|link| (link.serial, link.first))).collect()
+    };
+    let all = [&first, &second, &there, &elsewhere];
+    let one_batch = [None, Some((1, 1)), Some((1, 1)), None];
+    assert_eq!(found(&fresh.store, &all).await, one_batch, "in one batch");
+    fresh.store.keep_matters(vec![first, Kept { first: 1, ..second }]).await.unwrap();
+    assert_eq!(found(&fresh.store, &[&there, &elsewhere]).await, [Some((1, 1)), None], "in memory");
+    fresh.store.file_matters(Duration::ZERO).await.unwrap();
+    let other = fresh.beside();
+    assert_eq!(found(&other, &[&there, &elsewhere]).await, [Some((1, 1)), None], "in the store");
 }

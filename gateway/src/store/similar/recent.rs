@@ -195,6 +195,12 @@ impl Generations {
         self.young.newest(block).chain(filing.into_iter().flatten()).chain(self.filed.newest(block))
     }
 
+    /// The reports of the matter with that first one, the newest first.
+    pub(super) fn reports(&self, first: i64) -> impl Iterator<Item = &Kept> {
+        let filing = self.filing.as_ref().map(|filing| filing.matters.reports(first));
+        self.young.reports(first).chain(filing.into_iter().flatten()).chain(self.filed.reports(first))
+    }
+
     /// Whether something may be filed under a block.
     pub(super) fn may_be_filed(&self, block: i64) -> bool {
         self.blocks.as_ref().is_none_or(|blocks| blocks.has(block))
