@@ -9,7 +9,7 @@ use muara_normalizer::{
     similarity::{
         Apart, Index, Kept, Likeness, Link, Matter, Thresholds, compare, evidence, link,
         signs::{self, SIGNS, Speaks},
-        unmet,
+        together, unmet,
     },
 };
 use proptest::{collection::vec, prelude::*};
@@ -405,6 +405,15 @@ fn who_repeats_a_matter_agrees_with_all_its_reports_and_not_with_one_alone() {
     let (quarter, mosque) = ("lubang depan masjid kel. ancol rw 5", "lubang besar depan masjid kel. ancol");
     assert!(repeated(quarter, mosque, "jalan lubang depan masjid rw 5 kel. ancol makin lebar").is_some());
     assert_eq!(repeated(quarter, mosque, "jalan lubang depan masjid rw 7 kel. ancol makin lebar"), None);
+}
+
+#[test]
+fn what_is_too_old_or_says_no_place_does_not_contradict() {
+    let (old, unplaced, elsewhere) = (Err(Apart::Late), Err(Apart::Unplaced), Err(Apart::Region));
+    assert_eq!(together(&[Ok(3.0), old, unplaced, Ok(1.0)]), Some(2.0));
+    assert_eq!(together(&[old, unplaced]), None);
+    assert!(together(&[Ok(1.0), elsewhere]).unwrap() < 0.0);
+    assert!(together(&[Ok(6.0), elsewhere, elsewhere]).unwrap() > 3.0, "one photo in common is not outvoted");
 }
 
 #[test]

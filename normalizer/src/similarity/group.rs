@@ -94,13 +94,16 @@ pub fn link<E>(
     Ok(best)
 }
 
-/// What the reports of a matter weigh together, by what each of them does: their mean. Those of which nothing says that they
-/// are of one place with the new one do not count; nothing if there are no others.
+/// What the reports of a matter weigh together, by what each of them does: their mean. Those do not count of which nothing
+/// says that they are of one place with the new one, or that are too old to be compared; nothing if there are no others.
 #[must_use]
 pub fn together(each: &[Result<f64, Apart>]) -> Option<f64> {
-    let weights = each.iter().filter(|weight| **weight != Err(Apart::Unplaced));
-    let weights: Vec<f64> =
-        weights.map(|weight| weight.map_or(CONTRADICTS, |sum| sum.max(CONTRADICTS))).collect();
+    let silent = |weight: &&Result<f64, Apart>| matches!(weight, Err(Apart::Unplaced | Apart::Late));
+    let weights: Vec<f64> = each
+        .iter()
+        .filter(|weight| !silent(weight))
+        .map(|weight| weight.map_or(CONTRADICTS, |sum| sum.max(CONTRADICTS)))
+        .collect();
     let most = weights.iter().copied().reduce(f64::max)?;
     let count = u32::try_from(weights.len()).map_or(f64::INFINITY, f64::from);
     Some(f64::max(weights.iter().sum::<f64>() / count, most - OUTVOTED))
