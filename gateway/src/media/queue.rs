@@ -77,6 +77,10 @@ impl Queue {
     async fn start(&mut self) -> Result<(), StoreError> {
         let parallel = usize::try_from(self.media.settings.parallel).unwrap_or(usize::MAX);
         let each = parallel.div_ceil(2);
+        // a pause that a vendor has asked for holds before its next file is begun
+        while let Some(ended) = self.running.try_join_next_with_id() {
+            self.ended(ended);
+        }
         let now = Instant::now();
         self.paused.retain(|_, until| *until > now);
         while self.taken.len() < parallel && !self.intake.disk_low() {
