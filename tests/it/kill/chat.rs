@@ -24,7 +24,7 @@ const WORDS: [&str; 4] = [
 async fn what_is_said_while_the_gateway_dies_is_gathered_whole() {
     let api = BotApi::listen().await;
     let config = format!(
-        "[gather]\nquiet_seconds = 4\nlongest_seconds = 600\n[channels.telegram]\nconnector = \"telegram\"\n\
+        "[gather]\nquiet_seconds = 12\nlongest_seconds = 600\n[channels.telegram]\nconnector = \"telegram\"\n\
          bot_token = \"{TOKEN}\"\napi_url = \"{}\"\npoll = {{ timeout_seconds = 1 }}\nreplies = {{ receipt = false }}\n",
         api.url()
     );
