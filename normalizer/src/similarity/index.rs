@@ -6,8 +6,8 @@ use foldhash::HashMap;
 use super::{Kept, Link, Matter, Name, Thresholds, compare, hash, mix, rules::RULES};
 
 /// Newest matters looked at in a block of a kelurahan and a kind of trouble. A kelurahan of Jakarta has about two
-/// complaints a day of all kinds together: as many as of all kinds in two weeks. In a flood all of them are the flood.
-const NEWEST: usize = 32;
+/// complaints a day of all kinds together; thirty times of that is still seen whole for a day.
+const NEWEST: usize = 64;
 /// The same of the other blocks, which hold what the first cannot.
 const NEWEST_ELSEWHERE: usize = 16;
 /// Kinds of trouble under which one matter is filed.
