@@ -23,6 +23,8 @@ use crate::{
 const SHORT_TOPIC: usize = 7;
 /// The most words between a name and the one that corrects it.
 const CORRECTION: usize = 8;
+/// The most words that a street is called by behind the region that it is named after: `galur sari`, `kalibaru timur 4`.
+const SUFFIX: usize = 2;
 
 /// What a text says about the region.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -81,6 +83,7 @@ pub fn named(words: &[Word]) -> Named {
     let kota = mentions.iter().find_map(|mention| mention.names.kota);
     let kecamatan = kecamatan(&mentions, kota);
     let mut best: Option<(Strength, &'static Region)> = None;
+    let mut last: Option<&Mention> = None;
     for mention in &mentions {
         let Some(region) = mention.names.kelurahan else { continue };
         // `Jatinegara, Cakung`: the kecamatan named beside it is another one than that of the same name
@@ -101,8 +104,10 @@ pub fn named(words: &[Word]) -> Named {
                 _ => Strength::Bare,
             },
         };
-        if best.is_none_or(|(known, _)| strength > known) {
+        let within = last.is_some_and(|last| runs_on(words, last, mention));
+        if best.is_none_or(|(known, _)| strength > known || within && strength == known) {
             best = Some((strength, region));
+            last = Some(mention);
         }
     }
     let fitting = |region: &Region| kecamatan.iter().find(|(_, parent)| parent.has(region));
@@ -119,6 +124,16 @@ pub fn named(words: &[Word]) -> Named {
         _ => true,
     });
     weigh(best, parent.copied(), kota)
+}
+
+/// Whether a name stands right behind the street or house that is called like another region: `bengkel las kalibaru timur utan
+/// panjang`, `SD negeri galur sari utan kayu selatan`. What is smaller is said first.
+fn runs_on(words: &[Word], street: &Mention, name: &Mention) -> bool {
+    let between = words.get(street.words.1..name.words.0).unwrap_or_default();
+    let joined = words.get(street.words.1..=name.words.0).unwrap_or_default();
+    (1..=SUFFIX).contains(&between.len())
+        && joined.iter().all(|word| word.gap == Gap::Space)
+        && !between.iter().any(|word| Gazetteer::get().is_sign(word))
 }
 
 /// What is passed on of a kelurahan, a kecamatan and a kota that may not fit each other.

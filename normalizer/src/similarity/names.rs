@@ -84,7 +84,10 @@ fn given(name: &Name, matter: &Matter) -> bool {
         }
         let (count, other_count) = (words(mine).count(), words(others).count());
         if count == 0 || other_count == 0 {
-            return count == other_count && number(mine) == number(others);
+            // `gang 8` in Kayu Manis is `Kayu Manis VIII`
+            let region = RULES.region_name(matter.region).unwrap_or_default();
+            let after_region = |text: &str| words(text).all(|word| words(region).any(|part| part == word));
+            return number(mine) == number(others) && after_region(mine) && after_region(others);
         }
         let common = || words(mine).filter(|word| words(others).any(|other| alike(word, other)));
         // `Haji Mansyur` and `Haji Naim` share a title only, `Kemanggisan Ilir` and `Kemanggisan Raya` the kelurahan that

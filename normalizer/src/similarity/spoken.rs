@@ -75,7 +75,7 @@ impl Doubts {
         for (place, term) in terms.iter().enumerate() {
             let text = term.text.as_str();
             // what it denies stands behind it, what it calls all right before it
-            let denies = NEGATIONS.contains(&text);
+            let denies = NEGATIONS.contains(&text) || text == "jauh";
             let fine = denies
                 || term.topic
                 || [&rules.fine, &rules.works].iter().any(|marks| marks.contains(&term.text.hash()));
@@ -109,6 +109,8 @@ pub(super) fn denial(rules: &Rules, terms: &[Term], place: usize) -> Denial {
         || word(1) == "bukan"
         || word(2) == "bukan"
         || word(3) == "bukan" && about(word(2))
+        // `lokasinya jauh dari pertokoan`
+        || word(1) == "dari" && word(2) == "jauh"
         // `tidak butuh lift`
         || matches!(word(1), "butuh" | "perlu" | "mempermasalahkan" | "keberatan") && matches!(word(2), "tidak" | "bukan")
         // `belum sampai kebakaran`
@@ -161,7 +163,8 @@ fn fine(rules: &Rules, terms: &[Term], place: usize) -> bool {
     let last = place + usize::from(apart);
     if let Some(after) = (1..=2).find(|ahead| topic(last + ahead - 1)) {
         let after = after + usize::from(matches!(word(after), "mah" | "teh"));
-        return (after..after + FINE).any(fine) || sound(after) || word(after) == "sudah" && works(after + 1);
+        let now = usize::from(word(after) == "sudah");
+        return (after..after + FINE).any(fine) || sound(after) || works(after + now);
     }
     // `lampu lalu lintas menyala normal, tapi hijaunya`
     if (1..=SAID)
@@ -178,7 +181,10 @@ fn fine(rules: &Rules, terms: &[Term], place: usize) -> bool {
     }
     match word(1) {
         "sudah" if works(2) => known && fine(2) || matches!(word(3), "kok" | "bukan"),
-        "masih" | "sendiri" | "memang" | "tetap" | "sudah" | "juga" if known => fine(2),
+        // `liftnya sendiri jalan normal`
+        "masih" | "sendiri" | "memang" | "tetap" | "sudah" | "juga" if known => {
+            fine(2) || works(2) && fine(3)
+        }
         _ => known && (fine(1) || sound(1)),
     }
 }

@@ -151,9 +151,7 @@ impl<'a> Text<'a> {
             for (number, pattern) in patterns.beginning(*word, &self.said) {
                 if self.meets(patterns, pattern, Stand::Meant) {
                     found.extend(known(number).then_some(pattern.concept));
-                } else if denies
-                    && self.meets(patterns, pattern, Stand::Said)
-                    && self.denies(patterns, pattern)
+                } else if denies && self.meets(patterns, pattern, Stand::Said) && self.denies(rules, pattern)
                 {
                     found.extend(rules.denial(pattern.concept).filter(|_| known(number)));
                 }
@@ -182,9 +180,12 @@ impl<'a> Text<'a> {
     }
 
     /// Whether a word of a pattern is said not to be so, wherever it stands, or its only one not to be there.
-    fn denies(&self, patterns: &Patterns, pattern: &Pattern) -> bool {
+    fn denies(&self, rules: &Rules, pattern: &Pattern) -> bool {
+        let patterns = &rules.patterns;
         let parts = patterns.parts(pattern);
-        let alone = parts.len() == 1;
+        // `untung tidak ada murid` does not say that it is no matter of schools
+        let definite = rules.concept(pattern.concept).is_some_and(|concept| !concept.vague && !concept.thing);
+        let alone = parts.len() == 1 && definite;
         let denied = |place: usize| match self.denied[place] {
             Denial::None => false,
             Denial::Absent => alone,
@@ -251,6 +252,14 @@ impl<'a> Text<'a> {
                 place += 2;
                 continue;
             }
+            if place >= street_ends
+                && let Some((text, after)) = self.called_after(reading, place)
+            {
+                names.push(Name { street: true, text });
+                named[place..after].fill(true);
+                place = after;
+                continue;
+            }
             let id = rules.known(reading.words[self.terms[place].word].folded.hash());
             let street = id.is_some_and(|id| rules.streets.contains(&id));
             // `Pasar Baru` is a region before it is a market
@@ -307,6 +316,35 @@ impl<'a> Text<'a> {
             number = written(after)?;
         }
         digits(number).then(|| format!("{key} {}", number.trim_start_matches('0')))
+    }
+
+    /// A street that is called like a region, and the term after it: `kalibaru timur 4`, `Kayu Manis VIII`.
+    fn called_after(&self, reading: &Reading, begin: usize) -> Option<(String, usize)> {
+        let word = |place: usize| Some(&reading.words[self.terms.get(place)?.word]);
+        let joined = |place: usize| word(place).filter(|word| word.gap == Gap::Space);
+        let is_region = |place: usize| self.region.get(place) == Some(&true);
+        if !is_region(begin) || begin > 0 && is_region(begin - 1) && joined(begin).is_some() {
+            return None;
+        }
+        let mut end = begin + 1;
+        while is_region(end) && joined(end).is_some() {
+            end += 1;
+        }
+        let side = joined(end).is_some_and(|word| COMPASS.contains(&word.folded.as_str()));
+        end += usize::from(side);
+        let number = joined(end).and_then(|word| {
+            let roman = word.capital.then(|| ordinal(&word.folded)).flatten();
+            let few = word.folded.len() <= 2 && word.folded.bytes().all(|byte| byte.is_ascii_digit());
+            roman.or_else(|| side.then_some(word.folded.as_str()).filter(|_| few))
+        });
+        end += usize::from(number.is_some());
+        if !side && number.is_none() {
+            return None;
+        }
+        let named = (begin..end - usize::from(number.is_some())).filter_map(word);
+        let mut text = named.map(|word| word.folded.as_str()).collect::<Vec<_>>().join(" ");
+        text.extend(number.map(|number| format!(" {number}")));
+        Some((text, end))
     }
 
     /// A street that only its number shows to be one: `Rasamala VII`.
