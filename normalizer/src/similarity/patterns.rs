@@ -49,12 +49,13 @@ fn slice<'a, T>(all: &'a [T], range: &Range<u32>) -> &'a [T] {
 }
 
 impl Patterns {
-    /// Adds a pattern: words in a row with whether they are negated, words that may not be said, and whether it is frank.
+    /// Adds a pattern: words in a row with whether they are negated, words in a row that may not be said, and whether it is
+    /// frank.
     pub(super) fn add(
         &mut self,
         concept: u16,
         parts: &[(Vec<WordId>, bool)],
-        without: &[WordId],
+        without: &[Vec<WordId>],
         frank: bool,
     ) {
         let first = place(self.parts.len());
@@ -62,8 +63,13 @@ impl Patterns {
             let words = self.keep(words);
             self.parts.push(Part { words, negated: *negated });
         }
-        let without = self.keep(without);
-        self.patterns.push(Pattern { concept, parts: first..place(self.parts.len()), without, frank });
+        let last = place(self.parts.len());
+        for words in without.iter().filter(|words| !words.is_empty()) {
+            let words = self.keep(words);
+            self.parts.push(Part { words, negated: false });
+        }
+        let without = last..place(self.parts.len());
+        self.patterns.push(Pattern { concept, parts: first..last, without, frank });
     }
 
     fn keep(&mut self, words: &[WordId]) -> Range<u32> {
@@ -77,7 +83,8 @@ impl Patterns {
     pub(super) fn index(&mut self, words: usize) {
         let at = |word: WordId| usize::try_from(word).unwrap_or(usize::MAX);
         let mut uses = vec![0_u32; words];
-        for word in self.parts.iter().filter_map(|part| slice(&self.words, &part.words).first()) {
+        let said = self.patterns.iter().flat_map(|pattern| slice(&self.parts, &pattern.parts));
+        for word in said.filter_map(|part| slice(&self.words, &part.words).first()) {
             uses[at(*word)] += 1;
         }
         let rare = |word: &WordId| uses.get(at(*word)).copied().unwrap_or_default();
@@ -132,7 +139,7 @@ impl Patterns {
     }
 
     /// What may not be said beside a pattern.
-    pub(super) fn without(&self, pattern: &Pattern) -> &[WordId] {
-        slice(&self.words, &pattern.without)
+    pub(super) fn without(&self, pattern: &Pattern) -> &[Part] {
+        slice(&self.parts, &pattern.without)
     }
 }

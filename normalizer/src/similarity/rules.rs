@@ -85,7 +85,7 @@ impl Rules {
         let mut rules = Self::default();
         let mut names: HashMap<&'static str, u8> = HashMap::default();
         let mut keys: HashMap<String, u16> = HashMap::default();
-        let mut alternatives: HashMap<&'static str, Vec<&'static str>> = HashMap::default();
+        let alternatives = sets();
         let lines: Vec<(&str, &str)> = lines().collect();
         // patterns are told by them
         for (_, rest) in lines.iter().filter(|(rule, _)| *rule == "past") {
@@ -108,10 +108,6 @@ impl Rules {
                         quarters: more.contains(&"quarters"),
                         own: more.contains(&"own"),
                     });
-                }
-                "words" => {
-                    let Some((name, list)) = rest.split_once(' ') else { continue };
-                    alternatives.insert(name, list.split_whitespace().collect());
                 }
                 "category" => {
                     let Some((family, list)) = rest.split_once(" = ") else { continue };
@@ -249,7 +245,7 @@ impl Rules {
             let (mut parts, mut without) = (Vec::new(), Vec::new());
             for word in pattern.split_whitespace() {
                 if let Some(word) = word.strip_prefix('-') {
-                    without.extend(self.sequence(word));
+                    without.push(self.sequence(word));
                     continue;
                 }
                 let negated = word.starts_with('!');
@@ -439,13 +435,30 @@ fn lines() -> impl Iterator<Item = (&'static str, &'static str)> {
     lines.filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(' '))
 }
 
+/// The words that `@NAME` stands for.
+fn sets() -> HashMap<&'static str, Vec<&'static str>> {
+    let sets = lines().filter(|(rule, _)| *rule == "words").filter_map(|(_, rest)| rest.split_once(' '));
+    sets.map(|(name, list)| (name, list.split_whitespace().collect())).collect()
+}
+
+/// Keys behind `near` and `apart` that no line has.
+pub(super) fn unknown() -> Vec<String> {
+    let keys: HashSet<&str> = lines()
+        .filter(|(rule, _)| *rule == "subject")
+        .flat_map(|(_, rest)| rest.split_whitespace().take(2))
+        .chain(lines().filter(|(rule, _)| *rule == "place").filter_map(|(_, rest)| rest.split_whitespace().next()))
+        .collect();
+    lines()
+        .filter(|(rule, _)| matches!(*rule, "near" | "apart"))
+        .flat_map(|(_, rest)| rest.split_whitespace())
+        .filter(|key| !keys.contains(key.trim_start_matches("place:").trim_end_matches('*')))
+        .map(str::to_owned)
+        .collect()
+}
+
 /// The patterns as they are written, each with the number of its concept.
 pub(super) fn written() -> impl Iterator<Item = (u16, String)> {
-    let alternatives: HashMap<&str, Vec<&str>> = lines()
-        .filter(|(rule, _)| *rule == "words")
-        .filter_map(|(_, rest)| rest.split_once(' '))
-        .map(|(name, list)| (name, list.split_whitespace().collect()))
-        .collect();
+    let alternatives = sets();
     let concepts = lines()
         .filter(|(rule, _)| matches!(*rule, "subject" | "place" | "detail" | "another"))
         .filter_map(|(_, rest)| rest.split('|').nth(2));

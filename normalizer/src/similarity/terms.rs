@@ -164,10 +164,14 @@ impl<'a> Text<'a> {
 
     fn meets(&self, patterns: &Patterns, pattern: &Pattern, stand: Stand) -> bool {
         let Some((first, others)) = patterns.parts(pattern).split_first() else { return false };
+        let said = |part: &Part| patterns.words(part).iter().all(|word| self.said.contains(word));
+        let stands = |part: &Part| {
+            said(part)
+                && (patterns.words(part).len() == 1
+                    || self.part(patterns, part, Stand::Frank).next().is_some())
+        };
         // most patterns end here: a word of theirs is not said at all
-        if !others.iter().all(|part| patterns.words(part).iter().all(|word| self.said.contains(word)))
-            || patterns.without(pattern).iter().any(|word| self.said.contains(word))
-        {
+        if !others.iter().all(said) || patterns.without(pattern).iter().any(stands) {
             return false;
         }
         let stand = if pattern.frank { Stand::Frank } else { stand };
