@@ -26,6 +26,7 @@ mod spot;
 mod subject;
 mod terms;
 mod unmet;
+mod written;
 
 use std::collections::BTreeMap;
 

@@ -12,6 +12,8 @@ pub(super) struct Pattern {
     without: Range<u32>,
     /// It says itself what would make a word of it mean something else: `tidak_ada jpo`, `lumpur sisa banjir`.
     pub(super) frank: bool,
+    /// It says itself what the matter is beside: `pagar belakang sekolah`.
+    pub(super) beside: bool,
 }
 
 /// Words in a row.
@@ -50,13 +52,13 @@ fn slice<'a, T>(all: &'a [T], range: &Range<u32>) -> &'a [T] {
 
 impl Patterns {
     /// Adds a pattern: words in a row with whether they are negated, words in a row that may not be said, and whether it is
-    /// frank.
+    /// frank, and says what the matter is beside.
     pub(super) fn add(
         &mut self,
         concept: u16,
         parts: &[(Vec<WordId>, bool)],
         without: &[Vec<WordId>],
-        frank: bool,
+        (frank, beside): (bool, bool),
     ) {
         let first = place(self.parts.len());
         for (words, negated) in parts {
@@ -69,7 +71,7 @@ impl Patterns {
             self.parts.push(Part { words, negated: false });
         }
         let without = last..place(self.parts.len());
-        self.patterns.push(Pattern { concept, parts: first..last, without, frank });
+        self.patterns.push(Pattern { concept, parts: first..last, without, frank, beside });
     }
 
     fn keep(&mut self, words: &[WordId]) -> Range<u32> {

@@ -8,6 +8,8 @@ use super::{
     concept::{Concept, Family, Sort, WordId, Words},
     half, hash,
     patterns::Patterns,
+    terms::BESIDE,
+    written::{lines, sets, spelled_out},
 };
 use crate::{
     reading::{NEGATIONS, Reading},
@@ -33,6 +35,8 @@ pub(super) struct Rules {
     by_key: HashMap<u32, u16>,
     pub(super) families: Vec<Family>,
     categories: HashMap<String, u8>,
+    /// By family its unspecific subject.
+    kinds: Vec<Option<u16>>,
     /// The denials of subjects, by the subject's number.
     denials: HashMap<u16, u16>,
     /// The categories that a family's troubles are put in, by code; nothing of a family for which that is not known.
@@ -204,6 +208,13 @@ impl Rules {
         }
         let uses = std::mem::take(&mut rules.uses);
         rules.spoken.extend(uses.into_iter().filter(|(_, uses)| *uses >= SPOKEN).map(|(word, _)| word));
+        rules.kinds = { 0..rules.families.len() }
+            .map(|family| {
+                let vague =
+                    |c: &Concept| c.sort == Sort::Subject && c.vague && usize::from(c.family) == family;
+                u16::try_from(rules.concepts.iter().position(vague)?).ok()
+            })
+            .collect();
         rules.deny();
         rules.patterns.index(rules.words.len());
         rules.read_regions();
@@ -233,6 +244,13 @@ impl Rules {
     /// The concept that says that a subject is not there.
     pub(super) fn denial(&self, subject: u16) -> Option<u16> {
         self.denials.get(&subject).copied()
+    }
+
+    /// The words that name no more than the kind of trouble that a subject is of.
+    pub(super) fn kind(&self, subject: u16) -> &[WordId] {
+        let concept = self.concept(subject).filter(|concept| concept.sort == Sort::Subject);
+        let vague = concept.and_then(|concept| self.concept(self.vague(concept.family)?));
+        vague.map_or(&[], |vague| vague.words.as_slice())
     }
 
     /// Adds a concept with its patterns.
@@ -272,7 +290,9 @@ impl Rules {
             let frank = pattern.split([' ', '_']).any(|word| {
                 word.starts_with('!') || NEGATIONS.contains(&word) || self.past.contains(&words::hash(word))
             });
-            self.patterns.add(number, &parts, &without, frank);
+            let beside =
+                pattern.split([' ', '_']).any(|word| BESIDE.iter().any(|beside| word.starts_with(beside)));
+            self.patterns.add(number, &parts, &without, (frank, beside));
         }
         number
     }
@@ -390,9 +410,7 @@ impl Rules {
 
     /// The family's unspecific concept.
     pub(super) fn vague(&self, family: u8) -> Option<u16> {
-        let place =
-            self.concepts.iter().position(|c| c.sort == Sort::Subject && c.vague && c.family == family);
-        u16::try_from(place?).ok()
+        self.kinds.get(usize::from(family)).copied().flatten()
     }
 
     /// A family by its number.
@@ -426,65 +444,4 @@ pub(super) fn digits(code: &str) -> u32 {
     code.bytes()
         .filter(u8::is_ascii_digit)
         .fold(0, |sum, digit| u32::wrapping_add(u32::wrapping_mul(sum, 10), u32::from(digit - b'0')))
-}
-
-/// The rules of the files: what each is, and the rest of its line.
-fn lines() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let files = [include_str!("../../data/matter_words.txt"), include_str!("../../data/matter_places.txt")];
-    let lines = files.into_iter().flat_map(str::lines).map(str::trim);
-    lines.filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(' '))
-}
-
-/// The words that `@NAME` stands for.
-fn sets() -> HashMap<&'static str, Vec<&'static str>> {
-    let sets = lines().filter(|(rule, _)| *rule == "words").filter_map(|(_, rest)| rest.split_once(' '));
-    sets.map(|(name, list)| (name, list.split_whitespace().collect())).collect()
-}
-
-/// Keys behind `near` and `apart` that no line has.
-pub(super) fn unknown() -> Vec<String> {
-    let keys: HashSet<&str> = lines()
-        .filter(|(rule, _)| *rule == "subject")
-        .flat_map(|(_, rest)| rest.split_whitespace().take(2))
-        .chain(lines().filter(|(rule, _)| *rule == "place").filter_map(|(_, rest)| rest.split_whitespace().next()))
-        .collect();
-    lines()
-        .filter(|(rule, _)| matches!(*rule, "near" | "apart"))
-        .flat_map(|(_, rest)| rest.split_whitespace())
-        .filter(|key| !keys.contains(key.trim_start_matches("place:").trim_end_matches('*')))
-        .map(str::to_owned)
-        .collect()
-}
-
-/// The patterns as they are written, each with the number of its concept.
-pub(super) fn written() -> impl Iterator<Item = (u16, String)> {
-    let alternatives = sets();
-    let concepts = lines()
-        .filter(|(rule, _)| matches!(*rule, "subject" | "place" | "detail" | "another"))
-        .filter_map(|(_, rest)| rest.split('|').nth(2));
-    (0..).zip(concepts).flat_map(move |(number, list)| {
-        let patterns: Vec<String> =
-            list.split(',').flat_map(|pattern| spelled_out(pattern, &alternatives)).collect();
-        patterns.into_iter().map(move |pattern| (number, pattern))
-    })
-}
-
-/// A pattern with each of the words that `@NAME` stands for; behind `-` all of them at once.
-fn spelled_out(pattern: &str, alternatives: &HashMap<&str, Vec<&str>>) -> Vec<String> {
-    let mut patterns = vec![String::new()];
-    for word in pattern.split_whitespace() {
-        let name = word.trim_start_matches('-').strip_prefix('@').and_then(|name| alternatives.get(name));
-        patterns = match name {
-            Some(words) if word.starts_with('-') => {
-                let all: String = words.iter().map(|word| format!(" -{word}")).collect();
-                patterns.into_iter().map(|pattern| pattern + &all).collect()
-            }
-            Some(words) => patterns
-                .iter()
-                .flat_map(|pattern| words.iter().map(move |word| format!("{pattern} {word}")))
-                .collect(),
-            None => patterns.into_iter().map(|pattern| format!("{pattern} {word}")).collect(),
-        };
-    }
-    patterns
 }

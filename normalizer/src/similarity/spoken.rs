@@ -113,6 +113,9 @@ pub(super) fn denial(rules: &Rules, terms: &[Term], place: usize) -> Denial {
         || word(1) == "dari" && word(2) == "jauh"
         // `tidak butuh lift`
         || matches!(word(1), "butuh" | "perlu" | "mempermasalahkan" | "keberatan") && matches!(word(2), "tidak" | "bukan")
+        // `tidak ada yang minta uang`
+        || word(1) == "yang" && none(word(3), word(2))
+        || word(2) == "yang" && none(word(4), word(3))
         // `belum sampai kebakaran`
         || word(1) == "sampai" && word(2) == "belum"
         || (2..=4).any(related)
@@ -142,6 +145,7 @@ pub(super) fn is_of_another_time(rules: &Rules, terms: &[Term], place: usize) ->
 /// sudah jalan kok`, `antreannya sendiri lancar`.
 fn fine(rules: &Rules, terms: &[Term], place: usize) -> bool {
     let text = |place: usize| terms.get(place).map_or("", |term| term.text.as_str());
+    let before = |back: usize| place.checked_sub(back).map_or("", text);
     // `JPO-nya`
     let apart = text(place + 1) == "nya";
     let known = apart || terms[place].text.ends_with("nya");
@@ -179,7 +183,19 @@ fn fine(rules: &Rules, terms: &[Term], place: usize) -> bool {
     {
         return true;
     }
+    // `lift blok C sudah berjalan kembali`
+    let runs_again = |ahead: usize| {
+        word(ahead) == "sudah"
+            && works(ahead + 1)
+            && !word(ahead + 1).starts_with("di")
+            && matches!(word(ahead + 2), "kembali" | "lagi")
+    };
+    if (1..=SAID).any(runs_again) {
+        return true;
+    }
     match word(1) {
+        // `kalau asapnya sudah berhenti`
+        "sudah" if known && works(2) && matches!(before(1), "kalau" | "soal" | "untuk") => true,
         "sudah" if works(2) => known && fine(2) || matches!(word(3), "kok" | "bukan"),
         // `liftnya sendiri jalan normal`
         "masih" | "sendiri" | "memang" | "tetap" | "sudah" | "juga" if known => {

@@ -35,7 +35,8 @@ const HOUSES: [&str; 12] = [
     "seberang", "belakang",
 ];
 /// Behind these words stands a landmark, of so many words.
-const BESIDE: [&str; 7] = ["depan", "dekat", "samping", "sebelah", "seberang", "belakang", "pinggir"];
+pub(super) const BESIDE: [&str; 7] =
+    ["depan", "dekat", "samping", "sebelah", "seberang", "belakang", "pinggir"];
 const LANDMARK: usize = 2;
 
 /// How words must stand in a text.
@@ -66,6 +67,8 @@ pub(super) struct Text<'a> {
     void: Vec<bool>,
     /// Only because of the word before it.
     part_of: Vec<bool>,
+    /// The term says what the matter is beside: `depan sekolah`.
+    beside: Vec<bool>,
     /// How the term is said not to be there: `tidak ada jukir`, `bukan parkir`.
     denied: Vec<Denial>,
     /// Where each word stands, by word.
@@ -99,11 +102,26 @@ impl<'a> Text<'a> {
             |place: usize| if doubts.has(place) { denial(rules, terms, place) } else { Denial::None };
         let denied: Vec<Denial> = (0..terms.len()).map(denied).collect();
         let part_of: Vec<bool> = (0..terms.len()).map(|place| part_of(rules, terms, place)).collect();
+        let beside = |place: usize| place > 0 && BESIDE.contains(&terms[place - 1].text.as_str());
+        let beside = (0..terms.len()).map(beside).collect();
         let void = |place: usize| {
             denied[place] != Denial::None || part_of[place] || is_of_another_time(rules, terms, place)
         };
         let void = (0..terms.len()).map(void).collect();
-        Self { terms, ids, exact, region, named, void, part_of, denied, places, said, steps: Vec::new() }
+        Self {
+            terms,
+            ids,
+            exact,
+            region,
+            named,
+            void,
+            part_of,
+            beside,
+            denied,
+            places,
+            said,
+            steps: Vec::new(),
+        }
     }
 
     /// Counts the words that say something of the matter: no names of regions, streets and places, and nothing of what
@@ -140,7 +158,7 @@ impl<'a> Text<'a> {
     /// The concepts that the text names, or denies, in the order of the rules, by the patterns that are known.
     pub(super) fn concepts(&self, rules: &Rules, mut known: impl FnMut(u32) -> bool) -> Vec<u16> {
         let patterns = &rules.patterns;
-        let mut found = Vec::new();
+        let (mut found, mut flatly) = (Vec::new(), Vec::new());
         let mut last = None;
         let denies = self.denied.iter().any(|denial| *denial != Denial::None);
         for (word, _) in &self.places {
@@ -149,20 +167,25 @@ impl<'a> Text<'a> {
             }
             last = Some(word);
             for (number, pattern) in patterns.beginning(*word, &self.said) {
-                if self.meets(patterns, pattern, Stand::Meant) {
+                if self.meets(rules, pattern, Stand::Meant) {
                     found.extend(known(number).then_some(pattern.concept));
-                } else if denies && self.meets(patterns, pattern, Stand::Said) && self.denies(rules, pattern)
-                {
-                    found.extend(rules.denial(pattern.concept).filter(|_| known(number)));
+                } else if denies && self.meets(rules, pattern, Stand::Said) && self.denies(rules, pattern) {
+                    let denial = rules.denial(pattern.concept).filter(|_| known(number));
+                    found.extend(denial);
+                    flatly.extend(denial.filter(|_| patterns.parts(pattern).len() == 1));
                 }
             }
         }
         found.sort_unstable();
         found.dedup();
+        // what it tells of, it does not deny by the way: `tutup got hilang, kaki untung tidak patah`
+        let denied: Vec<u16> = found.iter().filter_map(|concept| rules.denial(*concept)).collect();
+        found.retain(|concept| flatly.contains(concept) || !denied.contains(concept));
         found
     }
 
-    fn meets(&self, patterns: &Patterns, pattern: &Pattern, stand: Stand) -> bool {
+    fn meets(&self, rules: &Rules, pattern: &Pattern, stand: Stand) -> bool {
+        let patterns = &rules.patterns;
         let Some((first, others)) = patterns.parts(pattern).split_first() else { return false };
         let said = |part: &Part| patterns.words(part).iter().all(|word| self.said.contains(word));
         let stands = |part: &Part| {
@@ -170,15 +193,24 @@ impl<'a> Text<'a> {
                 && (patterns.words(part).len() == 1
                     || self.part(patterns, part, Stand::Frank).next().is_some())
         };
+        // a trouble beside a school is none of the school
+        let aside = |part: &Part, place: usize| {
+            self.beside[place] && !pattern.beside && {
+                let kind = rules.kind(pattern.concept);
+                patterns.words(part).iter().any(|word| kind.contains(word))
+            }
+        };
         // most patterns end here: a word of theirs is not said at all
         if !others.iter().all(said) || patterns.without(pattern).iter().any(stands) {
             return false;
         }
         let stand = if pattern.frank { Stand::Frank } else { stand };
-        self.part(patterns, first, stand).any(|begin| {
+        self.part(patterns, first, stand).filter(|begin| !aside(first, *begin)).any(|begin| {
             others.iter().all(|part| {
                 let mut places = self.part(patterns, part, stand);
-                places.any(|place| self.steps[place].abs_diff(self.steps[begin]) <= REACH)
+                places.any(|place| {
+                    self.steps[place].abs_diff(self.steps[begin]) <= REACH && !aside(part, place)
+                })
             })
         })
     }
@@ -391,7 +423,8 @@ impl<'a> Text<'a> {
             let region = self.region[place] && (first || self.region[place - 1]);
             // the name of a region is a name of its own: `perumahan Rorotan`
             let ended = !first && !street && !region && self.region[place - 1];
-            let taken = if street && !first && COMPASS.contains(&word.folded.as_str()) {
+            let after_region = !first && self.region[place - 1];
+            let taken = if (street && !first || after_region) && COMPASS.contains(&word.folded.as_str()) {
                 true
             } else if number {
                 (counted.is_some() || word.folded.len() <= 3)

@@ -1,8 +1,9 @@
 //! Whether each pattern of the rules can be met: a rule that nothing meets is one that nobody misses, until it is needed.
 
 use super::{
-    rules::{RULES, unknown, written},
+    rules::RULES,
     terms::Text,
+    written::{unknown, written},
 };
 use crate::reading::Reading;
 
