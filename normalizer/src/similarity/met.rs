@@ -121,7 +121,7 @@ impl<'a> Text<'a> {
         let words = patterns.words(part);
         let first = words.first().copied().unwrap_or(WordId::MAX);
         self.occurrences(first).filter(move |place| {
-            let whole = words.iter().enumerate().all(|(offset, word)| {
+            let whole = words.iter().enumerate().skip(1).all(|(offset, word)| {
                 [&self.ids, &self.exact].iter().any(|ids| ids.get(place + offset) == Some(&Some(*word)))
             });
             // `juru_parkir` names the word before `parkir` itself

@@ -29,6 +29,11 @@ pub(super) struct Rules {
     words: HashMap<u64, WordId>,
     /// Words that rules use with their endings only.
     exact: HashMap<u64, WordId>,
+    /// Words that `@NAME` stands for, by the first of each: the rest of them, and the set as a word of its own.
+    in_sets: HashMap<WordId, Vec<(Vec<WordId>, WordId)>>,
+    sets: HashMap<&'static str, WordId>,
+    /// By set what it stands for.
+    members: HashMap<WordId, Vec<Vec<WordId>>>,
     /// Words of the rules with their endings.
     plain: HashSet<String>,
     pub(super) concepts: Vec<Concept>,
@@ -89,12 +94,12 @@ impl Rules {
         let mut rules = Self::default();
         let mut names: HashMap<&'static str, u8> = HashMap::default();
         let mut keys: HashMap<String, u16> = HashMap::default();
-        let alternatives = sets();
         let lines: Vec<(&str, &str)> = lines().collect();
         // patterns are told by them
         for (_, rest) in lines.iter().filter(|(rule, _)| *rule == "past") {
             rules.past.extend(rest.split_whitespace().map(words::hash));
         }
+        let alternatives = rules.read_sets();
         for (rule, rest) in &lines {
             let mut words = rest.split_whitespace();
             match *rule {
@@ -253,6 +258,50 @@ impl Rules {
         vague.map_or(&[], |vague| vague.words.as_slice())
     }
 
+    /// Makes sets known. Gives those that are to be spelled out, since what their words do to a pattern depends on the word.
+    fn read_sets(&mut self) -> HashMap<&'static str, Vec<&'static str>> {
+        let (spelled, known): (Vec<_>, Vec<_>) = sets()
+            .into_iter()
+            .partition(|(_, list)| list.iter().any(|word| self.turns(word) || word.starts_with('!')));
+        for (name, list) in known {
+            let id = self.id(words::hash(&format!("@{name}")));
+            let members: Vec<Vec<WordId>> = list.into_iter().map(|word| self.sequence(word)).collect();
+            for member in &members {
+                let Some((first, rest)) = member.split_first() else { continue };
+                self.in_sets.entry(*first).or_default().push((rest.to_vec(), id));
+            }
+            self.sets.insert(name, id);
+            self.members.insert(id, members);
+        }
+        spelled.into_iter().collect()
+    }
+
+    /// Whether a word makes something else of those beside it in a pattern.
+    fn turns(&self, word: &str) -> bool {
+        word.split('_').any(|word| {
+            NEGATIONS.contains(&word)
+                || self.past.contains(&words::hash(word))
+                || BESIDE.iter().any(|beside| word.starts_with(beside))
+        })
+    }
+
+    /// The sets of which this word is the first, each with the words that must follow.
+    pub(super) fn sets_with(&self, word: WordId) -> &[(Vec<WordId>, WordId)] {
+        self.in_sets.get(&word).map_or(&[], Vec::as_slice)
+    }
+
+    /// The words of a pattern's part: a set is one word.
+    fn part_words(&mut self, written: &str) -> Vec<WordId> {
+        let set = written.strip_prefix('@').and_then(|name| self.sets.get(name));
+        set.map(|set| vec![*set]).unwrap_or_else(|| self.sequence(written))
+    }
+
+    /// What stands for a part: itself, or the words of its set.
+    fn members(&self, part: &[WordId]) -> Vec<Vec<WordId>> {
+        let set = part.first().and_then(|word| self.members.get(word));
+        set.cloned().unwrap_or_else(|| vec![part.to_vec()])
+    }
+
     /// Adds a concept with its patterns.
     fn add(&mut self, concept: Concept, list: &str, alternatives: &HashMap<&str, Vec<&str>>) -> u16 {
         let number = u16::try_from(self.concepts.len()).unwrap_or(u16::MAX);
@@ -263,11 +312,11 @@ impl Rules {
             let (mut parts, mut without) = (Vec::new(), Vec::new());
             for word in pattern.split_whitespace() {
                 if let Some(word) = word.strip_prefix('-') {
-                    without.push(self.sequence(word));
+                    without.push(self.part_words(word));
                     continue;
                 }
                 let negated = word.starts_with('!');
-                let words = self.sequence(word.trim_start_matches('!'));
+                let words = self.part_words(word.trim_start_matches('!'));
                 if !words.is_empty() {
                     parts.push((words, negated));
                 }
@@ -276,15 +325,20 @@ impl Rules {
                 continue;
             }
             if subject || parts.len() > 1 {
-                for word in parts.iter().flat_map(|(words, _)| words) {
-                    *self.uses.entry(*word).or_default() += 1;
+                let said: Vec<WordId> =
+                    parts.iter().flat_map(|(words, _)| self.members(words)).flatten().collect();
+                for word in said {
+                    *self.uses.entry(word).or_default() += 1;
                 }
             }
-            if let ([(words, false)], Some(concept)) = (parts.as_slice(), self.concepts.last_mut()) {
-                let word = words.first().filter(|_| words.len() == 1);
-                concept.words.extend(word);
-                if matches!(concept.sort, Sort::Detail(_)) {
-                    self.sorts.extend(word);
+            if let [(words, false)] = parts.as_slice() {
+                let alone = self.members(words).into_iter().filter(|words| words.len() == 1).flatten();
+                let alone: Vec<WordId> = alone.collect();
+                if let Some(concept) = self.concepts.last_mut() {
+                    if matches!(concept.sort, Sort::Detail(_)) {
+                        self.sorts.extend(&alone);
+                    }
+                    concept.words.extend(alone);
                 }
             }
             let frank = pattern.split([' ', '_']).any(|word| {

@@ -78,7 +78,20 @@ impl<'a> Text<'a> {
             .into_iter()
             .flat_map(|ids| ids.iter().enumerate().filter_map(|(place, id)| Some(((*id)?, place))))
             .collect();
+        let mut in_sets = Vec::new();
+        for (word, place) in &places {
+            let follows = |rest: &[WordId]| {
+                let stands = |(word, at): (&WordId, usize)| {
+                    [&ids, &exact].iter().any(|ids| ids.get(at) == Some(&Some(*word)))
+                };
+                rest.iter().zip(place + 1..).all(stands)
+            };
+            let sets = rules.sets_with(*word).iter().filter(|(rest, _)| follows(rest));
+            in_sets.extend(sets.map(|(_, set)| (*set, *place)));
+        }
+        places.extend(in_sets);
         places.sort_unstable();
+        places.dedup();
         let mut said = rules.no_words();
         said.extend(places.iter().map(|(id, _)| *id));
         let doubts = Doubts::of(rules, terms);

@@ -51,15 +51,16 @@ pub(super) fn written() -> impl Iterator<Item = (u16, String)> {
 pub(super) fn spelled_out(pattern: &str, alternatives: &HashMap<&str, Vec<&str>>) -> Vec<String> {
     let mut patterns = vec![String::new()];
     for word in pattern.split_whitespace() {
-        let name = word.trim_start_matches('-').strip_prefix('@').and_then(|name| alternatives.get(name));
-        patterns = match name {
-            Some(words) if word.starts_with('-') => {
+        let (mark, name) = word.split_at(word.len() - word.trim_start_matches(['-', '!']).len());
+        let set = name.strip_prefix('@').and_then(|name| alternatives.get(name));
+        patterns = match set {
+            Some(words) if mark == "-" => {
                 let all: String = words.iter().map(|word| format!(" -{word}")).collect();
                 patterns.into_iter().map(|pattern| pattern + &all).collect()
             }
             Some(words) => patterns
                 .iter()
-                .flat_map(|pattern| words.iter().map(move |word| format!("{pattern} {word}")))
+                .flat_map(|pattern| words.iter().map(move |word| format!("{pattern} {mark}{word}")))
                 .collect(),
             None => patterns.into_iter().map(|pattern| format!("{pattern} {word}")).collect(),
         };
