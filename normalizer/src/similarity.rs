@@ -122,7 +122,7 @@ impl Default for Thresholds {
     fn default() -> Self {
         let families = rules::RULES.families.iter().map(|family| (family.name.to_owned(), family.metres));
         let radii = families.filter(|(_, metres)| *metres != RADIUS).collect();
-        Self { days: 14, score: 0.7, radius_m: RADIUS, radii }
+        Self { days: 14, score: 0.75, radius_m: RADIUS, radii }
     }
 }
 

@@ -117,13 +117,19 @@ fn read(folder: &Path) -> Result<Vec<Set>, Box<dyn Error>> {
     }
     // in which sets a pattern is
     let mut known: BTreeMap<u32, BTreeSet<usize>> = BTreeMap::new();
+    let mut meet = |place: usize, text: &Text| {
+        drop(Matter::by(&text.complaint, &text.reading, |pattern| {
+            known.entry(pattern).or_default().insert(place);
+            true
+        }));
+    };
     for (place, (_, texts)) in sets.iter().enumerate() {
-        for text in texts {
-            drop(Matter::by(&text.complaint, &text.reading, |pattern| {
-                known.entry(pattern).or_default().insert(place);
-                true
-            }));
-        }
+        texts.iter().for_each(|text| meet(place, text));
+    }
+    // what is said of each trouble was not made for any set
+    for line in labelled::table(&folder.join("troubles.tsv"))? {
+        let text = line.last().map(String::as_str).unwrap_or_default();
+        meet(sets.len(), &Text::of(bare(text, "", 0, None)?)?);
     }
     let mut read: Vec<Set> = { sets.into_iter().enumerate() }
         .map(|(place, (name, mut texts))| {
@@ -148,20 +154,8 @@ fn pairs(folder: &Path) -> Result<Set, Box<dyn Error>> {
         let [one, other, told] = line.as_slice() else {
             return Err(format!("three columns: {line:?}").into());
         };
-        let text = |text: &str, at: i64| -> Result<Text, Box<dyn Error>> {
-            Text::of(Line {
-                id: format!("{number}"),
-                channel: "jaki".to_owned(),
-                received_at: Timestamp::from_second(1_793_000_000 + at)?,
-                text: text.to_owned(),
-                lat: None,
-                lng: None,
-                labels: Labels {
-                    duplicate_group: (told == "same").then(|| number.to_string()),
-                    ..Labels::default()
-                },
-            })
-        };
+        let group = (told == "same").then(|| number.to_string());
+        let text = |text: &str, at: i64| Text::of(bare(text, &number.to_string(), at, group.clone())?);
         let set = Set::of(String::new(), vec![text(one, 0)?, text(other, 30 * 3600)?], |_| true);
         let begin = whole.ids.len();
         whole.ids.extend(set.ids);
@@ -173,6 +167,19 @@ fn pairs(folder: &Path) -> Result<Set, Box<dyn Error>> {
         whole.cases.extend(set.cases.into_iter().map(moved));
     }
     Ok(whole)
+}
+
+/// A complaint of which nothing but the text is known, so many seconds after another.
+fn bare(text: &str, id: &str, at: i64, group: Option<String>) -> Result<Line, Box<dyn Error>> {
+    Ok(Line {
+        id: id.to_owned(),
+        channel: "jaki".to_owned(),
+        received_at: Timestamp::from_second(1_793_000_000 + at)?,
+        text: text.to_owned(),
+        lat: None,
+        lng: None,
+        labels: Labels { duplicate_group: group, ..Labels::default() },
+    })
 }
 
 /// A labelled complaint as the rules read it.

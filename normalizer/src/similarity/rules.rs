@@ -325,10 +325,15 @@ impl Rules {
                 continue;
             }
             if subject || parts.len() > 1 {
-                let said: Vec<WordId> =
-                    parts.iter().flat_map(|(words, _)| self.members(words)).flatten().collect();
-                for word in said {
-                    *self.uses.entry(word).or_default() += 1;
+                // a set stands for as many patterns as it has words
+                let said: Vec<Vec<Vec<WordId>>> = parts.iter().map(|(words, _)| self.members(words)).collect();
+                let count = |members: &Vec<Vec<WordId>>| u32::try_from(members.len()).unwrap_or(1).max(1);
+                let patterns: u32 = said.iter().map(count).product();
+                for members in said {
+                    let each = patterns / count(&members);
+                    for word in members.into_iter().flatten() {
+                        *self.uses.entry(word).or_default() += each;
+                    }
                 }
             }
             if let [(words, false)] = parts.as_slice() {
