@@ -84,6 +84,14 @@ impl Matter {
         self.point
     }
 
+    /// Whether it tells of the trouble with this key in `data/matter_words.txt`.
+    #[must_use]
+    pub fn tells_of(&self, key: &str) -> bool {
+        rules::RULES
+            .number(half(hash(key.as_bytes())))
+            .is_some_and(|subject| self.subjects.contains(&subject))
+    }
+
     /// Whether both are of one place, as far as either says one.
     #[must_use]
     pub fn same_spot(&self, other: &Self) -> bool {

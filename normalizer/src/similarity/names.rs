@@ -6,7 +6,8 @@ use super::{
 use crate::stem;
 
 /// What has no name but its number, and stands everywhere.
-const NUMBERS: [&str; 2] = ["blok ", "no "];
+const NUMBERS: [&str; 2] = ["blok ", HOUSE];
+const HOUSE: &str = "no ";
 
 fn is_numbered(name: &Name) -> bool {
     NUMBERS.iter().any(|sign| name.text.starts_with(sign))
@@ -31,6 +32,8 @@ pub(super) fn names<'a>(new: &'a Matter, old: &'a Matter, evidence: &mut Evidenc
     let block = is_numbered(name);
     evidence.set(match name {
         Name { street: true, .. } => Sign::Street,
+        // the number of a house says as much
+        _ if name.text.starts_with(HOUSE) => Sign::Street,
         _ if block => Sign::Block,
         _ => Sign::Name,
     });

@@ -77,7 +77,7 @@ pub(super) struct Rules {
     pub(super) spoken: Words,
     /// In how many patterns a word is.
     uses: HashMap<WordId, u32>,
-    /// Words that alone are a detail: a sort of tree, of goods.
+    /// Words that alone are a detail (a sort of tree, of goods), and others that streets are called.
     pub(super) sorts: Words,
     /// Names of kelurahan, kecamatan and kota, longest first: the rest of the name by the hash of its first word, and the digits of
     /// the code.
@@ -179,6 +179,10 @@ impl Rules {
                 "stop" => {
                     let ids = rules.ids(rest);
                     rules.stops.extend(ids);
+                }
+                "named" => {
+                    let ids = rules.ids(rest);
+                    rules.sorts.extend(ids);
                 }
                 "numbered" => {
                     let key = words.next().unwrap_or_default();
@@ -326,7 +330,8 @@ impl Rules {
             }
             if subject || parts.len() > 1 {
                 // a set stands for as many patterns as it has words
-                let said: Vec<Vec<Vec<WordId>>> = parts.iter().map(|(words, _)| self.members(words)).collect();
+                let said: Vec<Vec<Vec<WordId>>> =
+                    parts.iter().map(|(words, _)| self.members(words)).collect();
                 let count = |members: &Vec<Vec<WordId>>| u32::try_from(members.len()).unwrap_or(1).max(1);
                 let patterns: u32 = said.iter().map(count).product();
                 for members in said {

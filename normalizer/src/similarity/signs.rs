@@ -94,7 +94,7 @@ signs! {
     RwDiffers "rw_differs" Against -1.0 "in another RW, of what strikes a whole neighbourhood",
     RwOne "rw_one" Either -0.3 "only one says the RW",
     RwOneWide "rw_one_wide" Either -0.1 "the same, of what strikes a whole neighbourhood",
-    Street "street_same" For 2.0 "both name the same street",
+    Street "street_same" For 2.0 "both name the same street, or the same number of a house",
     Name "name_same" For 2.0 "both name the same mosque, school, market …",
     Block "block_same" For 0.8 "both name the same block of flats or houses",
     NamesMore "names_more" For 0.5 "they share a second name",

@@ -105,7 +105,9 @@ pub(super) fn denial(rules: &Rules, terms: &[Term], place: usize) -> Denial {
         let before = place.checked_sub(back).and_then(|before| terms.get(before));
         before.is_some_and(|term| term.stem == "hubung" && term.negated)
     };
-    if matches!(word(1), "tidak" | "belum") && rules.sound.contains(&text.hash())
+    // `airnya tidak pernah mati`
+    let never = word(1) == "pernah" && matches!(word(2), "tidak" | "belum");
+    if (never || matches!(word(1), "tidak" | "belum")) && rules.sound.contains(&text.hash())
         || word(1) == "bukan"
         || word(2) == "bukan"
         || word(3) == "bukan" && about(word(2))
@@ -196,6 +198,8 @@ fn fine(rules: &Rules, terms: &[Term], place: usize) -> bool {
     match word(1) {
         // `kalau asapnya sudah berhenti`
         "sudah" if known && works(2) && matches!(before(1), "kalau" | "soal" | "untuk") => true,
+        // `toren bocor. Lift sudah nyala`
+        "sudah" if fine(2) && last + 3 >= terms.len() => true,
         "sudah" if works(2) => known && fine(2) || matches!(word(3), "kok" | "bukan"),
         // `liftnya sendiri jalan normal`
         "masih" | "sendiri" | "memang" | "tetap" | "sudah" | "juga" if known => {
