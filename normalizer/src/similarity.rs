@@ -21,6 +21,7 @@ mod met;
 mod names;
 mod patterns;
 mod rules;
+mod sets;
 pub mod signs;
 mod spoken;
 mod spot;

@@ -9,7 +9,7 @@ use super::{
     half, hash,
     patterns::Patterns,
     terms::BESIDE,
-    written::{lines, sets, spelled_out},
+    written::{lines, spelled_out},
 };
 use crate::{
     reading::{NEGATIONS, Reading},
@@ -30,10 +30,10 @@ pub(super) struct Rules {
     /// Words that rules use with their endings only.
     exact: HashMap<u64, WordId>,
     /// Words that `@NAME` stands for, by the first of each: the rest of them, and the set as a word of its own.
-    in_sets: HashMap<WordId, Vec<(Vec<WordId>, WordId)>>,
-    sets: HashMap<&'static str, WordId>,
+    pub(super) in_sets: HashMap<WordId, Vec<(Vec<WordId>, WordId)>>,
+    pub(super) sets: HashMap<&'static str, WordId>,
     /// By set what it stands for.
-    members: HashMap<WordId, Vec<Vec<WordId>>>,
+    pub(super) members: HashMap<WordId, Vec<Vec<WordId>>>,
     /// Words of the rules with their endings.
     plain: HashSet<String>,
     pub(super) concepts: Vec<Concept>,
@@ -262,50 +262,6 @@ impl Rules {
         vague.map_or(&[], |vague| vague.words.as_slice())
     }
 
-    /// Makes sets known. Gives those that are to be spelled out, since what their words do to a pattern depends on the word.
-    fn read_sets(&mut self) -> HashMap<&'static str, Vec<&'static str>> {
-        let (spelled, known): (Vec<_>, Vec<_>) = sets()
-            .into_iter()
-            .partition(|(_, list)| list.iter().any(|word| self.turns(word) || word.starts_with('!')));
-        for (name, list) in known {
-            let id = self.id(words::hash(&format!("@{name}")));
-            let members: Vec<Vec<WordId>> = list.into_iter().map(|word| self.sequence(word)).collect();
-            for member in &members {
-                let Some((first, rest)) = member.split_first() else { continue };
-                self.in_sets.entry(*first).or_default().push((rest.to_vec(), id));
-            }
-            self.sets.insert(name, id);
-            self.members.insert(id, members);
-        }
-        spelled.into_iter().collect()
-    }
-
-    /// Whether a word makes something else of those beside it in a pattern.
-    fn turns(&self, word: &str) -> bool {
-        word.split('_').any(|word| {
-            NEGATIONS.contains(&word)
-                || self.past.contains(&words::hash(word))
-                || BESIDE.iter().any(|beside| word.starts_with(beside))
-        })
-    }
-
-    /// The sets of which this word is the first, each with the words that must follow.
-    pub(super) fn sets_with(&self, word: WordId) -> &[(Vec<WordId>, WordId)] {
-        self.in_sets.get(&word).map_or(&[], Vec::as_slice)
-    }
-
-    /// The words of a pattern's part: a set is one word.
-    fn part_words(&mut self, written: &str) -> Vec<WordId> {
-        let set = written.strip_prefix('@').and_then(|name| self.sets.get(name));
-        set.map(|set| vec![*set]).unwrap_or_else(|| self.sequence(written))
-    }
-
-    /// What stands for a part: itself, or the words of its set.
-    fn members(&self, part: &[WordId]) -> Vec<Vec<WordId>> {
-        let set = part.first().and_then(|word| self.members.get(word));
-        set.cloned().unwrap_or_else(|| vec![part.to_vec()])
-    }
-
     /// Adds a concept with its patterns.
     fn add(&mut self, concept: Concept, list: &str, alternatives: &HashMap<&str, Vec<&str>>) -> u16 {
         let number = u16::try_from(self.concepts.len()).unwrap_or(u16::MAX);
@@ -362,7 +318,7 @@ impl Rules {
     }
 
     /// The words of `a_b`, as a text's own words would be read.
-    fn sequence(&mut self, written: &str) -> Vec<WordId> {
+    pub(super) fn sequence(&mut self, written: &str) -> Vec<WordId> {
         if let Some(exact) = written.strip_prefix('=') {
             self.plain.insert(exact.to_owned());
             let id = self.id(words::hash(written));
@@ -385,7 +341,7 @@ impl Rules {
             .collect()
     }
 
-    fn id(&mut self, stem: u64) -> WordId {
+    pub(super) fn id(&mut self, stem: u64) -> WordId {
         let next = WordId::try_from(self.words.len()).unwrap_or(WordId::MAX);
         *self.words.entry(stem).or_insert(next)
     }
