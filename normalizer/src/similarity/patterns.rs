@@ -1,4 +1,4 @@
-//! The patterns of the rules, twenty thousand of them, packed so that most are passed over without being looked at.
+//! The patterns of the rules, tens of thousands of them, packed so that most are passed over without being looked at.
 
 use std::ops::Range;
 
