@@ -73,6 +73,11 @@ fn who_names_the_rw_may_mean_the_flood_of_the_whole_kelurahan() {
     let flood = "Banjir setinggi dada di Kel. Rawajati, warga minta perahu karet";
     let same = "banjir rawajati rt 3 rw 7 min tolong evakuasi nenek";
     assert!(likeness_after(12, said(flood), said(same)).is_some());
+    // a day later it is still likelier one than two, for who links from there
+    let thresholds = Thresholds { score: 0.6, ..Thresholds::default() };
+    assert!(
+        compare(&matter(said(same), 30).unwrap(), &matter(said(flood), 0).unwrap(), &thresholds).is_some()
+    );
 }
 
 #[test]
