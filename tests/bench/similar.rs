@@ -90,7 +90,7 @@ pub(crate) async fn search(folder: &Path) -> bool {
                 matter.at =
                     now - SignedDuration::from_secs(14 * 86_400 * i64::from(size - serial) / i64::from(size));
                 let serial = i64::from(serial) + 1;
-                Kept { serial, id: ComplaintId(numbers.uuid()), first: serial, matter }
+                Kept { serial, id: ComplaintId(numbers.uuid()), first: serial, matter: matter.into() }
             });
             store.keep_matters(part.collect()).await.unwrap();
             filled = end;
@@ -99,7 +99,12 @@ pub(crate) async fn search(folder: &Path) -> bool {
         let mut linked = 0;
         for _ in 0..SEARCHES {
             let matter = matter(&normalizer, &mut numbers, now);
-            let new = Kept { serial: i64::MAX, id: ComplaintId(numbers.uuid()), first: i64::MAX, matter };
+            let new = Kept {
+                serial: i64::MAX,
+                id: ComplaintId(numbers.uuid()),
+                first: i64::MAX,
+                matter: matter.into(),
+            };
             let start = Instant::now();
             let alike = store.alike(std::slice::from_ref(&new), &thresholds).unwrap();
             let batch = vec![(new, alike.into_iter().next().unwrap())];

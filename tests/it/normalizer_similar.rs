@@ -19,7 +19,7 @@ use crate::normalizer::{normalizer, now, receipt, said};
 /// The complaint of a number.
 fn kept(serial: i64, text: &str, hours: i64) -> Kept {
     let id = ComplaintId::from_parts(now(), &[u8::try_from(serial).unwrap(); 10]);
-    Kept { serial, id, first: serial, matter: matter(said(text), hours).unwrap() }
+    Kept { serial, id, first: serial, matter: matter(said(text), hours).unwrap().into() }
 }
 
 /// What somebody complains of, so many hours after the first.

@@ -3,6 +3,7 @@
 use std::{
     convert::Infallible,
     io::{BufRead, Write, stdin, stdout},
+    sync::Arc,
 };
 
 use jiff::Timestamp;
@@ -68,7 +69,7 @@ impl Earlier {
             Ok::<_, Infallible>(())
         });
         let first = link.as_ref().map_or(serial, |link| link.first);
-        self.all.insert(Kept { serial, id, first, matter });
+        self.all.insert(Kept { serial, id, first, matter: Arc::new(matter) });
         link
     }
 }

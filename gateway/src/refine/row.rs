@@ -1,6 +1,9 @@
 //! One row on its way: what the rules read in it, and what it becomes.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use jiff::SignedDuration;
 use muara_normalizer::{
@@ -9,7 +12,7 @@ use muara_normalizer::{
     complaint::NotAComplaint,
     draft::Change,
     identity::PersonRef,
-    similarity::{Kept, Likeness, Link, compare},
+    similarity::{Kept, Likeness, Link, Matter, compare},
 };
 
 use super::Rules;
@@ -48,6 +51,8 @@ pub(super) enum Step {
 /// A message that was understood.
 pub(super) struct Said {
     made: Normalized,
+    /// What it is about.
+    matter: Option<Arc<Matter>>,
     answering: Vec<String>,
     persons: Vec<PersonRef>,
     answered: Option<NewCorrespondence>,
@@ -63,8 +68,8 @@ impl Said {
         self.referred = referred;
         if let Some(person) = referred.person {
             self.made.complaint.reporter.reference = Some(hex::encode(person));
-            if let Some(matter) = &mut self.made.matter {
-                matter.sender = Some(person);
+            if let Some(matter) = &mut self.matter {
+                Arc::make_mut(matter).sender = Some(person);
             }
         }
     }
@@ -85,7 +90,7 @@ impl Said {
 
     /// The complaint of the same person that it says once more, by the same words about the same place.
     fn repeats(&self, duplicates: &Duplicates) -> Option<(i64, ComplaintId)> {
-        let matter = self.made.matter.as_ref()?;
+        let matter = self.matter.as_ref()?;
         let within = SignedDuration::from_mins(duplicates.repeat_minutes.into());
         // a file may be what is new about it
         let again =
@@ -99,7 +104,7 @@ impl Said {
 
     /// The complaint of the same person about the same matter that it comes soon after.
     fn carries_on(&self, duplicates: &Duplicates) -> Option<(i64, ComplaintId, Likeness)> {
-        let matter = self.made.matter.as_ref()?;
+        let matter = self.matter.as_ref()?;
         let within = SignedDuration::from_hours(duplicates.follow_up_hours.into());
         let soon =
             self.before.own.iter().filter(|own| matter.at.duration_since(own.matter.at).abs() <= within);
@@ -124,7 +129,7 @@ impl Step {
         if !self.may_repeat(row) {
             return None;
         }
-        Some(Kept { serial: row.serial, id: row.id, first: row.serial, matter: said.made.matter.clone()? })
+        Some(Kept { serial: row.serial, id: row.id, first: row.serial, matter: said.matter.clone()? })
     }
 
     /// The stored ones that it is alike enough to.
@@ -135,7 +140,7 @@ impl Step {
     /// Whether it may be about the same as another one.
     pub(super) fn may_repeat(&self, row: &Waiting) -> bool {
         let Self::Said(said) = self else { return false };
-        said.made.matter.is_some() && said.aside(row).is_none() && said.continues(row).is_none()
+        said.matter.is_some() && said.aside(row).is_none() && said.continues(row).is_none()
     }
 
     pub(super) fn referring(&self, row: &Waiting) -> Option<Referring> {
@@ -191,12 +196,14 @@ fn said(
     let reference = store.reference(row.serial);
     let receipt = Receipt { id: row.id, reference, channel, connector, received_at: row.received_at };
     let mut made = normalizer.normalize(draft, &receipt).map_err(|error| error.to_string())?;
+    let mut matter = made.matter.take();
     if !files.is_empty() {
-        made.matter = made.matter.map(|matter| matter.with_photos(&files));
+        matter = matter.map(|matter| matter.with_photos(&files));
         made.complaint.attachments = files;
     }
     Ok(Said {
         made,
+        matter: matter.map(Arc::new),
         answering,
         persons,
         answered,
@@ -225,8 +232,8 @@ pub(super) fn refine(row: &Waiting, step: Step, rules: &Rules) -> Refined {
             None => said.carries_on(duplicates).map(|(serial, id, alike)| (serial, id, Some(alike))),
         },
     };
-    let Said { made, mut answered, persons, referred, before, .. } = said;
-    let Normalized { mut complaint, original, matter, .. } = made;
+    let Said { made, matter, mut answered, persons, referred, before, .. } = said;
+    let Normalized { mut complaint, original, .. } = made;
     let follows = first.as_ref().map(|(serial, ..)| *serial);
     let (mut duplicate_of, mut of_matter) = (None, None);
     let (event, matter) = match first {

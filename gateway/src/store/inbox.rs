@@ -4,7 +4,7 @@ mod amend;
 mod keys;
 mod waiting;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::Timestamp;
 use muara_connectors::Cursor;
@@ -185,7 +185,7 @@ pub struct NewComplaint {
     /// The citizen's words, if the event masks them.
     pub original: Option<String>,
     /// What it is about, if later ones are to be held against it.
-    pub matter: Option<Matter>,
+    pub matter: Option<Arc<Matter>>,
     /// Until when somebody must have answered.
     pub clocks: Vec<(ClockKind, Timestamp)>,
     /// The reference that stands for the sender, and the ids that the channel proves to be theirs.

@@ -163,7 +163,7 @@ struct Shared {
     paused: watch::Sender<Arc<paused::Paused>>,
     /// Held while table and memory of those are brought together.
     pausing: tokio::sync::Mutex<()>,
-    /// Matters that are not filed yet.
+    /// The latest matters.
     recent: similar::Recent,
 }
 

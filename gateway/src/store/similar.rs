@@ -5,11 +5,7 @@
 
 mod recent;
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use muara_normalizer::{
@@ -17,7 +13,7 @@ use muara_normalizer::{
     similarity::{CANDIDATES, Index, Kept, Link, Matter, REPORTS, Thresholds, compare, link},
 };
 
-use self::recent::Generations;
+use self::recent::Memory;
 pub(super) use self::recent::Recent;
 use super::{
     Db, Store, StoreError,
@@ -25,7 +21,7 @@ use super::{
 };
 
 /// A person's latest complaints that a new one of theirs is held against.
-const MOST_RECENT: u32 = 8;
+const MOST_RECENT: usize = 8;
 
 /// What came before a complaint.
 #[derive(Clone, Debug, Default)]
@@ -68,7 +64,6 @@ impl Store {
                 earlier.insert(kept);
             }
             let mut befores = Vec::with_capacity(batch.len());
-            let mut senders: HashMap<[u8; 16], Vec<usize>> = HashMap::new();
             for (mut kept, mut candidates) in batch {
                 candidates.extend(earlier.alike(&kept.matter, &thresholds));
                 let alike = link(&kept.matter, candidates, &thresholds, |first, report| {
@@ -78,18 +73,9 @@ impl Store {
                 if let Some(link) = &alike {
                     kept.first = link.first;
                 }
-                let mut own = Vec::new();
-                let sender = kept.matter.sender;
-                if let Some(sender) = &sender {
-                    let known = senders.get(sender).into_iter().flatten().rev();
-                    own.extend(known.filter_map(|place| earlier.get(*place)).cloned());
-                    own.extend(recent_of(connection, sender, kept.serial)?);
-                }
+                let own = own(connection, &recent, &earlier, &kept)?;
                 befores.push(Before { alike, own });
-                let place = earlier.insert(kept);
-                if let Some(sender) = sender {
-                    senders.entry(sender).or_default().push(place);
-                }
+                earlier.insert(kept);
             }
             Ok(befores)
         })
@@ -119,13 +105,13 @@ impl Store {
         Ok(())
     }
 
-    /// Reads anew which matters are not filed, and under which blocks others are: before this gateway leads, another one kept
-    /// them.
+    /// Reads anew which matters are not filed, and under which keys others are: before this gateway leads, another one kept
+    /// them. From now on as many as there is `room` for stay in memory when they are filed.
     ///
     /// # Errors
     /// The store cannot be read; what is in memory stays.
-    pub async fn recall_matters(&self) -> Result<(), StoreError> {
-        let recent = self.read(Recent::read_with_blocks).await?;
+    pub async fn recall_matters(&self, room: usize) -> Result<(), StoreError> {
+        let recent = self.read(move |connection| Recent::read_with_keys(connection, room)).await?;
         self.shared.recent.replace(recent);
         Ok(())
     }
@@ -147,6 +133,7 @@ impl Store {
     /// # Errors
     /// Nothing was forgotten.
     pub async fn forget_matters(&self, before: Timestamp, most: u32) -> Result<usize, StoreError> {
+        self.shared.recent.forget(before);
         self.write(move |db| {
             let old: Vec<(i64, Vec<u8>)> = db
                 .prepare(
@@ -185,25 +172,26 @@ pub(super) fn remember(db: &Db<'_>, Kept { serial, id, first, matter }: &Kept) -
 /// Those of memory and store that are alike enough, oldest first; never the complaint itself.
 fn alike(
     connection: &Connection,
-    recent: &Generations,
+    recent: &Memory,
     Kept { serial: own, matter, .. }: &Kept,
     thresholds: &Thresholds,
 ) -> sql::Result<Vec<Link>> {
-    // memory first, where those are that the store has not filed
     let mut candidates: BTreeMap<i64, Option<&Kept>> = BTreeMap::new();
     let sql = "SELECT serial, lat, lon FROM matter_block WHERE block = ?1 AND serial <> ?2
                ORDER BY serial DESC LIMIT ?3";
-    let mut newest = connection.prepare_cached(sql)?;
     for block in matter.sought_in() {
-        let mut most = block.most;
-        for other in recent.newest(block.key).filter(|other| other.serial != *own).take(most) {
-            most -= 1;
+        let mut more = block.most;
+        for other in recent.newest(block.key).filter(|other| other.serial != *own).take(block.most) {
+            more -= 1;
             if !thresholds.too_far(matter.point(), other.matter.point()) {
                 candidates.insert(other.serial, Some(other));
             }
         }
-        if most > 0 && recent.may_be_filed(block.key) {
-            let mut rows = newest.query((block.key, own, i64::try_from(most).unwrap_or(i64::MAX)))?;
+        if more > 0 && recent.older_under(block.key) {
+            // the newest of these may be in memory, too
+            let most = i64::try_from(block.most).unwrap_or(i64::MAX);
+            let mut newest = connection.prepare_cached(sql)?;
+            let mut rows = newest.query((block.key, own, most))?;
             while let Some(row) = rows.next()? {
                 let point = row.get::<Option<i32>>(1)?.zip(row.get::<Option<i32>>(2)?);
                 if !thresholds.too_far(matter.point(), point.map(<[i32; 2]>::from)) {
@@ -216,14 +204,14 @@ fn alike(
             break;
         }
     }
-    let mut one = connection
-        .prepare_cached("SELECT id, matter, coalesce(first, serial) FROM matter WHERE serial = ?1")?;
+    let sql = "SELECT id, matter, coalesce(first, serial) FROM matter WHERE serial = ?1";
     let mut alike = Vec::new();
     for (serial, known) in candidates {
         alike.extend(match known {
             Some(Kept { id, first, matter: other, .. }) => compare(matter, other, thresholds)
                 .map(|likeness| Link { serial, id: *id, first: *first, likeness }),
-            None => one
+            None => connection
+                .prepare_cached(sql)?
                 .query_row([serial], |row| {
                     let Some(other) = Matter::from_bytes(row.get_ref(1)?.as_blob()?) else { return Ok(None) };
                     let Some(likeness) = compare(matter, &other, thresholds) else { return Ok(None) };
@@ -272,13 +260,34 @@ fn reports<'a>(
     Ok(())
 }
 
-/// A person's latest complaints before this one, newest first.
-fn recent_of(connection: &Connection, sender: &[u8; 16], before: i64) -> sql::Result<Vec<Kept>> {
+/// The latest complaints of a complaint's sender before it, newest first: of the same batch, and of those before.
+fn own(
+    connection: &Connection,
+    recent: &Memory,
+    earlier: &Index,
+    Kept { serial, matter, .. }: &Kept,
+) -> sql::Result<Vec<Kept>> {
+    let Some(sender) = &matter.sender else { return Ok(Vec::new()) };
+    let here = recent.of_sender(sender).filter(|kept| kept.serial < *serial);
+    let mut own: Vec<Kept> = earlier.of_sender(sender).chain(here).take(MOST_RECENT).cloned().collect();
+    if own.len() < MOST_RECENT && recent.older_of(sender) {
+        for kept in stored_of(connection, sender, *serial)? {
+            if own.len() < MOST_RECENT && own.iter().all(|known| known.serial != kept.serial) {
+                own.push(kept);
+            }
+        }
+    }
+    Ok(own)
+}
+
+/// The same of the store.
+fn stored_of(connection: &Connection, sender: &[u8; 16], before: i64) -> sql::Result<Vec<Kept>> {
     let sql =
         "SELECT serial, id, matter, coalesce(first, serial) FROM matter WHERE sender = ?1 AND serial < ?2
                ORDER BY serial DESC LIMIT ?3";
     let mut statement = connection.prepare_cached(sql)?;
-    let rows = statement.query_map((sender, before, MOST_RECENT), kept)?;
+    let most = i64::try_from(MOST_RECENT).unwrap_or(i64::MAX);
+    let rows = statement.query_map((sender, before, most), kept)?;
     rows.filter_map(sql::Result::transpose).collect()
 }
 
@@ -287,5 +296,5 @@ fn kept(row: &Row<'_>) -> sql::Result<Option<Kept>> {
     let matter = Matter::from_bytes(row.get_ref(2)?.as_blob()?);
     let (serial, id) = (row.get(0)?, ComplaintId(row.get(1)?));
     let first = row.get(3)?;
-    Ok(matter.map(|matter| Kept { serial, id, first, matter }))
+    Ok(matter.map(|matter| Kept { serial, id, first, matter: Arc::new(matter) }))
 }

@@ -2,7 +2,7 @@
 //! alone: who is like the second report and contradicts the first is likely about something else (in the terms of
 //! clustering, the average linkage and not the single one).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Apart, Likeness, Matter, Thresholds, evidence,
@@ -28,7 +28,7 @@ pub struct Kept {
     /// The serial number of the first report of the same matter: its own, if it repeats none.
     pub first: i64,
     /// What it is about.
-    pub matter: Matter,
+    pub matter: Arc<Matter>,
 }
 
 /// A complaint that another seems to repeat.

@@ -1,6 +1,8 @@
 //! Where the matters are found that may be alike: blocks, each a number that two alike share. The same blocks are used
 //! in memory and in the store.
 
+use std::collections::VecDeque;
+
 use foldhash::HashMap;
 
 use super::{Kept, Link, Matter, Name, Thresholds, compare, hash, mix, rules::RULES};
@@ -117,32 +119,66 @@ fn block(most: usize, sort: u64, what: u64, family: u64) -> Block {
     Block { key: mix(mix(what ^ sort << 56) ^ family).cast_signed(), most }
 }
 
-/// Complaints in memory, by what they are about.
+/// Complaints in memory, by what they are about, whose matter it is and who reported them. The oldest can be let go.
 #[derive(Clone, Debug, Default)]
 pub struct Index {
-    all: Vec<Kept>,
-    /// Places of complaints, oldest first.
-    blocks: HashMap<i64, Vec<usize>>,
-    /// Places of the reports of a matter, oldest first, by the number of its first.
-    matters: HashMap<i64, Vec<usize>>,
+    all: VecDeque<Slot>,
+    /// How many were let go. The place of a complaint is its number among all that ever were here, from 1.
+    gone: u64,
+    /// The place of the newest with each key.
+    newest: HashMap<i64, u64>,
+}
+
+#[derive(Clone, Debug)]
+struct Slot {
+    kept: Kept,
+    /// Its keys (blocks, matter, sender), each with the place of the one before it with the same key, 0 for none.
+    keys: Box<[(i64, u64)]>,
+}
+
+/// What stands for a matter among the keys.
+fn matter_key(first: i64) -> i64 {
+    block(0, 6, first.cast_unsigned(), 0).key
+}
+
+/// What stands for a sender among the keys of an [`Index`].
+#[must_use]
+pub fn sender_key(sender: &[u8; 16]) -> i64 {
+    block(0, 7, hash(sender), 0).key
 }
 
 impl Index {
     /// Adds one, which must not be older than those before it. Returns its place.
-    pub fn insert(&mut self, kept: Kept) -> usize {
-        let place = self.all.len();
-        for block in kept.matter.filed_under() {
-            self.blocks.entry(block).or_default().push(place);
-        }
-        self.matters.entry(kept.first).or_default().push(place);
-        self.all.push(kept);
+    pub fn insert(&mut self, kept: Kept) -> u64 {
+        let place = self.end();
+        let mut keys = kept.matter.filed_under();
+        keys.push(matter_key(kept.first));
+        keys.extend(kept.matter.sender.as_ref().map(sender_key));
+        let keys = keys.into_iter().map(|key| (key, self.newest.insert(key, place).unwrap_or_default()));
+        self.all.push_back(Slot { keys: keys.collect(), kept });
         place
     }
 
-    /// The one at a place.
+    /// The place of the next one.
     #[must_use]
-    pub fn get(&self, place: usize) -> Option<&Kept> {
-        self.all.get(place)
+    pub fn end(&self) -> u64 {
+        self.gone + 1 + u64::try_from(self.all.len()).unwrap_or_default()
+    }
+
+    /// Lets the oldest go. Returns its keys.
+    pub fn let_go(&mut self) -> Option<impl Iterator<Item = i64> + use<>> {
+        let Slot { keys, .. } = self.all.pop_front()?;
+        self.gone += 1;
+        for (key, _) in &keys {
+            if self.newest.get(key) == Some(&self.gone) {
+                self.newest.remove(key);
+            }
+        }
+        Some(keys.into_iter().map(|(key, _)| key))
+    }
+
+    fn slot(&self, place: u64) -> Option<&Slot> {
+        self.all.get(usize::try_from(place.checked_sub(self.gone + 1)?).ok()?)
     }
 
     /// How many there are.
@@ -157,40 +193,60 @@ impl Index {
         self.all.is_empty()
     }
 
-    /// All of them, oldest first.
-    pub fn iter(&self) -> impl Iterator<Item = &Kept> {
-        self.all.iter()
+    /// The oldest, with its place.
+    #[must_use]
+    pub fn oldest(&self) -> Option<(u64, &Kept)> {
+        Some((self.gone + 1, &self.all.front()?.kept))
     }
 
-    /// Each block of each, in no order.
-    pub fn blocks(&self) -> impl Iterator<Item = (i64, &Kept)> {
-        self.blocks.iter().flat_map(|(block, places)| {
-            places.iter().filter_map(|place| Some((*block, self.all.get(*place)?)))
+    /// Those from a place on with the blocks of each, oldest first.
+    pub fn since(&self, place: u64) -> impl Iterator<Item = (&Kept, impl Iterator<Item = i64>)> {
+        let skip = usize::try_from(place.saturating_sub(self.gone + 1)).unwrap_or(usize::MAX);
+        self.all.iter().skip(skip).map(|Slot { kept, keys }| {
+            let others = 1 + usize::from(kept.matter.sender.is_some());
+            (kept, keys.iter().take(keys.len() - others).map(|(key, _)| *key))
+        })
+    }
+
+    /// Those with a key, newest first.
+    fn with(&self, key: i64) -> impl Iterator<Item = &Kept> {
+        let mut next = self.newest.get(&key).copied().unwrap_or_default();
+        std::iter::from_fn(move || {
+            let slot = self.slot(next)?;
+            next = slot.keys.iter().find(|(known, _)| *known == key).map_or(0, |(_, before)| *before);
+            Some(&slot.kept)
         })
     }
 
     /// Those under a block, newest first.
     pub fn newest(&self, block: i64) -> impl Iterator<Item = &Kept> {
-        self.blocks.get(&block).into_iter().flatten().rev().filter_map(|place| self.all.get(*place))
+        self.with(block)
     }
 
     /// The reports of the matter with that first one, newest first.
     pub fn reports(&self, first: i64) -> impl Iterator<Item = &Kept> {
-        self.matters.get(&first).into_iter().flatten().rev().filter_map(|place| self.all.get(*place))
+        self.with(matter_key(first)).filter(move |kept| kept.first == first)
+    }
+
+    /// Those of a sender, newest first.
+    pub fn of_sender(&self, sender: &[u8; 16]) -> impl Iterator<Item = &Kept> {
+        self.with(sender_key(sender)).filter(|kept| kept.matter.sender.as_ref() == Some(sender))
     }
 
     /// Those that are alike enough, oldest first.
     #[must_use]
     pub fn alike(&self, matter: &Matter, thresholds: &Thresholds) -> Vec<Link> {
-        let mut places: Vec<usize> = Vec::new();
-        for block in matter.sought_in() {
-            places.extend(self.blocks.get(&block.key).into_iter().flatten().rev().take(block.most));
+        if self.is_empty() {
+            return Vec::new();
         }
-        places.truncate(CANDIDATES);
-        places.sort_unstable();
-        places.dedup();
-        let candidates = places.into_iter().filter_map(|place| self.all.get(place));
-        let alike = candidates.filter_map(|kept| {
+        let mut candidates: Vec<&Kept> = Vec::new();
+        for block in matter.sought_in() {
+            candidates.extend(self.newest(block.key).take(block.most));
+        }
+        candidates.truncate(CANDIDATES);
+        candidates.sort_unstable_by_key(|kept| kept.serial);
+        candidates.dedup_by_key(|kept| kept.serial);
+        let alike = candidates.into_iter().filter_map(|kept| {
             let likeness = compare(matter, &kept.matter, thresholds)?;
             Some(Link { serial: kept.serial, id: kept.id, first: kept.first, likeness })
         });

@@ -20,6 +20,7 @@ on_both! {
     what_is_older_than_the_window_is_forgotten_step_by_step,
     what_is_about_to_be_filed_is_found_in_every_state_and_after_a_crash,
     a_report_is_held_against_all_reports_of_a_matter_wherever_they_are,
+    what_memory_has_no_room_for_is_found_in_the_store,
 }
 
 fn kept(serial: i64, text: &str, sender: &str, at: Timestamp) -> Kept {
@@ -27,7 +28,7 @@ fn kept(serial: i64, text: &str, sender: &str, at: Timestamp) -> Kept {
     let draft = Draft { sent_at: Some(SourceTime::Instant(at)), reporter, ..said(text) };
     let id = ComplaintId(Uuid::now_v7());
     let made = normalizer(1).normalize(draft, &Receipt { id, received_at: at, ..receipt() }).unwrap();
-    Kept { serial, id, first: serial, matter: made.matter.unwrap() }
+    Kept { serial, id, first: serial, matter: made.matter.unwrap().into() }
 }
 
 const HOLE: &str = "jalan bolong deket apotek pahlawan revolusi pondok bambu";
@@ -109,7 +110,7 @@ async fn what_is_about_to_be_filed_is_found_in_every_state_and_after_a_crash(fre
     let unfiled = || fresh.number("SELECT count(*) FROM matter_unfiled");
 
     // who refines knows under which blocks something is filed, and looks nowhere else
-    fresh.store.recall_matters().await.unwrap();
+    fresh.store.recall_matters(4_096).await.unwrap();
     fresh.store.keep_matters(vec![sought]).await.unwrap();
     let mut serial = 1;
     while serial < 6_000 {
@@ -122,7 +123,7 @@ async fn what_is_about_to_be_filed_is_found_in_every_state_and_after_a_crash(fre
             .collect();
         fresh.store.keep_matters(more).await.unwrap();
         let crashed = fresh.beside();
-        crashed.recall_matters().await.unwrap();
+        crashed.recall_matters(4_096).await.unwrap();
         assert_eq!(found(&crashed).await, Some(1), "by another process, with {serial} kept");
         crashed.close().await;
     }
@@ -132,7 +133,7 @@ async fn what_is_about_to_be_filed_is_found_in_every_state_and_after_a_crash(fre
     assert_eq!(found(&fresh.store).await, Some(1), "in the store");
     assert_eq!(found(&fresh.beside()).await, Some(1), "in the store, by another process");
     let refines = fresh.beside();
-    refines.recall_matters().await.unwrap();
+    refines.recall_matters(4_096).await.unwrap();
     assert_eq!(found(&refines).await, Some(1), "in the store, by another process that refines");
 }
 
@@ -155,4 +156,24 @@ async fn a_report_is_held_against_all_reports_of_a_matter_wherever_they_are(fres
     fresh.store.file_matters(Duration::ZERO).await.unwrap();
     let other = fresh.beside();
     assert_eq!(found(&other, &[&there, &elsewhere]).await, [Some((1, 1)), None], "in the store");
+}
+
+async fn what_memory_has_no_room_for_is_found_in_the_store(fresh: Fresh) {
+    let hour = SignedDuration::from_hours(1);
+    let sought =
+        kept(1, "Aspal ambles di Jl. Pahlawan Revolusi dekat apotek, Kel. Pondok Bambu", "a", ago(hour));
+    let other = kept(2, "lampu jalan mati di kel. ancol rt 3 rw 2", "b", ago(hour));
+    let new = kept(100_000, HOLE, "a", ago(SignedDuration::ZERO));
+    fresh.store.recall_matters(1_000).await.unwrap();
+    fresh.store.keep_matters(vec![sought]).await.unwrap();
+    for part in 0..4 {
+        let serials = (2..).skip(part * 500).take(500);
+        let id = || ComplaintId(Uuid::now_v7());
+        let more = serials.map(|serial| Kept { serial, first: serial, id: id(), ..other.clone() });
+        fresh.store.keep_matters(more.collect()).await.unwrap();
+        fresh.store.file_matters(Duration::ZERO).await.unwrap();
+        let found = before(&fresh.store, vec![new.clone()]).await.remove(0);
+        assert_eq!(found.alike.map(|link| link.serial), Some(1), "with {part} parts after it");
+        assert_eq!(found.own.iter().map(|own| own.serial).collect::<Vec<_>>(), [1], "of its sender");
+    }
 }
