@@ -12,10 +12,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use muara_normalizer::{
-    ComplaintId, Normalizer,
-    similarity::{Kept, Thresholds},
-};
+use muara_normalizer::{ComplaintId, Normalizer, similarity::Thresholds};
 use row::{Step, step};
 use tokio_util::sync::CancellationToken;
 
@@ -94,29 +91,58 @@ pub async fn run(store: Store, rules: Rules, cancel: CancellationToken) {
 /// The store cannot be read or written; nothing was changed.
 pub async fn round(store: &Store, rules: &Rules, now: Timestamp) -> Result<usize, StoreError> {
     let (gathered, batch) = begin(store, rules, now).await?;
-    Ok(gathered + finish(store, rules, batch).await?.0)
+    Ok(gathered + finish(store, rules, batch).await?)
 }
 
-/// The same, but under load the rules read the next rows while these are written. What fails is begun anew.
+/// The same, but under load rows pass through as in a pipeline: while some are written, the rules read those after them,
+/// and the ones after these are fetched. What fails is begun anew.
 async fn turn(
     store: &Store,
     rules: &Rules,
     now: Timestamp,
-    ahead: &mut Option<Batch>,
+    ahead: &mut Option<Ahead>,
 ) -> Result<usize, StoreError> {
-    let (gathered, batch) = match ahead.take() {
-        Some(batch) => (0, batch),
-        None => begin(store, rules, now).await?,
+    let (gathered, batch, fetched) = match ahead.take() {
+        Some(Ahead { batch, fetched }) => (0, batch, fetched),
+        None => {
+            let (gathered, batch) = begin(store, rules, now).await?;
+            (gathered, batch, None)
+        }
     };
-    let Some(after) = batch.more_after.filter(|_| batch.ahead < AHEAD) else {
-        return Ok(gathered + finish(store, rules, batch).await?.0);
+    let Some(after) = batch.more_after.filter(|_| batch.number < AHEAD) else {
+        return Ok(gathered + finish(store, rules, batch).await?);
     };
-    let number = batch.ahead + 1;
-    let next = async { read(store, rules, store.waiting_after(after, BATCH).await?).await };
-    let (done, next) = tokio::join!(finish(store, rules, batch), next);
-    let (done, unseen) = done?;
-    *ahead = Some(Batch { ahead: number, unseen, ..next? });
+    let number = batch.number + 1;
+    let fetched = match fetched {
+        Some(fetched) => fetched,
+        None => fetch(store, store.waiting_after(after, BATCH).await?).await?,
+    };
+    let later = fetched.more_after;
+    let later = async {
+        match later {
+            Some(after) => fetch(store, store.waiting_after(after, BATCH).await?).await.map(Some),
+            None => Ok(None),
+        }
+    };
+    let (done, next, later) = tokio::join!(finish(store, rules, batch), read(store, rules, fetched), later);
+    let done = done?;
+    *ahead = Some(Ahead { batch: Batch { number, ..next? }, fetched: later? });
     Ok(gathered + done)
+}
+
+/// What is under way behind the rows that are being written.
+struct Ahead {
+    batch: Batch,
+    fetched: Option<Fetched>,
+}
+
+/// Rows that wait, each with its files.
+struct Fetched {
+    rows: Vec<(Waiting, Vec<File>)>,
+    /// The number after which more rows wait, if there may be more.
+    more_after: Option<i64>,
+    /// When it was begun, where steps are traced.
+    begun: Option<traces::Step>,
 }
 
 /// Rows that the rules have read.
@@ -126,9 +152,7 @@ struct Batch {
     /// The number after which more rows wait, if there may be more.
     more_after: Option<i64>,
     /// How many batches before it were followed without a look at what waits before them.
-    ahead: u32,
-    /// The complaints that were written while these were read: the search in the store may not have seen them.
-    unseen: Vec<Kept>,
+    number: u32,
     /// When it was begun, where steps are traced.
     begun: Option<traces::Step>,
 }
@@ -140,31 +164,37 @@ async fn begin(store: &Store, rules: &Rules, now: Timestamp) -> Result<(usize, B
     let gathered = gather::round(store, &rules.normalizer, &channels, now).await?;
     clock.done("gather");
     let next = store.waiting(BATCH).await?;
-    Ok((gathered, read(store, rules, next).await?))
+    Ok((gathered, read(store, rules, fetch(store, next).await?).await?))
 }
 
-/// Reads rows by the rules and searches for what each is like.
-async fn read(store: &Store, rules: &Rules, next: Next) -> Result<Batch, StoreError> {
-    let mut clock = Stages::default();
-    let Next { rows, more_after } = next;
-    if rows.is_empty() {
-        return Ok(Batch::default());
-    }
-    let begun = traces::begin();
+/// Finds the files of rows.
+async fn fetch(store: &Store, Next { rows, more_after }: Next) -> Result<Fetched, StoreError> {
+    let begun = if rows.is_empty() { None } else { traces::begin() };
     let mut files = BTreeMap::<i64, Vec<File>>::new();
     for file in store.files_of(rows.iter().map(|row| row.serial).collect()).await? {
         files.entry(file.serial).or_default().push(file);
     }
-    let rows = rows.into_iter().map(|mut row| {
-        let files = files.get(&row.serial).map(Vec::as_slice).unwrap_or_default();
-        row.files_settled = media::settled(files);
-        (row, media::describe(files, &rules.files_url))
+    let rows = rows.into_iter().map(|row| {
+        let files = files.remove(&row.serial).unwrap_or_default();
+        (row, files)
     });
+    Ok(Fetched { rows: rows.collect(), more_after, begun })
+}
+
+/// Reads rows by the rules and searches for what each is like.
+async fn read(store: &Store, rules: &Rules, fetched: Fetched) -> Result<Batch, StoreError> {
+    let mut clock = Stages::default();
+    let Fetched { rows, more_after, begun } = fetched;
+    if rows.is_empty() {
+        return Ok(Batch::default());
+    }
     let channels = rules.channels.load_full();
-    let rows = readers::read(rows.collect(), |share| {
+    let rows = readers::read(rows, |share| {
         let (store, rules, channels) = (store.clone(), rules.clone(), Arc::clone(&channels));
         move || {
-            let read = share.into_iter().map(|(row, files)| {
+            let read = share.into_iter().map(|(mut row, files)| {
+                row.files_settled = media::settled(&files);
+                let files = media::describe(&files, &rules.files_url);
                 let step = step(&row, files, &store, &rules.normalizer, &channels);
                 (row, step)
             });
@@ -183,22 +213,22 @@ async fn read(store: &Store, rules: &Rules, next: Next) -> Result<Batch, StoreEr
 /// Searches the store for what each is like.
 fn search(store: &Store, thresholds: &Thresholds, rows: &mut [(Waiting, Step)]) -> Result<(), StoreError> {
     let kept: Vec<_> = rows.iter().filter_map(|(row, step)| step.kept(row)).collect();
-    let mut alike = store.alike(&kept, thresholds)?.into_iter();
+    let mut searches = store.alike(&kept, thresholds)?.into_iter();
     for (row, step) in rows {
         if step.may_repeat(row)
-            && let (Some(said), Some(alike)) = (step.said(), alike.next())
+            && let (Some(said), Some(search)) = (step.said(), searches.next())
         {
-            said.alike = alike;
+            said.search = search;
         }
     }
     Ok(())
 }
 
-/// Holds rows against what was said before, and writes what became of them; returns how many, and the new complaints.
-async fn finish(store: &Store, rules: &Rules, batch: Batch) -> Result<(usize, Vec<Kept>), StoreError> {
-    let Batch { rows: mut read, unseen, begun, .. } = batch;
+/// Holds rows against what was said before, and writes what became of them; returns how many.
+async fn finish(store: &Store, rules: &Rules, batch: Batch) -> Result<usize, StoreError> {
+    let Batch { rows: mut read, begun, .. } = batch;
     if read.is_empty() {
-        return Ok((0, Vec::new()));
+        return Ok(0);
     }
     let mut clock = Stages::default();
     let referred =
@@ -206,8 +236,8 @@ async fn finish(store: &Store, rules: &Rules, batch: Batch) -> Result<(usize, Ve
     let said = read.iter_mut().filter_map(|(_, step)| step.said());
     said.zip(referred).for_each(|(said, referred)| said.refers_to(referred));
     if rules.duplicates.enabled {
-        let searched = read.iter_mut().filter_map(|(row, step)| Some((step.kept(row)?, step.alike())));
-        let before = store.before(unseen, searched.collect(), rules.duplicates.thresholds()).await?;
+        let searched = read.iter_mut().filter_map(|(row, step)| Some((step.kept(row)?, step.search())));
+        let before = store.before(searched.collect(), rules.duplicates.thresholds()).await?;
         let mut before = before.into_iter();
         for (row, step) in &mut read {
             if step.may_repeat(row)
@@ -227,7 +257,7 @@ async fn finish(store: &Store, rules: &Rules, batch: Batch) -> Result<(usize, Ve
         .collect();
     let counts: Vec<_> = refined.iter().map(|(row, made)| (row.channel.clone(), row::result(made))).collect();
     let traced = begun.map(|begun| (begun, steps(&refined)));
-    let new = store.refine(refined).await?;
+    store.refine(refined).await?;
     if let Some((begun, steps)) = traced {
         for (id, received_at, channel, result) in steps {
             begun.refined(id, received_at, &channel, result);
@@ -237,7 +267,7 @@ async fn finish(store: &Store, rules: &Rules, batch: Batch) -> Result<(usize, Ve
     let mut tally = metrics::Tally::default();
     counts.iter().for_each(|(channel, result)| tally.count(channel, result));
     tally.report(metrics::refined);
-    Ok((counts.len(), new))
+    Ok(counts.len())
 }
 
 /// What is told of each row's step, where steps are traced.

@@ -108,7 +108,7 @@ pub(crate) async fn search(folder: &Path) -> bool {
             let start = Instant::now();
             let alike = store.alike(std::slice::from_ref(&new), &thresholds).unwrap();
             let batch = vec![(new, alike.into_iter().next().unwrap())];
-            let before = store.before(Vec::new(), batch, thresholds.clone()).await.unwrap();
+            let before = store.before(batch, thresholds.clone()).await.unwrap();
             times.push(start.elapsed());
             linked += u32::from(before[0].alike.is_some());
         }

@@ -307,7 +307,7 @@ fn an_index_finds_by_a_name_what_no_kelurahan_and_no_kind_joins() {
     let found = |first: &str, second: &str| {
         let mut index = Index::default();
         index.insert(kept(1, first, 0));
-        !index.alike(&matter(said(second), 5).unwrap(), &Thresholds::default()).is_empty()
+        !index.alike(0, &matter(said(second), 5).unwrap(), &Thresholds::default()).is_empty()
     };
     // only the kecamatan is said, and the street without a capital letter
     assert!(found(
@@ -381,7 +381,7 @@ fn an_index_finds_those_that_are_alike_the_oldest_first() {
         index.insert(kept(number, text, number));
     }
     let dogs = matter(said("segerombol anjing tanpa pemilik, Cibubur RW 08"), 30).unwrap();
-    let alike = |matter: &Matter| index.alike(matter, &Thresholds::default());
+    let alike = |matter: &Matter| index.alike(0, matter, &Thresholds::default());
     assert_eq!(alike(&dogs).iter().map(|link| link.serial).collect::<Vec<_>>(), [0, 2]);
     let library = matter(said("perpustakaan keliling tidak datang di kel. marunda"), 30).unwrap();
     assert_eq!(alike(&library), []);
@@ -397,7 +397,7 @@ fn repeated(first: &str, second: &str, third: &str) -> Option<i64> {
         index.insert(kept.clone());
     }
     let alike: Vec<Link> =
-        { index.alike(&third, &thresholds).into_iter() }.map(|link| Link { first: 1, ..link }).collect();
+        { index.alike(0, &third, &thresholds).into_iter() }.map(|link| Link { first: 1, ..link }).collect();
     assert!(alike.iter().any(|link| link.serial == 2), "it is like the second: {alike:?}");
     let mut asked = 0;
     let link = link(&third, alike, &thresholds, |first_serial, report| {

@@ -63,7 +63,7 @@ impl Earlier {
     /// Adds one. Returns the one that it repeats.
     fn add(&mut self, id: ComplaintId, matter: Matter) -> Option<Link> {
         let serial = i64::try_from(self.all.len()).unwrap_or(i64::MAX);
-        let alike = self.all.alike(&matter, &self.thresholds);
+        let alike = self.all.alike(0, &matter, &self.thresholds);
         let Ok(link) = link(&matter, alike, &self.thresholds, |first, report| {
             self.all.reports(first).take(REPORTS).for_each(|kept| report(&kept.matter));
             Ok::<_, Infallible>(())

@@ -7,7 +7,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::store::StoreError;
 
-/// Rows for which another processor is worth waking.
+/// Rows that a thread takes at once: each takes the next share when it is done with one, so that all end together.
 const SHARE: usize = 16;
 /// How far the threads stand back, in steps of `nice`: they get a quarter of a processor that requests keep busy.
 const STAND_BACK: i32 = 6;
@@ -26,17 +26,16 @@ fn processors() -> usize {
     available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
-/// Gives each processor its share of the rows and returns what became of all, in order.
-pub(super) async fn read<T, R, W>(mut rows: Vec<T>, work: impl Fn(Vec<T>) -> W) -> Result<Vec<R>, StoreError>
+/// Gives the rows to the threads, share by share, and returns what became of all, in order.
+pub(super) async fn read<T, R, W>(rows: Vec<T>, work: impl Fn(Vec<T>) -> W) -> Result<Vec<R>, StoreError>
 where
     R: Send + 'static,
     W: FnOnce() -> Result<Vec<R>, StoreError> + Send + 'static,
 {
-    let share = rows.len().div_ceil(processors()).max(SHARE);
     let mut shares = Vec::new();
-    while !rows.is_empty() {
-        let rest = rows.split_off(share.min(rows.len()));
-        let work = work(std::mem::replace(&mut rows, rest));
+    let mut rows = rows.into_iter();
+    while rows.len() > 0 {
+        let work = work(rows.by_ref().take(SHARE).collect());
         shares.push(match &*READERS {
             Ok(readers) => readers.spawn_blocking(work),
             Err(_) => tokio::task::spawn_blocking(work),

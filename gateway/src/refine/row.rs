@@ -12,7 +12,7 @@ use muara_normalizer::{
     complaint::NotAComplaint,
     draft::Change,
     identity::PersonRef,
-    similarity::{Kept, Likeness, Link, Matter, compare},
+    similarity::{Kept, Likeness, Matter, compare},
 };
 
 use super::Rules;
@@ -26,9 +26,12 @@ use crate::{
         links::{Referred, Referring},
         outbox::NewEvent,
         reply::NewCorrespondence,
-        similar::Before,
+        similar::{Before, Search},
     },
 };
+
+/// Bytes of most events.
+const BODY: usize = 2_048;
 
 /// What became of a row, for the count.
 pub(super) fn result(made: &Refined) -> &'static str {
@@ -58,8 +61,8 @@ pub(super) struct Said {
     answered: Option<NewCorrespondence>,
     publish_not_a_complaint: bool,
     referred: Referred,
-    /// The stored ones that it is alike enough to.
-    pub(super) alike: Vec<Link>,
+    /// Those that it is alike enough to.
+    pub(super) search: Search,
     pub(super) before: Before,
 }
 
@@ -132,9 +135,9 @@ impl Step {
         Some(Kept { serial: row.serial, id: row.id, first: row.serial, matter: said.matter.clone()? })
     }
 
-    /// The stored ones that it is alike enough to.
-    pub(super) fn alike(&mut self) -> Vec<Link> {
-        self.said().map(|said| std::mem::take(&mut said.alike)).unwrap_or_default()
+    /// Those that it is alike enough to.
+    pub(super) fn search(&mut self) -> Search {
+        self.said().map(|said| std::mem::take(&mut said.search)).unwrap_or_default()
     }
 
     /// Whether it may be about the same as another one.
@@ -209,7 +212,7 @@ fn said(
         answered,
         publish_not_a_complaint: configured.is_some_and(|channel| channel.publish_not_a_complaint),
         referred: Referred::default(),
-        alike: Vec::new(),
+        search: Search::default(),
         before: Before::default(),
     })
 }
@@ -308,6 +311,8 @@ fn changed(
 }
 
 fn written<D: serde::Serialize>(event: &Event<D>) -> Result<NewEvent, String> {
-    let body = serde_json::to_vec(event).map_err(|error| format!("the event cannot be written: {error}"))?;
+    let mut body = Vec::with_capacity(BODY);
+    serde_json::to_writer(&mut body, event)
+        .map_err(|error| format!("the event cannot be written: {error}"))?;
     Ok(NewEvent { id: event.id, routing_key: event.routing_key(), body })
 }

@@ -240,11 +240,11 @@ impl Store {
         .await
     }
 
-    /// Closes inbox rows and opens what was made of them, in one transaction. Returns what the new complaints are about.
+    /// Closes inbox rows and opens what was made of them, in one transaction.
     ///
     /// # Errors
     /// Nothing was changed.
-    pub async fn refine(&self, refined: Vec<(Waiting, Refined)>) -> Result<Vec<Kept>, StoreError> {
+    pub async fn refine(&self, refined: Vec<(Waiting, Refined)>) -> Result<(), StoreError> {
         let answering: BTreeSet<String> = refined
             .iter()
             .filter_map(|(_, made)| made.receipt())
@@ -291,11 +291,11 @@ impl Store {
             Ok((new, part.clone()))
         };
         let (new, filed) = self.write(write).await?;
-        self.shared.recent.add(new.iter().cloned());
+        self.shared.recent.add(new);
         filed.iter().for_each(|part| self.shared.recent.filed(part));
         self.shared.refined.notify_one();
         answering.iter().for_each(|channel| self.shared.replies.wake(channel));
-        Ok(new)
+        Ok(())
     }
 }
 

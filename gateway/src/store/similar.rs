@@ -23,6 +23,15 @@ use super::{
 /// A person's latest complaints that a new one of theirs is held against.
 const MOST_RECENT: usize = 8;
 
+/// Those that a complaint is alike enough to, of all that were here when it was searched.
+#[derive(Clone, Debug, Default)]
+pub struct Search {
+    /// Them, oldest first.
+    pub alike: Vec<Link>,
+    /// The place in memory of what has come since.
+    pub until: u64,
+}
+
 /// What came before a complaint.
 #[derive(Clone, Debug, Default)]
 pub struct Before {
@@ -37,36 +46,37 @@ impl Store {
     ///
     /// # Errors
     /// The store cannot be read.
-    pub fn alike(&self, batch: &[Kept], thresholds: &Thresholds) -> Result<Vec<Vec<Link>>, StoreError> {
+    pub fn alike(&self, batch: &[Kept], thresholds: &Thresholds) -> Result<Vec<Search>, StoreError> {
         self.read_here(|connection| {
-            let one = |kept| alike(connection, &self.shared.recent.look(), kept, thresholds);
+            let one = |kept| {
+                let recent = self.shared.recent.look();
+                let alike = alike(connection, &recent, kept, thresholds)?;
+                Ok(Search { alike, until: recent.until() })
+            };
             batch.iter().map(one).collect()
         })
     }
 
     /// For each of a batch what came before it: the complaint that it repeats, of those that [`Store::alike`] found, of
-    /// those that this did not see, and of the earlier ones of the batch; and what its sender said lately that may be the
+    /// those that have come since, and of the earlier ones of the batch; and what its sender said lately that may be the
     /// same.
     ///
     /// # Errors
     /// The store cannot be read.
     pub async fn before(
         &self,
-        unseen: Vec<Kept>,
-        batch: Vec<(Kept, Vec<Link>)>,
+        batch: Vec<(Kept, Search)>,
         thresholds: Thresholds,
     ) -> Result<Vec<Before>, StoreError> {
         let shared = Arc::clone(&self.shared);
         self.read(move |connection| {
             let recent = shared.recent.look();
             let mut earlier = Index::default();
-            for kept in unseen {
-                earlier.insert(kept);
-            }
             let mut befores = Vec::with_capacity(batch.len());
-            for (mut kept, mut candidates) in batch {
-                candidates.extend(earlier.alike(&kept.matter, &thresholds));
-                let alike = link(&kept.matter, candidates, &thresholds, |first, report| {
+            for (mut kept, Search { mut alike, until }) in batch {
+                alike.extend(recent.alike(until, &kept.matter, &thresholds));
+                alike.extend(earlier.alike(0, &kept.matter, &thresholds));
+                let alike = link(&kept.matter, alike, &thresholds, |first, report| {
                     let here = earlier.reports(first).chain(recent.reports(first));
                     reports(connection, here, (first, kept.serial), report)
                 })?;

@@ -208,11 +208,11 @@ impl Index {
         })
     }
 
-    /// Those with a key, newest first.
-    fn with(&self, key: i64) -> impl Iterator<Item = &Kept> {
+    /// Those with a key from a place on, newest first.
+    fn with(&self, key: i64, since: u64) -> impl Iterator<Item = &Kept> {
         let mut next = self.newest.get(&key).copied().unwrap_or_default();
         std::iter::from_fn(move || {
-            let slot = self.slot(next)?;
+            let slot = self.slot(next).filter(|_| next >= since)?;
             next = slot.keys.iter().find(|(known, _)| *known == key).map_or(0, |(_, before)| *before);
             Some(&slot.kept)
         })
@@ -220,28 +220,28 @@ impl Index {
 
     /// Those under a block, newest first.
     pub fn newest(&self, block: i64) -> impl Iterator<Item = &Kept> {
-        self.with(block)
+        self.with(block, 0)
     }
 
     /// The reports of the matter with that first one, newest first.
     pub fn reports(&self, first: i64) -> impl Iterator<Item = &Kept> {
-        self.with(matter_key(first)).filter(move |kept| kept.first == first)
+        self.with(matter_key(first), 0).filter(move |kept| kept.first == first)
     }
 
     /// Those of a sender, newest first.
     pub fn of_sender(&self, sender: &[u8; 16]) -> impl Iterator<Item = &Kept> {
-        self.with(sender_key(sender)).filter(|kept| kept.matter.sender.as_ref() == Some(sender))
+        self.with(sender_key(sender), 0).filter(|kept| kept.matter.sender.as_ref() == Some(sender))
     }
 
-    /// Those that are alike enough, oldest first.
+    /// Those from a place on that are alike enough, oldest first.
     #[must_use]
-    pub fn alike(&self, matter: &Matter, thresholds: &Thresholds) -> Vec<Link> {
-        if self.is_empty() {
+    pub fn alike(&self, since: u64, matter: &Matter, thresholds: &Thresholds) -> Vec<Link> {
+        if since >= self.end() || self.is_empty() {
             return Vec::new();
         }
         let mut candidates: Vec<&Kept> = Vec::new();
         for block in matter.sought_in() {
-            candidates.extend(self.newest(block.key).take(block.most));
+            candidates.extend(self.with(block.key, since).take(block.most));
         }
         candidates.truncate(CANDIDATES);
         candidates.sort_unstable_by_key(|kept| kept.serial);

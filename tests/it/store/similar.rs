@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use muara::store::{Store, similar::Before};
+use muara::store::{
+    Store,
+    similar::{Before, Search},
+};
 use muara_normalizer::{
     ComplaintId, Draft, Receipt,
     draft::{DraftReporter, SourceTime},
-    similarity::{Kept, Link, Thresholds},
+    similarity::{Kept, Thresholds},
 };
 use uuid::Uuid;
 
@@ -21,6 +24,7 @@ on_both! {
     what_is_about_to_be_filed_is_found_in_every_state_and_after_a_crash,
     a_report_is_held_against_all_reports_of_a_matter_wherever_they_are,
     what_memory_has_no_room_for_is_found_in_the_store,
+    what_is_kept_while_a_search_is_under_way_is_found_after_it,
 }
 
 fn kept(serial: i64, text: &str, sender: &str, at: Timestamp) -> Kept {
@@ -34,7 +38,7 @@ fn kept(serial: i64, text: &str, sender: &str, at: Timestamp) -> Kept {
 const HOLE: &str = "jalan bolong deket apotek pahlawan revolusi pondok bambu";
 
 /// What each of a batch is alike enough to.
-async fn alike(store: &Store, batch: Vec<Kept>) -> Vec<Vec<Link>> {
+async fn alike(store: &Store, batch: Vec<Kept>) -> Vec<Search> {
     let store = store.clone();
     tokio::task::spawn_blocking(move || store.alike(&batch, &Thresholds::default()).unwrap()).await.unwrap()
 }
@@ -42,7 +46,7 @@ async fn alike(store: &Store, batch: Vec<Kept>) -> Vec<Vec<Link>> {
 /// What came before each of a batch of which the store was asked at once.
 async fn before(store: &Store, batch: Vec<Kept>) -> Vec<Before> {
     let alike = alike(store, batch.clone()).await;
-    store.before(Vec::new(), batch.into_iter().zip(alike).collect(), Thresholds::default()).await.unwrap()
+    store.before(batch.into_iter().zip(alike).collect(), Thresholds::default()).await.unwrap()
 }
 
 async fn another_process_finds_what_this_one_kept_and_a_batch_sees_itself(fresh: Fresh) {
@@ -106,7 +110,7 @@ async fn what_is_about_to_be_filed_is_found_in_every_state_and_after_a_crash(fre
         kept(1, "Aspal ambles di Jl. Pahlawan Revolusi dekat apotek, Kel. Pondok Bambu", "a", ago(hour));
     let new = kept(10_000, HOLE, "c", ago(SignedDuration::ZERO));
     let found =
-        async |store: &Store| alike(store, vec![new.clone()]).await[0].first().map(|link| link.serial);
+        async |store: &Store| alike(store, vec![new.clone()]).await[0].alike.first().map(|link| link.serial);
     let unfiled = || fresh.number("SELECT count(*) FROM matter_unfiled");
 
     // who refines knows under which blocks something is filed, and looks nowhere else
@@ -176,4 +180,16 @@ async fn what_memory_has_no_room_for_is_found_in_the_store(fresh: Fresh) {
         assert_eq!(found.alike.map(|link| link.serial), Some(1), "with {part} parts after it");
         assert_eq!(found.own.iter().map(|own| own.serial).collect::<Vec<_>>(), [1], "of its sender");
     }
+}
+
+async fn what_is_kept_while_a_search_is_under_way_is_found_after_it(fresh: Fresh) {
+    let hour = SignedDuration::from_hours(1);
+    let first =
+        kept(1, "Aspal ambles di Jl. Pahlawan Revolusi dekat apotek, Kel. Pondok Bambu", "a", ago(hour));
+    let new = kept(2, HOLE, "b", ago(SignedDuration::ZERO));
+    let searched = alike(&fresh.store, vec![new.clone()]).await.remove(0);
+    assert_eq!(searched.alike, [], "there is none yet");
+    fresh.store.keep_matters(vec![first]).await.unwrap();
+    let before = fresh.store.before(vec![(new, searched)], Thresholds::default()).await.unwrap();
+    assert_eq!(before[0].alike.as_ref().map(|link| link.serial), Some(1));
 }

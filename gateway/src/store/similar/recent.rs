@@ -12,7 +12,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use muara_normalizer::similarity::{Index, Kept, sender_key};
+use muara_normalizer::similarity::{Index, Kept, Link, Matter, Thresholds, sender_key};
 
 use super::kept;
 use crate::store::{
@@ -220,6 +220,16 @@ impl Memory {
     /// The reports of the matter with that first one, the newest first.
     pub(super) fn reports(&self, first: i64) -> impl Iterator<Item = &Kept> {
         self.matters.reports(first)
+    }
+
+    /// The place of what comes next.
+    pub(super) fn until(&self) -> u64 {
+        self.matters.end()
+    }
+
+    /// Those from a place on that are alike enough, oldest first.
+    pub(super) fn alike(&self, since: u64, matter: &Matter, thresholds: &Thresholds) -> Vec<Link> {
+        self.matters.alike(since, matter, thresholds)
     }
 
     /// Those of a sender, the newest first.
