@@ -27,6 +27,10 @@ use muara_tests::rabbitmq::RabbitNode;
 use reports::{Ids, Numbers};
 use table::{Row, Verdict, mean, p99_ms, print};
 
+/// As the program has it: it measures parts of it, too.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 const USAGE: &str = "\
 usage: tests/bench/run [--no-build] [--quick] [--messages N] [--compare PROGRAM]
        tests/bench/run [--no-build] similar | normalize
