@@ -17,6 +17,7 @@ mod evidence;
 mod features;
 mod group;
 mod index;
+mod marks;
 mod met;
 mod names;
 mod patterns;

@@ -3,11 +3,12 @@
 
 use std::sync::LazyLock;
 
-use foldhash::HashSet;
+use foldhash::HashMap;
 
 use crate::{
     name::Part,
     reading::{NEGATIONS, Reading},
+    words::hash,
 };
 
 /// What is said not to be the matter does not count at all, nor does a word of a name.
@@ -28,19 +29,18 @@ const BEGINNING: usize = 4;
 /// So far does a negation reach, as in [`Reading`].
 const REACH: usize = 3;
 
-/// The words about words, from the first part of `data/category_words.txt`.
-#[derive(Default)]
-struct Setting {
-    landmark: HashSet<&'static str>,
-    part: HashSet<&'static str>,
-    within: HashSet<&'static str>,
-    ask: HashSet<&'static str>,
-}
-
-static SETTING: LazyLock<Setting> = LazyLock::new(|| {
-    let list = |kind| about_words(kind).collect();
-    Setting { landmark: list("landmark"), part: list("part"), within: list("within"), ask: list("ask") }
+/// The words about words, from the first part of `data/category_words.txt`, by their hashes: the kinds of each as bits.
+static SETTING: LazyLock<HashMap<u64, u8>> = LazyLock::new(|| {
+    let mut setting = HashMap::default();
+    for (name, kind) in [("landmark", BEFORE_LANDMARK), ("part", PART), ("within", WITHIN), ("ask", ASKS)] {
+        about_words(name).for_each(|word| *setting.entry(hash(word)).or_default() |= kind);
+    }
+    setting
 });
+const BEFORE_LANDMARK: u8 = 1;
+const PART: u8 = 1 << 1;
+const WITHIN: u8 = 1 << 2;
+const ASKS: u8 = 1 << 3;
 
 /// The words of one kind about words.
 pub(super) fn about_words(kind: &str) -> impl Iterator<Item = &'static str> {
@@ -69,6 +69,8 @@ impl Context {
         let mut denied: Option<(f64, usize)> = None;
         for (at, term) in terms.iter().enumerate() {
             let text = term.text.as_str();
+            let kinds = setting.get(&term.text.hash()).copied().unwrap_or_default();
+            let is = |kind: u8| kinds & kind != 0;
             if reading.begins(at) {
                 (landmark, within, asked) = (0, 0, 0);
                 denied = None;
@@ -92,15 +94,15 @@ impl Context {
                 *negation = factor;
             }
             // `depan pintu masuk taman`: the parts of a landmark do not end it
-            landmark = if setting.landmark.contains(text) {
+            landmark = if is(BEFORE_LANDMARK) {
                 1
-            } else if landmark > 0 && setting.part.contains(text) {
+            } else if landmark > 0 && is(PART) {
                 landmark
             } else {
                 usize::saturating_sub(landmark, 1)
             };
-            within = if setting.within.contains(text) { 1 } else { usize::saturating_sub(within, 1) };
-            asked = if setting.ask.contains(text) { 3 } else { usize::saturating_sub(asked, 1) };
+            within = if is(WITHIN) { 1 } else { usize::saturating_sub(within, 1) };
+            asked = if is(ASKS) { 3 } else { usize::saturating_sub(asked, 1) };
             denied = match text {
                 "bukan" => Some((NOTHING, REACH)),
                 "tidak" | "belum" | "tanpa" => Some((ABSENT, REACH)),

@@ -89,8 +89,8 @@ impl Scores {
 enum Slot {
     /// Words and stems, by their hashes.
     Words {
-        texts: HashSet<u64>,
-        stems: HashSet<u64>,
+        texts: Vec<u64>,
+        stems: Vec<u64>,
         number: bool,
         money: bool,
         phone: bool,
@@ -240,18 +240,18 @@ impl Slot {
         if word == "*" {
             return Self::Gap;
         }
-        let (mut texts, mut stems) = (HashSet::default(), HashSet::default());
+        let (mut texts, mut stems) = (Vec::new(), Vec::new());
         let (mut number, mut money, mut phone) = (false, false, false);
         for one in word.split('|') {
             match one.strip_prefix('~') {
                 Some(word) => {
-                    stems.insert(hash(&stem::stem(word)));
+                    stems.push(hash(&stem::stem(word)));
                 }
                 None if one == "#" => number = true,
                 None if one == "$" => money = true,
                 None if one == "@" => phone = true,
                 None => {
-                    texts.insert(hash(one));
+                    texts.push(hash(one));
                 }
             }
         }
@@ -263,7 +263,7 @@ impl Slot {
             Self::Gap => false,
             Self::Words { texts, stems, number, money, phone } => {
                 texts.contains(&term.text.hash())
-                    || (!stems.is_empty() && stems.contains(&term.stem.hash()))
+                    || stems.contains(&term.stem.hash())
                     || (*number && is_number(&term.text))
                     || (*money && is_money(&term.text))
                     || (*phone && is_phone(&term.text))

@@ -7,6 +7,7 @@ use foldhash::{HashMap, HashSet};
 use super::{
     concept::{Concept, Family, Sort, WordId, Words},
     half, hash,
+    marks::Marks,
     patterns::Patterns,
     terms::BESIDE,
     written::{lines, spelled_out},
@@ -16,9 +17,6 @@ use crate::{
     region::{self, Level},
     text, words,
 };
-
-/// Words by their hashes.
-pub(super) type Marks = HashSet<u64>;
 
 /// A word of so many patterns is spoken of; one of fewer may be a name.
 const SPOKEN: u32 = 4;
@@ -30,6 +28,7 @@ pub(super) struct Rules {
     /// Words that rules use with their endings only.
     exact: HashMap<u64, WordId>,
     /// Words that `@NAME` stands for, by the first of each: the rest of them, and the set as a word of its own.
+    pub(super) begins_set: Words,
     pub(super) in_sets: HashMap<WordId, Vec<(Vec<WordId>, WordId)>>,
     pub(super) sets: HashMap<&'static str, WordId>,
     /// By set what it stands for.
@@ -55,22 +54,10 @@ pub(super) struct Rules {
     pub(super) stops: Words,
     /// Words before a number of which there are many, with what they stand for: `sdn 5` and `sd 05` are one.
     pub(super) numbered: HashMap<&'static str, &'static str>,
-    /// Words before a trouble that has not come yet.
-    pub(super) feared: Marks,
-    /// Events, words before them that say that they are over, and words behind them that say so.
-    pub(super) event: Marks,
-    pub(super) past: Marks,
-    pub(super) ended: Marks,
-    /// Words of trouble that is none behind `tidak`.
-    pub(super) sound: Marks,
+    /// What single words say of others, by the word.
+    marks: HashMap<u64, Marks>,
     /// Words that mean something else behind others.
     pub(super) part: HashMap<u64, Vec<&'static str>>,
-    /// Words of what is all right.
-    pub(super) fine: Marks,
-    /// Words behind `tidak` that say the same.
-    pub(super) mild: Marks,
-    /// Words of what goes again, or was mended.
-    pub(super) works: Marks,
     /// Words that many names have.
     pub(super) titles: HashSet<&'static str>,
     /// Words by which a subject is named.
@@ -97,7 +84,7 @@ impl Rules {
         let lines: Vec<(&str, &str)> = lines().collect();
         // patterns are told by them
         for (_, rest) in lines.iter().filter(|(rule, _)| *rule == "past") {
-            rules.past.extend(rest.split_whitespace().map(words::hash));
+            rules.mark(rest.split_whitespace(), Marks::PAST);
         }
         let alternatives = rules.read_sets();
         for (rule, rest) in &lines {
@@ -188,17 +175,18 @@ impl Rules {
                     let key = words.next().unwrap_or_default();
                     rules.numbered.extend(words.map(|word| (word, key)));
                 }
-                "feared" => rules.feared.extend(words.map(words::hash)),
-                "event" => rules.event.extend(words.map(words::hash)),
-                "ended" => rules.ended.extend(words.map(words::hash)),
-                "sound" => rules.sound.extend(words.map(words::hash)),
+                "feared" => rules.mark(words, Marks::FEARED),
+                "event" => rules.mark(words, Marks::EVENT),
+                "ended" => rules.mark(words, Marks::ENDED),
+                "sound" => rules.mark(words, Marks::SOUND),
                 "part" => {
-                    let word = words::hash(words.next().unwrap_or_default());
-                    rules.part.insert(word, words.collect());
+                    let word = words.next().unwrap_or_default();
+                    rules.mark([word], Marks::PART);
+                    rules.part.insert(words::hash(word), words.collect());
                 }
-                "fine" => rules.fine.extend(words.map(words::hash)),
-                "mild" => rules.mild.extend(words.map(words::hash)),
-                "works" => rules.works.extend(words.map(words::hash)),
+                "fine" => rules.mark(words, Marks::FINE),
+                "mild" => rules.mark(words, Marks::MILD),
+                "works" => rules.mark(words, Marks::WORKS),
                 "title" => rules.titles.extend(rest.split_whitespace()),
                 _ => {}
             }
@@ -308,7 +296,9 @@ impl Rules {
                 }
             }
             let frank = pattern.split([' ', '_']).any(|word| {
-                word.starts_with('!') || NEGATIONS.contains(&word) || self.past.contains(&words::hash(word))
+                word.starts_with('!')
+                    || NEGATIONS.contains(&word)
+                    || self.marks(words::hash(word)).has(Marks::PAST)
             });
             let beside =
                 pattern.split([' ', '_']).any(|word| BESIDE.iter().any(|beside| word.starts_with(beside)));
@@ -379,6 +369,15 @@ impl Rules {
     /// No words, with room for all.
     pub(super) fn no_words(&self) -> Words {
         Words::with_room(self.words.len())
+    }
+
+    fn mark<'a>(&mut self, words: impl IntoIterator<Item = &'a str>, mark: Marks) {
+        words.into_iter().for_each(|word| self.marks.entry(words::hash(word)).or_default().add(mark));
+    }
+
+    /// What a word says of others, by its hash.
+    pub(super) fn marks(&self, word: u64) -> Marks {
+        self.marks.get(&word).copied().unwrap_or_default()
     }
 
     /// The number of a stem that rules use.

@@ -2,7 +2,7 @@
 
 use foldhash::HashMap;
 
-use super::{concept::WordId, rules::Rules, terms::BESIDE, written::sets};
+use super::{concept::WordId, marks::Marks, rules::Rules, terms::BESIDE, written::sets};
 use crate::{reading::NEGATIONS, words};
 
 impl Rules {
@@ -16,6 +16,7 @@ impl Rules {
             let members: Vec<Vec<WordId>> = list.into_iter().map(|word| self.sequence(word)).collect();
             for member in &members {
                 let Some((first, rest)) = member.split_first() else { continue };
+                self.begins_set.extend([first]);
                 self.in_sets.entry(*first).or_default().push((rest.to_vec(), id));
             }
             self.sets.insert(name, id);
@@ -28,14 +29,16 @@ impl Rules {
     fn turns(&self, word: &str) -> bool {
         word.split('_').any(|word| {
             NEGATIONS.contains(&word)
-                || self.past.contains(&words::hash(word))
+                || self.marks(words::hash(word)).has(Marks::PAST)
                 || BESIDE.iter().any(|beside| word.starts_with(beside))
         })
     }
 
     /// The sets of which this word is the first, each with the words that must follow.
     pub(super) fn sets_with(&self, word: WordId) -> &[(Vec<WordId>, WordId)] {
-        self.in_sets.get(&word).map_or(&[], Vec::as_slice)
+        // most words begin none
+        let sets = self.begins_set.contains(&word).then(|| self.in_sets.get(&word)).flatten();
+        sets.map_or(&[], Vec::as_slice)
     }
 
     /// The words of a pattern's part: a set is one word.

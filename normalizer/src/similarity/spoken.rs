@@ -1,9 +1,6 @@
 //! What single words of a text stand for: numbers, names of regions, and what is said not to be so.
 
-use super::{
-    features::is_kelurahan,
-    rules::{Marks, Rules},
-};
+use super::{features::is_kelurahan, marks::Marks, rules::Rules};
 use crate::{
     reading::{NEGATIONS, Reading, Term},
     words::Token,
@@ -41,14 +38,35 @@ pub(super) fn ordinal(word: &str) -> Option<&'static str> {
     })
 }
 
+/// A text's terms with what each says of others.
+pub(super) struct Spoken<'a> {
+    rules: &'a Rules,
+    terms: &'a [Term],
+    marks: Vec<Marks>,
+}
+
+impl<'a> Spoken<'a> {
+    pub(super) fn of(rules: &'a Rules, terms: &'a [Term]) -> Self {
+        let marks = terms.iter().map(|term| rules.marks(term.text.hash())).collect();
+        Self { rules, terms, marks }
+    }
+
+    /// Whether the term at a place has one of these marks.
+    fn has(&self, place: usize, marks: Marks) -> bool {
+        self.marks.get(place).is_some_and(|known| known.has(marks))
+    }
+}
+
 /// Whether a term means something else behind the word before it: the `parkir` of `juru parkir`.
-pub(super) fn part_of(rules: &Rules, terms: &[Term], place: usize) -> bool {
+pub(super) fn part_of(spoken: &Spoken<'_>, place: usize) -> bool {
+    let Spoken { rules, terms, .. } = spoken;
     let before = place.checked_sub(1).map_or("", |place| terms[place].text.as_str());
     // `5 kali` is no river
     if terms[place].text == "kali" && before.starts_with(|c: char| c.is_ascii_digit()) {
         return true;
     }
-    rules.part.get(&terms[place].text.hash()).is_some_and(|words| words.contains(&before))
+    spoken.has(place, Marks::PART)
+        && rules.part.get(&terms[place].text.hash()).is_some_and(|words| words.contains(&before))
 }
 
 /// How a term is said not to be there.
@@ -70,15 +88,14 @@ impl Doubts {
     const BEFORE: usize = 7;
     const AFTER: usize = 10;
 
-    pub(super) fn of(rules: &Rules, terms: &[Term]) -> Self {
+    pub(super) fn of(spoken: &Spoken<'_>) -> Self {
+        let terms = spoken.terms;
         let mut near = vec![false; terms.len()];
         for (place, term) in terms.iter().enumerate() {
             let text = term.text.as_str();
             // what it denies stands behind it, what it calls all right before it
             let denies = NEGATIONS.contains(&text) || text == "jauh";
-            let fine = denies
-                || term.topic
-                || [&rules.fine, &rules.works].iter().any(|marks| marks.contains(&term.text.hash()));
+            let fine = denies || term.topic || spoken.has(place, Marks::FINE.or(Marks::WORKS));
             let from = if fine { place.saturating_sub(Self::AFTER) } else { place };
             let to = if denies { (place + Self::BEFORE + 1).min(terms.len()) } else { place + 1 };
             near[from..to.max(from)].fill(true);
@@ -93,10 +110,10 @@ impl Doubts {
 }
 
 /// Whether a term is said not to be there.
-pub(super) fn denial(rules: &Rules, terms: &[Term], place: usize) -> Denial {
+pub(super) fn denial(spoken: &Spoken<'_>, place: usize) -> Denial {
+    let terms = spoken.terms;
     let word = |back: usize| place.checked_sub(back).map_or("", |place| terms[place].text.as_str());
     let none = |first: &str, second: &str| second == "ada" && matches!(first, "tidak" | "belum" | "tanpa");
-    let text = &terms[place].text;
     let about = |word: &str| {
         matches!(word, "soal" | "masalah" | "karena" | "gara" | "perkara" | "urusan" | "masuk" | "dari")
     };
@@ -107,7 +124,7 @@ pub(super) fn denial(rules: &Rules, terms: &[Term], place: usize) -> Denial {
     };
     // `airnya tidak pernah mati`
     let never = word(1) == "pernah" && matches!(word(2), "tidak" | "belum");
-    if (never || matches!(word(1), "tidak" | "belum")) && rules.sound.contains(&text.hash())
+    if (never || matches!(word(1), "tidak" | "belum")) && spoken.has(place, Marks::SOUND)
         || word(1) == "bukan"
         || word(2) == "bukan"
         || word(3) == "bukan" && about(word(2))
@@ -121,7 +138,7 @@ pub(super) fn denial(rules: &Rules, terms: &[Term], place: usize) -> Denial {
         // `belum sampai kebakaran`
         || word(1) == "sampai" && word(2) == "belum"
         || (2..=4).any(related)
-        || fine(rules, terms, place)
+        || fine(spoken, place)
     {
         Denial::Untrue
     } else if (none(word(2), word(1)) || none(word(3), word(2))) && terms[place].negated {
@@ -133,38 +150,30 @@ pub(super) fn denial(rules: &Rules, terms: &[Term], place: usize) -> Denial {
 
 /// Whether a term is a flood that has not come yet (`nanti banjir`), or what is over (`lumpur sisa banjir`, `banjir sudah
 /// surut`).
-pub(super) fn is_of_another_time(rules: &Rules, terms: &[Term], place: usize) -> bool {
-    let term = &terms[place];
-    let before = |back: usize| terms[place.saturating_sub(back)..place].iter();
-    let after = || terms[place + 1..].iter().take(2);
-    term.stem == "banjir" && before(2).any(|term| rules.feared.contains(&term.text.hash()))
-        || rules.event.contains(&term.text.hash())
-            && (before(1).any(|term| rules.past.contains(&term.text.hash()))
-                || after().any(|term| rules.ended.contains(&term.text.hash()) && !term.negated))
+pub(super) fn is_of_another_time(spoken: &Spoken<'_>, place: usize) -> bool {
+    let terms = spoken.terms;
+    let before = |back: usize, marks| (place.saturating_sub(back)..place).any(|at| spoken.has(at, marks));
+    let ended = |at: usize| spoken.has(at, Marks::ENDED) && !terms[at].negated;
+    terms[place].stem == "banjir" && before(2, Marks::FEARED)
+        || spoken.has(place, Marks::EVENT) && (before(1, Marks::PAST) || (place + 1..=place + 2).any(ended))
 }
 
 /// Whether a term is said to be all right: `liftnya sih aman, airnya yang parah`, `antrean depan sih tidak masalah`, `lift
 /// sudah jalan kok`, `antreannya sendiri lancar`.
-fn fine(rules: &Rules, terms: &[Term], place: usize) -> bool {
+fn fine(spoken: &Spoken<'_>, place: usize) -> bool {
+    let terms = spoken.terms;
     let text = |place: usize| terms.get(place).map_or("", |term| term.text.as_str());
     let before = |back: usize| place.checked_sub(back).map_or("", text);
     // `JPO-nya`
     let apart = text(place + 1) == "nya";
     let known = apart || terms[place].text.ends_with("nya");
     let word = |ahead: usize| text(place + ahead + usize::from(apart));
-    let fine = |ahead: usize| {
-        let fine = |term: &Term| !term.negated && rules.fine.contains(&term.text.hash());
-        terms.get(place + ahead + usize::from(apart)).is_some_and(fine)
-    };
+    let marked = |marks: Marks, ahead: usize| spoken.has(place + ahead + usize::from(apart), marks);
+    let fine =
+        |ahead: usize| marked(Marks::FINE, ahead) && !terms[place + ahead + usize::from(apart)].negated;
     // `lampunya tidak rusak`, `antre sih tidak lama`
-    let marked = |marks: &Marks, ahead: usize| {
-        let term = terms.get(place + ahead + usize::from(apart));
-        term.is_some_and(|term| marks.contains(&term.text.hash()))
-    };
-    let sound = |ahead: usize| {
-        word(ahead) == "tidak" && (marked(&rules.sound, ahead + 1) || marked(&rules.mild, ahead + 1))
-    };
-    let works = |ahead: usize| fine(ahead) || marked(&rules.works, ahead);
+    let sound = |ahead: usize| word(ahead) == "tidak" && marked(Marks::SOUND.or(Marks::MILD), ahead + 1);
+    let works = |ahead: usize| fine(ahead) || marked(Marks::WORKS, ahead);
     let topic = |place: usize| terms.get(place).is_some_and(|term| term.topic);
     let last = place + usize::from(apart);
     if let Some(after) = (1..=2).find(|ahead| topic(last + ahead - 1)) {

@@ -6,7 +6,7 @@ use super::{
     features::word_hash,
     hash, mix,
     rules::Rules,
-    spoken::{Denial, Doubts, denial, is_of_another_time, ordinal, part_of, regions},
+    spoken::{Denial, Doubts, Spoken, denial, is_of_another_time, ordinal, part_of, regions},
 };
 use crate::{
     mention,
@@ -94,15 +94,15 @@ impl<'a> Text<'a> {
         places.dedup();
         let mut said = rules.no_words();
         said.extend(places.iter().map(|(id, _)| *id));
-        let doubts = Doubts::of(rules, terms);
-        let denied =
-            |place: usize| if doubts.has(place) { denial(rules, terms, place) } else { Denial::None };
+        let spoken = Spoken::of(rules, terms);
+        let doubts = Doubts::of(&spoken);
+        let denied = |place: usize| if doubts.has(place) { denial(&spoken, place) } else { Denial::None };
         let denied: Vec<Denial> = (0..terms.len()).map(denied).collect();
-        let part_of: Vec<bool> = (0..terms.len()).map(|place| part_of(rules, terms, place)).collect();
+        let part_of: Vec<bool> = (0..terms.len()).map(|place| part_of(&spoken, place)).collect();
         let beside = |place: usize| place > 0 && BESIDE.contains(&terms[place - 1].text.as_str());
         let beside = (0..terms.len()).map(beside).collect();
         let void = |place: usize| {
-            denied[place] != Denial::None || part_of[place] || is_of_another_time(rules, terms, place)
+            denied[place] != Denial::None || part_of[place] || is_of_another_time(&spoken, place)
         };
         let void = (0..terms.len()).map(void).collect();
         Self {
