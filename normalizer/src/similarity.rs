@@ -41,7 +41,7 @@ use crate::{complaint::Links, ids::ComplaintId, words};
 pub use compare::{compare, evidence};
 pub use evidence::{Apart, Evidence};
 pub use group::{Kept, Link, REPORTS, link, together};
-pub use index::{Block, CANDIDATES, Index, sender_key};
+pub use index::{Block, CANDIDATES, Index, matter_key, sender_key};
 pub use unmet::unmet;
 
 /// What a complaint is about, for comparison. Holds no personal data but the keyed reference of who reported.

@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/sqlite_9.sql"),
     include_str!("../../migrations/sqlite_10.sql"),
     include_str!("../../migrations/sqlite_11.sql"),
+    include_str!("../../migrations/sqlite_12.sql"),
 ];
 
 /// Functions that SQLite has and PostgreSQL has not; before the migrations.

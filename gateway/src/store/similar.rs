@@ -1,6 +1,6 @@
 //! What complaints are about, kept for the window in which another may be about the same.
 //!
-//! Each is filed under a few blocks ([`Matter::filed_under`]); a search reads the newest of the blocks in which like ones
+//! Each is filed under a few keys ([`Kept::filed_under`]); a search reads the newest of the blocks in which like ones
 //! stand ([`Matter::sought_in`]), so its time is bounded by the number of candidates and not by what the store holds.
 
 mod recent;
@@ -10,7 +10,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use muara_normalizer::{
     ComplaintId,
-    similarity::{CANDIDATES, Index, Kept, Link, Matter, REPORTS, Thresholds, compare, link},
+    similarity::{
+        CANDIDATES, Index, Kept, Link, Matter, REPORTS, Thresholds, compare, link, matter_key, sender_key,
+    },
 };
 
 use self::recent::Memory;
@@ -145,15 +147,15 @@ impl Store {
     pub async fn forget_matters(&self, before: Timestamp, most: u32) -> Result<usize, StoreError> {
         self.shared.recent.forget(before);
         self.write(move |db| {
-            let old: Vec<(i64, Vec<u8>)> = db
-                .prepare(
-                    "SELECT serial, matter FROM (SELECT serial, matter, at FROM matter ORDER BY serial LIMIT ?2) AS old
-                     WHERE at < ?1 AND serial NOT IN (SELECT serial FROM matter_unfiled)",
-                )?
-                .query_map((before.as_millisecond(), most), |row| Ok((row.get(0)?, row.get(1)?)))?
+            let sql = "SELECT serial, id, matter, coalesce(first, serial)
+                 FROM (SELECT serial, id, matter, first, at FROM matter ORDER BY serial LIMIT ?2) AS old
+                 WHERE at < ?1 AND serial NOT IN (SELECT serial FROM matter_unfiled)";
+            let old: Vec<(i64, Option<Kept>)> = db
+                .prepare(sql)?
+                .query_map((before.as_millisecond(), most), |row| Ok((row.get(0)?, kept(row)?)))?
                 .collect::<sql::Result<_>>()?;
-            for (serial, matter) in &old {
-                for block in Matter::from_bytes(matter).iter().flat_map(Matter::filed_under) {
+            for (serial, kept) in &old {
+                for block in kept.iter().flat_map(Kept::filed_under) {
                     db.execute("DELETE FROM matter_block WHERE block = ?1 AND serial = ?2", (block, serial))?;
                 }
                 db.execute("DELETE FROM matter WHERE serial = ?1", [serial])?;
@@ -168,9 +170,8 @@ impl Store {
 pub(super) fn remember(db: &Db<'_>, Kept { serial, id, first, matter }: &Kept) -> sql::Result<bool> {
     let first = Some(first).filter(|first| *first != serial);
     let kept = db.execute(
-        "INSERT INTO matter (serial, id, at, sender, matter, first) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-         ON CONFLICT DO NOTHING",
-        (serial, id.0, matter.at.as_millisecond(), matter.sender, matter.to_bytes(), first),
+        "INSERT INTO matter (serial, id, at, matter, first) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
+        (serial, id.0, matter.at.as_millisecond(), matter.to_bytes(), first),
     )?;
     if kept == 0 {
         return Ok(false);
@@ -254,11 +255,12 @@ fn reports<'a>(
     if seen.len() > REPORTS || seen[1..].contains(&first) {
         return Ok(());
     }
-    let repeating = "SELECT serial, matter FROM matter WHERE first = ?1 ORDER BY serial DESC LIMIT ?2";
+    let repeating = "SELECT serial, matter FROM matter_block JOIN matter USING (serial)
+                     WHERE block = ?1 ORDER BY serial DESC LIMIT ?2";
     let itself = "SELECT serial, matter FROM matter WHERE serial = ?1 LIMIT ?2";
-    for sql in [repeating, itself] {
+    for (sql, which) in [(repeating, matter_key(first)), (itself, first)] {
         let mut statement = connection.prepare_cached(sql)?;
-        let mut rows = statement.query((first, i64::try_from(seen.len() + REPORTS).unwrap_or(i64::MAX)))?;
+        let mut rows = statement.query((which, i64::try_from(seen.len() + REPORTS).unwrap_or(i64::MAX)))?;
         while let Some(row) = rows.next()? {
             let serial = row.get(0)?;
             if seen.len() <= REPORTS && !seen.contains(&serial) {
@@ -292,13 +294,23 @@ fn own(
 
 /// The same of the store.
 fn stored_of(connection: &Connection, sender: &[u8; 16], before: i64) -> sql::Result<Vec<Kept>> {
+    let most = i64::try_from(MOST_RECENT).unwrap_or(i64::MAX);
+    let sql =
+        "SELECT serial, id, matter, coalesce(first, serial) FROM matter_block JOIN matter USING (serial)
+               WHERE block = ?1 AND serial < ?2 ORDER BY serial DESC LIMIT ?3";
+    let mut filed = connection.prepare_cached(sql)?;
+    let rows = filed.query_map((sender_key(sender), before, most), kept)?;
+    let mut all: Vec<Kept> = rows.filter_map(sql::Result::transpose).collect::<sql::Result<_>>()?;
+    all.retain(|kept| kept.matter.sender.as_ref() == Some(sender));
+    // before version 12 they were found by a column of their own
     let sql =
         "SELECT serial, id, matter, coalesce(first, serial) FROM matter WHERE sender = ?1 AND serial < ?2
                ORDER BY serial DESC LIMIT ?3";
-    let mut statement = connection.prepare_cached(sql)?;
-    let most = i64::try_from(MOST_RECENT).unwrap_or(i64::MAX);
-    let rows = statement.query_map((sender, before, most), kept)?;
-    rows.filter_map(sql::Result::transpose).collect()
+    let mut older = connection.prepare_cached(sql)?;
+    for kept in older.query_map((sender, before, most), kept)? {
+        all.extend(kept?);
+    }
+    Ok(all)
 }
 
 /// A row; nothing if its matter is of a form that this program does not know.

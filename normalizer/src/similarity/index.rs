@@ -132,28 +132,42 @@ pub struct Index {
 #[derive(Clone, Debug)]
 struct Slot {
     kept: Kept,
-    /// Its keys (blocks, matter, sender), each with the place of the one before it with the same key, 0 for none.
+    /// All by which it is filed, and the matter that it is the first of; each with the place of the one before it with the same
+    /// key, 0 for none.
     keys: Box<[(i64, u64)]>,
 }
 
-/// What stands for a matter among the keys.
-fn matter_key(first: i64) -> i64 {
-    block(0, 6, first.cast_unsigned(), 0).key
+/// The key of those that repeat the report with this number. Numbers of reports are no hashes: no other key is like it.
+#[must_use]
+pub fn matter_key(first: i64) -> i64 {
+    -first
 }
 
-/// What stands for a sender among the keys of an [`Index`].
+/// The key of those whom this sender reported.
 #[must_use]
 pub fn sender_key(sender: &[u8; 16]) -> i64 {
-    block(0, 7, hash(sender), 0).key
+    block(0, 6, hash(sender), 0).key
+}
+
+impl Kept {
+    /// All by which it is filed: its blocks, the matter that it repeats, its sender.
+    #[must_use]
+    pub fn filed_under(&self) -> Vec<i64> {
+        let mut keys = self.matter.filed_under();
+        keys.extend((self.first != self.serial).then(|| matter_key(self.first)));
+        keys.extend(self.matter.sender.as_ref().map(sender_key));
+        keys
+    }
 }
 
 impl Index {
     /// Adds one, which must not be older than those before it. Returns its place.
     pub fn insert(&mut self, kept: Kept) -> u64 {
         let place = self.end();
-        let mut keys = kept.matter.filed_under();
-        keys.push(matter_key(kept.first));
-        keys.extend(kept.matter.sender.as_ref().map(sender_key));
+        let mut keys = kept.filed_under();
+        if kept.first == kept.serial {
+            keys.push(matter_key(kept.first));
+        }
         let keys = keys.into_iter().map(|key| (key, self.newest.insert(key, place).unwrap_or_default()));
         self.all.push_back(Slot { keys: keys.collect(), kept });
         place
@@ -199,12 +213,12 @@ impl Index {
         Some((self.gone + 1, &self.all.front()?.kept))
     }
 
-    /// Those from a place on with the blocks of each, oldest first.
+    /// Those from a place on, oldest first, with all by which each is filed.
     pub fn since(&self, place: u64) -> impl Iterator<Item = (&Kept, impl Iterator<Item = i64>)> {
         let skip = usize::try_from(place.saturating_sub(self.gone + 1)).unwrap_or(usize::MAX);
         self.all.iter().skip(skip).map(|Slot { kept, keys }| {
-            let others = 1 + usize::from(kept.matter.sender.is_some());
-            (kept, keys.iter().take(keys.len() - others).map(|(key, _)| *key))
+            let own = usize::from(kept.first == kept.serial);
+            (kept, keys.iter().take(keys.len() - own).map(|(key, _)| *key))
         })
     }
 

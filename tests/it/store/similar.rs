@@ -10,8 +10,9 @@ use muara::store::{
 use muara_normalizer::{
     ComplaintId, Draft, Receipt,
     draft::{DraftReporter, SourceTime},
-    similarity::{Kept, Thresholds},
+    similarity::{Kept, Thresholds, sender_key},
 };
+use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::{Fresh, ago};
@@ -192,4 +193,35 @@ async fn what_is_kept_while_a_search_is_under_way_is_found_after_it(fresh: Fresh
     fresh.store.keep_matters(vec![first]).await.unwrap();
     let before = fresh.store.before(vec![(new, searched)], Thresholds::default()).await.unwrap();
     assert_eq!(before[0].alike.as_ref().map(|link| link.serial), Some(1));
+}
+
+#[tokio::test]
+async fn what_an_older_release_kept_is_found_after_an_upgrade() {
+    let fresh = Fresh::open();
+    let hour = SignedDuration::from_hours(1);
+    let first = kept(1, "lubang depan masjid kel. ancol rw 5", "a", ago(hour * 4));
+    let second = kept(2, "lubang besar depan masjid kel. ancol", "b", ago(hour * 3));
+    let elsewhere = kept(4, "jalan lubang depan masjid rw 7 kel. ancol makin lebar", "b", ago(hour));
+    let sender = second.matter.sender.unwrap();
+    fresh.store.keep_matters(vec![first, Kept { first: 1, ..second }]).await.unwrap();
+    fresh.store.file_matters(Duration::ZERO).await.unwrap();
+    fresh.store.close().await;
+    // as version 11 had it
+    let older = Connection::open(fresh.file()).unwrap();
+    older
+        .execute_batch(
+            "CREATE INDEX matter_first ON matter (first, serial) WHERE first IS NOT NULL;
+             DELETE FROM matter_block WHERE block = -1; PRAGMA user_version = 11",
+        )
+        .unwrap();
+    let filed = [sender_key(&sender)];
+    assert_eq!(older.execute("DELETE FROM matter_block WHERE block = ?1", filed).unwrap(), 1);
+    older.execute("UPDATE matter SET sender = ?1 WHERE serial = 2", [sender]).unwrap();
+    drop(older);
+
+    let upgraded = fresh.beside();
+    upgraded.recall_matters(1_000).await.unwrap();
+    let found = before(&upgraded, vec![elsewhere]).await.remove(0);
+    assert_eq!(found.own.iter().map(|own| own.serial).collect::<Vec<_>>(), [2], "of its sender");
+    assert_eq!(found.alike, None, "held against the first report, too, which is in another RW");
 }

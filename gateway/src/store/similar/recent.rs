@@ -1,8 +1,8 @@
 //! The latest matters are found in memory: all that are not filed in the store yet, and of those that are as many as a
 //! city has in the window. The store is searched only for what is older than these.
 //!
-//! A matter is filed under several blocks, each at another place of the table: filed one by one, each would write a page of
-//! its own. So they are filed by thousands in the order of their blocks, a part with each commit, and a page is written
+//! A matter is filed under several keys (its blocks, its sender, the first report of it), each at another place of the table:
+//! filed one by one, each would write a page of its own. So they are filed by thousands in the order of their blocks, a part with each commit, and a page is written
 //! once for all that stands on it. Which are not filed is in the store too, from where a start reads them.
 
 use std::{
@@ -130,6 +130,7 @@ impl Recent {
         while let Some(row) = rows.next()? {
             keys.add(row.get(0)?);
         }
+        // those of before version 12, see `stored_of`
         let mut all =
             connection.prepare_cached("SELECT DISTINCT sender FROM matter WHERE sender IS NOT NULL")?;
         let mut rows = all.query([])?;
@@ -265,9 +266,9 @@ impl Memory {
             return;
         }
         let (mut rows, mut serials) = (Vec::new(), Vec::new());
-        for (kept, blocks) in self.matters.since(self.frozen) {
+        for (kept, keys) in self.matters.since(self.frozen) {
             serials.push(kept.serial);
-            rows.extend(blocks.map(|block| Row { block, serial: kept.serial, point: kept.matter.point() }));
+            rows.extend(keys.map(|block| Row { block, serial: kept.serial, point: kept.matter.point() }));
         }
         rows.sort_unstable_by_key(|row| (row.block, row.serial));
         serials.sort_unstable();
