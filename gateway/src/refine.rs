@@ -31,6 +31,9 @@ use crate::{
 
 /// Rows refined in one transaction: whoever waits for the answer to a request waits for such a transaction, too.
 const BATCH: u32 = 128;
+/// The same when nobody has asked for something to be stored for so long.
+const ALONE: u32 = 512;
+const QUIET: Duration = Duration::from_millis(50);
 /// Batches that may follow each other before those are looked for that came to wait before them: bundles of chats, rows
 /// whose files have come.
 const AHEAD: u32 = 32;
@@ -66,9 +69,13 @@ pub async fn run(store: Store, rules: Rules, cancel: CancellationToken) {
             () = tokio::time::sleep(LOOK_AGAIN) => {}
         }
     }
-    let mut ahead = None;
+    let (mut ahead, mut taken, mut since) = (None, store.taken(), Instant::now());
     while !cancel.is_cancelled() {
-        match turn(&store, &rules, Timestamp::now(), &mut ahead).await {
+        if std::mem::replace(&mut taken, store.taken()) != taken {
+            since = Instant::now();
+        }
+        let most = if since.elapsed() < QUIET { BATCH } else { ALONE };
+        match turn(&store, &rules, Timestamp::now(), most, &mut ahead).await {
             Ok(0) => {}
             Ok(_) => continue,
             Err(error) => tracing::error!(%error, "Drafts could not be refined; it is tried again."),
@@ -90,7 +97,7 @@ pub async fn run(store: Store, rules: Rules, cancel: CancellationToken) {
 /// # Errors
 /// The store cannot be read or written; nothing was changed.
 pub async fn round(store: &Store, rules: &Rules, now: Timestamp) -> Result<usize, StoreError> {
-    let (gathered, batch) = begin(store, rules, now).await?;
+    let (gathered, batch) = begin(store, rules, now, BATCH).await?;
     Ok(gathered + finish(store, rules, batch).await?)
 }
 
@@ -100,12 +107,13 @@ async fn turn(
     store: &Store,
     rules: &Rules,
     now: Timestamp,
+    most: u32,
     ahead: &mut Option<Ahead>,
 ) -> Result<usize, StoreError> {
     let (gathered, batch, fetched) = match ahead.take() {
         Some(Ahead { batch, fetched }) => (0, batch, fetched),
         None => {
-            let (gathered, batch) = begin(store, rules, now).await?;
+            let (gathered, batch) = begin(store, rules, now, most).await?;
             (gathered, batch, None)
         }
     };
@@ -115,12 +123,12 @@ async fn turn(
     let number = batch.number + 1;
     let fetched = match fetched {
         Some(fetched) => fetched,
-        None => fetch(store, store.waiting_after(after, BATCH).await?).await?,
+        None => fetch(store, store.waiting_after(after, most).await?).await?,
     };
     let later = fetched.more_after;
     let later = async {
         match later {
-            Some(after) => fetch(store, store.waiting_after(after, BATCH).await?).await.map(Some),
+            Some(after) => fetch(store, store.waiting_after(after, most).await?).await.map(Some),
             None => Ok(None),
         }
     };
@@ -158,12 +166,17 @@ struct Batch {
 }
 
 /// Gathers messages of chats, and reads the next rows.
-async fn begin(store: &Store, rules: &Rules, now: Timestamp) -> Result<(usize, Batch), StoreError> {
+async fn begin(
+    store: &Store,
+    rules: &Rules,
+    now: Timestamp,
+    most: u32,
+) -> Result<(usize, Batch), StoreError> {
     let channels = rules.channels.load_full();
     let mut clock = Stages::default();
     let gathered = gather::round(store, &rules.normalizer, &channels, now).await?;
     clock.done("gather");
-    let next = store.waiting(BATCH).await?;
+    let next = store.waiting(most).await?;
     Ok((gathered, read(store, rules, fetch(store, next).await?).await?))
 }
 

@@ -7,7 +7,9 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::store::StoreError;
 
-/// Rows that a thread takes at once: each takes the next share when it is done with one, so that all end together.
+/// Shares that each thread takes, one after the other, so that all end together; and the least rows for which another thread is
+/// worth waking.
+const SHARES: usize = 4;
 const SHARE: usize = 16;
 /// How far the threads stand back, in steps of `nice`: they get a quarter of a processor that requests keep busy.
 const STAND_BACK: i32 = 6;
@@ -33,9 +35,10 @@ where
     W: FnOnce() -> Result<Vec<R>, StoreError> + Send + 'static,
 {
     let mut shares = Vec::new();
+    let share = rows.len().div_ceil(SHARES * processors()).max(SHARE);
     let mut rows = rows.into_iter();
     while rows.len() > 0 {
-        let work = work(rows.by_ref().take(SHARE).collect());
+        let work = work(rows.by_ref().take(share).collect());
         shares.push(match &*READERS {
             Ok(readers) => readers.spawn_blocking(work),
             Err(_) => tokio::task::spawn_blocking(work),

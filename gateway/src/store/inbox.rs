@@ -4,7 +4,10 @@ mod amend;
 mod keys;
 mod waiting;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, atomic::Ordering},
+};
 
 use jiff::Timestamp;
 use muara_connectors::Cursor;
@@ -212,6 +215,7 @@ impl Store {
         // a report makes an event, or lets another way be tried
         let replies =
             (!intake.inquiries.is_empty() || !intake.reports.is_empty()).then(|| intake.channel.clone());
+        self.shared.taken.fetch_add(1, Ordering::Relaxed);
         let taken = self.write(move |db| take(db, &intake)).await?;
         if fresh {
             self.shared.received.notify_one();

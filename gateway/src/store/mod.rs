@@ -39,7 +39,10 @@ mod writer;
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use muara_normalizer::{Reference, ids::ReferenceKey};
@@ -165,6 +168,8 @@ struct Shared {
     pausing: tokio::sync::Mutex<()>,
     /// The latest matters.
     recent: similar::Recent,
+    /// How often something was taken in.
+    taken: AtomicU64,
 }
 
 impl std::fmt::Debug for Shared {
@@ -212,6 +217,12 @@ impl Store {
     #[must_use]
     pub fn reference(&self, serial: i64) -> Reference {
         self.shared.references.reference(serial.unsigned_abs())
+    }
+
+    /// How often this process took something in: whether somebody waits for an answer now.
+    #[must_use]
+    pub fn taken(&self) -> u64 {
+        self.shared.taken.load(Ordering::Relaxed)
     }
 
     /// Woken when drafts were committed.

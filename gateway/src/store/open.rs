@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicU64},
 };
 
 use muara_normalizer::ids::ReferenceKey;
@@ -180,6 +180,7 @@ impl Store {
                 paused: watch::Sender::new(Arc::new(paused)),
                 pausing: tokio::sync::Mutex::default(),
                 recent,
+                taken: AtomicU64::default(),
             }),
             term: None,
         })
