@@ -27,8 +27,15 @@ pub(crate) struct Phrases<T> {
     stems: HashMap<u64, u32>,
     exact: HashMap<u64, u32>,
     /// The phrases that may begin with a word, by its number.
-    first: Vec<Vec<usize>>,
+    first: Vec<Vec<Begun>>,
     phrases: Vec<Phrase<T>>,
+}
+
+/// A phrase that may begin with a word, and the one word that must then be said, too; 0 where there is no such word.
+#[derive(Clone, Copy, Debug)]
+struct Begun {
+    phrase: usize,
+    needs: u32,
 }
 
 /// One phrase.
@@ -146,10 +153,13 @@ impl<T: Clone> Phrases<T> {
         for written in list.split(',').map(str::trim).filter(|written| !written.is_empty()) {
             let slots = self.slots(written);
             let Some(first) = slots.first().filter(|_| slots.len() <= LONGEST) else { continue };
-            let number = self.phrases.len();
+            let needs = match slots.get(1).map(|second| second.any.as_slice()) {
+                Some([word]) => *word,
+                _ => 0,
+            };
             for &word in &first.any {
                 if let Some(begun) = self.first.get_mut(word as usize) {
-                    begun.push(number);
+                    begun.push(Begun { phrase: self.phrases.len(), needs });
                 }
             }
             let negates = written.split([' ', '/']).any(|word| NEGATIONS.contains(&word));
@@ -233,9 +243,12 @@ impl<T> Phrases<T> {
         let mut hits = Vec::new();
         for (at, words) in said.iter().enumerate() {
             for &word in words.iter().filter(|&&word| word > 0) {
-                for &number in self.first.get(word as usize).into_iter().flatten() {
-                    let Some(phrase) = self.phrases.get(number) else { continue };
+                for &Begun { phrase: number, needs } in self.first.get(word as usize).into_iter().flatten() {
                     // most phrases end here: their second word is not said at all
+                    if needs > 0 && !is_said(&needs) {
+                        continue;
+                    }
+                    let Some(phrase) = self.phrases.get(number) else { continue };
                     if !phrase.slots.get(1).is_none_or(|second| second.any.iter().any(is_said)) {
                         continue;
                     }

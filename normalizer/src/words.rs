@@ -131,7 +131,10 @@ impl Gap {
     }
 
     fn of(between: &str) -> Self {
-        if between.contains('@') {
+        // mostly
+        if between == " " {
+            Self::Space
+        } else if between.contains('@') {
             Self::At
         } else if between.contains('#') {
             Self::Hash

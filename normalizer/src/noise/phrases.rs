@@ -209,17 +209,19 @@ impl Phrases {
 }
 
 impl Phrase {
-    /// Whether it stands at the beginning of these terms.
+    /// Whether it stands at the beginning of these terms, by the first of which it was found.
     fn fits(&self, terms: &[Term]) -> bool {
+        let (Some((first, after)), Some((_, rest))) = (terms.split_first(), self.slots.split_first()) else {
+            return false;
+        };
         // something wrong that is denied is nothing wrong
-        if matches!(self.section, Section::Grievance | Section::Contrast)
-            && terms.first().is_some_and(|term| term.negated)
-        {
+        if matches!(self.section, Section::Grievance | Section::Contrast) && first.negated {
             return false;
         }
         // `petugasnya tidak ramah` is no thanks
         let spoilt = matches!(self.section, Section::Thanks | Section::Done) && !self.denies;
-        fit(&self.slots, terms, spoilt)
+        let denied = spoilt && rest.is_empty() && first.negated;
+        !denied && fit(rest, after, spoilt)
     }
 }
 
