@@ -7,7 +7,7 @@
 
 use std::{
     ops::{Range, RangeInclusive},
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Arc, LazyLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::{Duration, Instant},
 };
 
@@ -17,7 +17,7 @@ use muara_normalizer::similarity::{Index, Kept, Link, Matter, Thresholds, sender
 use super::kept;
 use crate::store::{
     Db,
-    sql::{self, Connection},
+    sql::{self, Connection, Param, Params},
 };
 
 /// Matters that are filed together.
@@ -96,7 +96,33 @@ struct Sheet {
 struct Row {
     block: i64,
     serial: i64,
-    point: Option<[i32; 2]>,
+    lat: Option<i32>,
+    lon: Option<i32>,
+}
+
+/// Rows that are written by one statement, which costs little more than one of a single row.
+const ROWS: usize = 16;
+
+/// The statement for so many rows.
+fn insert(rows: usize) -> String {
+    let places = (0..rows).map(|row| {
+        let [block, serial, lat, lon] = [1, 2, 3, 4].map(|column| row * 4 + column);
+        format!("(?{block}, ?{serial}, ?{lat}, ?{lon})")
+    });
+    let places: Vec<String> = places.collect();
+    format!("INSERT INTO matter_block VALUES {} ON CONFLICT DO NOTHING", places.join(", "))
+}
+
+static ONE: LazyLock<String> = LazyLock::new(|| insert(1));
+static MANY: LazyLock<String> = LazyLock::new(|| insert(ROWS));
+
+impl Params for &[Row] {
+    fn with<R>(&self, take: impl FnOnce(&[Param<'_>]) -> R) -> R {
+        let columns = self.iter().flat_map(|Row { block, serial, lat, lon }| {
+            [Param::of(block), Param::of(serial), Param::of(lat), Param::of(lon)]
+        });
+        take(&columns.collect::<Vec<_>>())
+    }
 }
 
 /// Rows to be filed with one commit.
@@ -268,7 +294,8 @@ impl Memory {
         let (mut rows, mut serials) = (Vec::new(), Vec::new());
         for (kept, keys) in self.matters.since(self.frozen) {
             serials.push(kept.serial);
-            rows.extend(keys.map(|block| Row { block, serial: kept.serial, point: kept.matter.point() }));
+            let [lat, lon] = kept.matter.point().map_or([None; 2], |point| point.map(Some));
+            rows.extend(keys.map(|block| Row { block, serial: kept.serial, lat, lon }));
         }
         rows.sort_unstable_by_key(|row| (row.block, row.serial));
         serials.sort_unstable();
@@ -291,10 +318,13 @@ impl Part {
     /// Files it; a second time changes nothing.
     pub(in crate::store) fn file(&self, db: &Db<'_>) -> sql::Result<()> {
         let Sheet { rows, serials } = &*self.sheet;
-        for Row { block, serial, point } in rows.get(self.range.clone()).unwrap_or_default() {
-            let [lat, lon] = point.map_or([None; 2], |point| point.map(Some));
-            let sql = "INSERT INTO matter_block VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
-            db.execute(sql, (block, serial, lat, lon))?;
+        let part = rows.get(self.range.clone()).unwrap_or_default().chunks_exact(ROWS);
+        let rest = part.remainder().chunks(1);
+        for rows in part {
+            db.execute(&MANY, rows)?;
+        }
+        for row in rest {
+            db.execute(&ONE, row)?;
         }
         if self.range.end == rows.len() {
             for row in serials {

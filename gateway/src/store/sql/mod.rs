@@ -7,7 +7,7 @@ pub(super) mod postgres;
 mod value;
 
 use self::postgres::Session;
-pub(super) use value::{FromValue, Key, Params, ValueRef};
+pub(super) use value::{FromValue, Key, Param, Params, ValueRef};
 
 /// What a statement came to.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -68,7 +68,7 @@ pub(in crate::store) struct Param<'a> {
 }
 
 impl<'a> Param<'a> {
-    fn of<T: ToValue + ?Sized>(value: &'a T) -> Self {
+    pub(in crate::store) fn of<T: ToValue + ?Sized>(value: &'a T) -> Self {
         Self { kind: value.kind(), value: value.value() }
     }
 }
