@@ -116,8 +116,13 @@ async fn main() -> ExitCode {
         bench.options.messages
     );
     table::print_head();
-    let met = match bench.options.compare.clone() {
-        Some(other) => bench.compare(&other).await,
+    let met = match &bench.options.compare {
+        Some(program) => {
+            // `run` has made a copy of this build, too
+            let other = folder.path().join("other");
+            fs::copy(program, &other).unwrap();
+            bench.compare(&other).await
+        }
         None => bench.all().await,
     };
     if met { ExitCode::SUCCESS } else { ExitCode::FAILURE }
