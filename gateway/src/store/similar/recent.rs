@@ -1,9 +1,10 @@
 //! The latest matters are found in memory: all that are not filed in the store yet, and of those that are as many as a
 //! city has in the window. The store is searched only for what is older than these.
 //!
-//! A matter is filed under several keys (its blocks, its sender, the first report of it), each at another place of the table:
-//! filed one by one, each would write a page of its own. So they are filed by thousands in the order of their blocks, a part with each commit, and a page is written
-//! once for all that stands on it. Which are not filed is in the store too, from where a start reads them.
+//! A matter is filed under several keys (its blocks, its sender, the first report of it), each at another place of the
+//! table: filed one by one, each would write a page of its own. So they are filed by thousands in the order of their keys,
+//! a part with each commit, and a page is written once for all that stands on it. Which are not filed is in the store too,
+//! from where a start reads them.
 
 use std::{
     ops::{Range, RangeInclusive},
