@@ -161,8 +161,8 @@ impl Kept {
 }
 
 impl Index {
-    /// Adds one, which must not be older than those before it. Returns its place.
-    pub fn insert(&mut self, kept: Kept) -> u64 {
+    /// Adds one, which must not be older than those before it.
+    pub fn insert(&mut self, kept: Kept) {
         let place = self.end();
         let mut keys = kept.filed_under();
         if kept.first == kept.serial {
@@ -170,7 +170,6 @@ impl Index {
         }
         let keys = keys.into_iter().map(|key| (key, self.newest.insert(key, place).unwrap_or_default()));
         self.all.push_back(Slot { keys: keys.collect(), kept });
-        place
     }
 
     /// The place of the next one.
